@@ -1,0 +1,33 @@
+#pragma once
+#include <compare>
+#include <cstdint>
+#include <ctime>
+
+namespace isthmus {
+
+/// A point in time since 1970-01-01 UTC. nsec is always 0..999,999,999, also before 1970, as in struct timespec.
+struct Time {
+  int64_t sec = 0;
+  uint32_t nsec = 0;
+  friend constexpr auto operator<=>(const Time&, const Time&) = default;
+};
+
+constexpr int64_t kNsPerSec = 1'000'000'000;
+
+inline Time to_time(const timespec& t) { return {t.tv_sec, static_cast<uint32_t>(t.tv_nsec)}; }
+inline timespec to_timespec(Time t) { return {.tv_sec = t.sec, .tv_nsec = t.nsec}; }
+
+inline Time clock_time(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return to_time(t);
+}
+/// The real-time clock as the kernel stamps inodes with: coarse, one tick, and so never after a native file's time.
+inline Time now_coarse() { return clock_time(CLOCK_REALTIME_COARSE); }
+/// Nanoseconds of a clock that never jumps.
+inline int64_t monotonic_ns() {
+  Time t = clock_time(CLOCK_MONOTONIC);
+  return t.sec * kNsPerSec + t.nsec;
+}
+
+}  // namespace isthmus

@@ -1,0 +1,50 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "vfs/ops.h"
+
+namespace isthmus {
+
+/// The set of operations a file system implements itself; for the rest the waist's defaults stand in (defaults.h).
+class Capabilities {
+ public:
+  static_assert(kOpCount <= 64);
+  constexpr Capabilities() = default;
+  constexpr bool has(Op op) const { return (bits_ >> index_of(op)) & 1; }
+  constexpr void set(Op op) { bits_ |= bit(op); }
+  constexpr void clear(Op op) { bits_ &= ~bit(op); }
+  constexpr uint64_t bits() const { return bits_; }
+  static constexpr Capabilities from_bits(uint64_t bits) {
+    Capabilities c;
+    c.bits_ = bits;
+    return c;
+  }
+  static constexpr uint64_t bit(Op op) { return uint64_t{1} << index_of(op); }
+
+ private:
+  uint64_t bits_ = 0;
+};
+
+/// A provider's one promise about threads. may_block: an operation may sleep (disk, network, a lock): the line is
+/// passed on.
+enum class Blocking : uint8_t { may_block, never_blocks };
+
+/// What a door should know besides the operations. Asked once, after start().
+struct Traits {
+  std::string type = "isthmus";    ///< subtype in mount tables: "pass", "mem"
+  std::string source = "isthmus";  ///< device column of mount tables
+  bool read_only = false;          ///< every change would answer EROFS
+  bool dir_attr = false;           ///< ReadDir fills DirEntry::with cheaply when asked
+  bool posix_acl = false;          ///< system.posix_acl_* are kept and obeyed at creation (umask, default ACL, mode)
+  bool export_stable = false;      ///< Lookup of "." and ".." works on any node ever handed out, or answers ESTALE
+  bool changes_outside =
+      false;                   ///< files change without passing through this waist: caches must compare mtime and size
+  bool write_back = true;      ///< nobody else writes: a client may keep written data for a while
+  bool kills_suidgid = false;  ///< write, truncate, chown honour kill_suidgid themselves
+  bool device_numbers = true;  ///< devices that it shows are real ones
+  uint32_t time_granularity_ns = 1;  ///< of stored times, a power of ten
+  uint32_t name_max = 255;           ///< bytes
+};
+
+}  // namespace isthmus
