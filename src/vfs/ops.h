@@ -72,7 +72,7 @@ struct Label {
 // ---- names and nodes ----
 struct Lookup : Shape<Op::Lookup> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
 };
 /// Gives `count` lookups back. At zero the provider may forget the node. Cannot fail.
 struct Forget : Shape<Op::Forget> {
@@ -87,7 +87,7 @@ struct Getattr : Shape<Op::Getattr> {
 struct Setattr : Shape<Op::Setattr> {
   NodeId node{};
   HandleId handle{};
-  SetAttr set;
+  SetAttr set{};
   uint64_t lock_owner = 0;
 };
 struct Readlink : Shape<Op::Readlink> {
@@ -96,48 +96,48 @@ struct Readlink : Shape<Op::Readlink> {
 /// mode: type (regular, fifo, socket, devices) and permissions.
 struct Mknod : Shape<Op::Mknod> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
   uint32_t mode = 0;
   uint64_t rdev = 0;
-  std::span<const Label> labels;
+  std::span<const Label> labels{};
 };
 struct Mkdir : Shape<Op::Mkdir> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
   uint32_t mode = 0;
-  std::span<const Label> labels;
+  std::span<const Label> labels{};
 };
 struct Unlink : Shape<Op::Unlink> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
 };
 struct Rmdir : Shape<Op::Rmdir> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
 };
 struct Symlink : Shape<Op::Symlink> {
   NodeId dir{};
-  std::string_view name, target;
-  std::span<const Label> labels;
+  std::string_view name{}, target{};
+  std::span<const Label> labels{};
 };
 /// flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT. EINVAL for those not supported.
 struct Rename : Shape<Op::Rename> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
   NodeId to_dir{};
-  std::string_view to_name;
+  std::string_view to_name{};
   uint32_t flags = 0;
 };
 /// Answers with the same node, counted once more.
 struct Link : Shape<Op::Link> {
   NodeId node{}, to_dir{};
-  std::string_view to_name;
+  std::string_view to_name{};
 };
 /// An open regular file with no name (O_TMPFILE); Link can give it one unless flags hold O_EXCL.
 struct Tmpfile : Shape<Op::Tmpfile> {
   NodeId dir{};
   uint32_t mode = 0, flags = 0;
-  std::span<const Label> labels;
+  std::span<const Label> labels{};
 };
 
 // ---- open files ----
@@ -151,10 +151,10 @@ struct Open : Shape<Op::Open> {
 /// EEXIST when the name exists and flags hold O_EXCL; an existing file is opened otherwise.
 struct Create : Shape<Op::Create> {
   NodeId dir{};
-  std::string_view name;
+  std::string_view name{};
   uint32_t mode = 0, flags = 0, share = 7;
   bool kill_suidgid = false;
-  std::span<const Label> labels;
+  std::span<const Label> labels{};
 };
 /// Fewer bytes than `size` mean end of file. `into`: the door's own memory of at least `size` bytes, or empty; fill it
 /// and answer Buffer::filled(n), or answer with any other Buffer of at most `size` bytes.
@@ -163,7 +163,7 @@ struct Read : Shape<Op::Read> {
   HandleId handle{};
   uint64_t offset = 0;
   size_t size = 0;
-  MutableBytes into;
+  MutableBytes into{};
   uint32_t flags = 0;
 };
 /// Answers how many bytes were taken; fewer than given only on an error after some. append: at the end of the file,
@@ -232,7 +232,7 @@ struct ReadDir : Shape<Op::ReadDir> {
   HandleId handle{};
   uint64_t cookie = 0;
   bool with_attr = false;
-  std::string_view pattern;
+  std::string_view pattern{};
   DirSink* sink = nullptr;
 };
 struct ReleaseDir : Shape<Op::ReleaseDir> {
@@ -255,13 +255,13 @@ struct Sync : Shape<Op::Sync> {};
 /// ENODATA when there is none. The door cuts sizes: always answer the whole value.
 struct GetXattr : Shape<Op::GetXattr> {
   NodeId node{};
-  std::string_view name;
+  std::string_view name{};
 };
 /// flags: XATTR_CREATE, XATTR_REPLACE. kill_sgid: setting an access ACL by one who is not of the file's group.
 struct SetXattr : Shape<Op::SetXattr> {
   NodeId node{};
-  std::string_view name;
-  Bytes value;
+  std::string_view name{};
+  Bytes value{};
   int flags = 0;
   bool kill_sgid = false;
 };
@@ -270,7 +270,7 @@ struct ListXattr : Shape<Op::ListXattr> {
 };
 struct RemoveXattr : Shape<Op::RemoveXattr> {
   NodeId node{};
-  std::string_view name;
+  std::string_view name{};
 };
 /// mask: R_OK | W_OK | X_OK, or F_OK. EACCES when one is refused.
 struct Access : Shape<Op::Access> {
@@ -283,13 +283,13 @@ struct Access : Shape<Op::Access> {
 struct GetLock : Shape<Op::GetLock> {
   NodeId node{};
   HandleId handle{};
-  Lock lock;
+  Lock lock{};
 };
 /// EAGAIN when it conflicts and wait is false; EDEADLK; EINTR when cancelled. whole_file: flock(2), its own world.
 struct SetLock : Shape<Op::SetLock> {
   NodeId node{};
   HandleId handle{};
-  Lock lock;
+  Lock lock{};
   bool wait = false, whole_file = false;
 };
 /// bits: LeaseBits wanted; answers those granted. Upcalls::break_lease takes them back.
@@ -306,7 +306,7 @@ struct Ioctl : Shape<Op::Ioctl> {
   HandleId handle{};
   uint32_t command = 0;
   uint64_t arg = 0;
-  Bytes in;
+  Bytes in{};
   size_t out_max = 0;
   bool unrestricted = false, compat32 = false, directory = false;
 };
@@ -336,7 +336,7 @@ struct GetReparse : Shape<Op::GetReparse> {
 };
 struct SetReparse : Shape<Op::SetReparse> {
   NodeId node{};
-  Reparse point;
+  Reparse point{};
   bool remove = false;
 };
 struct ListStreams : Shape<Op::ListStreams> {
@@ -350,18 +350,18 @@ struct GetAcl : Shape<Op::GetAcl> {
 struct SetAcl : Shape<Op::SetAcl> {
   NodeId node{};
   AclKind kind = AclKind::posix_access;
-  Bytes acl;
+  Bytes acl{};
 };
 struct NodeToExport : Shape<Op::NodeToExport> {
   NodeId node{};
 };
 /// ESTALE when the file is gone.
 struct ExportToNode : Shape<Op::ExportToNode> {
-  ExportHandle handle;
+  ExportHandle handle{};
 };
 /// BeOS and Haiku queries.
 struct OpenQuery : Shape<Op::OpenQuery> {
-  std::string_view predicate;
+  std::string_view predicate{};
   bool live = false;
 };
 struct ReadQuery : Shape<Op::ReadQuery> {
