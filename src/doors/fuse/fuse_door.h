@@ -1,0 +1,89 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "vfs/filesystem.h"
+#include "vfs/upcalls.h"
+
+/// The kernel FUSE door: serves a FileSystem on an open /dev/fuse (or, for tests, on an AF_UNIX SOCK_SEQPACKET socket
+/// whose other end plays the kernel). Mounting is separate (mount.h). docs/fuse.md.
+namespace isthmus::fuse {
+
+/// What a mount's options decide about the protocol. Zero or empty: the door chooses (policy.h has the table).
+struct SessionOptions {
+  bool default_permissions = true;      ///< the kernel checks modes, before the provider is asked
+  bool read_only = false;               ///< mounted ro
+  bool writeback_cache = false;         ///< the kernel may keep written data; needs Traits::write_back
+  bool no_readdirplus = false;          ///< never send attributes with listings
+  bool no_remote_posix_lock = false;    ///< fcntl(2) locks stay in this machine's kernel
+  bool no_remote_flock = false;         ///< flock(2) likewise
+  bool no_forget = false;               ///< nodes are kept for good, so that NFS handles of theirs stay valid
+  bool direct_io = false;               ///< no page cache for any file
+  bool kernel_cache = false;            ///< keep the page cache over opens, whatever the provider says
+  bool no_splice = false;               ///< always copy file ranges
+  bool clone_fd = true;                 ///< each thread reads a descriptor of its own
+  uint32_t max_write = 0;               ///< bytes of one write or read; 0: 1 MiB or what the kernel offers
+  uint32_t max_readahead = UINT32_MAX;  ///< bytes; never above what the kernel offers
+  uint32_t max_background = 0;          ///< background requests (read-ahead, write-back, asynchronous I/O) under way
+  uint32_t congestion_threshold = 0;    ///< 0: three quarters of max_background
+  unsigned threads = 0;                 ///< upper limit; 0: 1 for a provider that never blocks, else 64
+  /// Override what the provider says about how long answers may be believed.
+  std::optional<Ttl> entry_ttl, negative_ttl, attr_ttl;
+};
+
+/// What Door::wait() tells.
+enum class EndReason : uint8_t {
+  unmounted,  ///< the kernel let the connection go: umount, or the last user of a lazy one left
+  aborted,    ///< by abort(), or through fusectl
+  failed,     ///< the device could not be read, or the kernel's protocol is too old
+};
+
+/// A snapshot of what a session has done.
+struct SessionStats {
+  uint64_t requests = 0;       ///< read from the kernel, of every kind
+  uint64_t errors = 0;         ///< answered with an errno
+  uint64_t interrupts = 0;     ///< that found their request
+  uint64_t malformed = 0;      ///< refused before the provider saw them
+  uint64_t notifications = 0;  ///< sent to the kernel
+  unsigned threads = 0;        ///< started so far
+  uint32_t minor = 0;          ///< negotiated protocol 7.minor; 0: not yet
+};
+
+/// One mount. Life: constructed; fs.start(door.upcalls()) by the caller; start(); wait_ready() and wait(); fs.stop();
+/// destroyed. Methods may be called from any thread, start() once. The threads of a door block all signals but one of
+/// their own (run/line.h), so the caller's main thread handles SIGTERM and its like.
+class Door {
+ public:
+  Door(FileSystem& fs, Fd device, SessionOptions options);
+  /// Ends as abort() and wait() do.
+  ~Door();
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  /// To be given to FileSystem::start(). Valid as long as the door; news before start() is dropped.
+  Upcalls& upcalls();
+  /// Starts the threads that serve. EAGAIN and the like when there can be none.
+  Status start();
+  /// Until the kernel's INIT has been answered: mount(2) has returned by then and the first operation will be heard.
+  /// ETIMEDOUT, EPROTO (a kernel that speaks no protocol of ours), ENODEV (ended before).
+  Status wait_ready(std::chrono::milliseconds timeout);
+  /// Until the session is over and every operation has been answered. Later calls return the same at once.
+  EndReason wait();
+  /// Whether wait() would return at once.
+  bool ended() const;
+  /// Stops serving: readers leave, operations under way are cancelled, the device is closed once they have been
+  /// answered. The mount then answers ENOTCONN until it is unmounted. Any thread but the door's own.
+  void abort();
+  SessionStats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace isthmus::fuse

@@ -1,0 +1,229 @@
+#include "run/line.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/log.h"
+
+namespace isthmus {
+namespace {
+
+constexpr unsigned kIdleLooks = 32;  // looks without an operation before the sentinel sleeps
+
+void futex_wait(std::atomic<uint32_t>& word, uint32_t while_it_is) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, while_it_is, nullptr, nullptr, 0);
+}
+void futex_wake(std::atomic<uint32_t>& word) { syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }
+
+/// Blocks every signal of the calling thread while it lives; threads made meanwhile inherit that.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+void set_name(std::thread& t, const std::string& name, const std::string& suffix) {
+  pthread_setname_np(t.native_handle(), (name.substr(0, 11) + suffix).substr(0, 15).c_str());
+}
+
+}  // namespace
+
+struct Line::Place {
+  unsigned index = 0;
+  std::atomic<bool> in_wait{false};
+  std::thread thread;
+};
+
+int Line::wake_signal() { return SIGRTMIN + 5; }
+
+Line::Line(LineSource& source, Options options) : source_(source), options_(std::move(options)) {
+  // A handler that does nothing, without SA_RESTART: read(2) returns EINTR.
+  static const bool installed = [] {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    return sigaction(wake_signal(), &action, nullptr) == 0;
+  }();
+  static_cast<void>(installed);
+}
+
+Line::~Line() { stop(); }
+
+Status Line::start() {
+  std::lock_guard lock(m_);
+  places_.reserve(std::max(1u, options_.max_threads));
+  if (auto s = start_thread_locked(); !s) return s;
+  SignalsBlocked blocked;
+  try {
+    sentinel_ = std::thread([this] { sentinel_main(); });
+  } catch (const std::system_error& e) {
+    over_ = true;
+    stopping_.store(true);
+    return err(e.code().value());
+  }
+  set_name(sentinel_, options_.name, "/s");
+  return Unit{};
+}
+
+Status Line::start_thread_locked() {
+  auto place = std::make_unique<Place>();
+  place->index = static_cast<unsigned>(places_.size());
+  SignalsBlocked blocked;
+  try {
+    place->thread = std::thread([this, p = place.get()] { thread_main(*p); });
+  } catch (const std::system_error& e) {
+    return err(e.code().value());
+  }
+  set_name(place->thread, options_.name, "/" + std::to_string(place->index));
+  places_.push_back(std::move(place));
+  running_++;
+  started_.fetch_add(1, std::memory_order_relaxed);
+  return Unit{};
+}
+
+void Line::thread_main(Place& place) {
+  sigset_t wake;
+  sigemptyset(&wake);
+  sigaddset(&wake, wake_signal());
+  pthread_sigmask(SIG_UNBLOCK, &wake, nullptr);
+
+  while (!stopping()) {
+    waiting_.fetch_add(1);
+    place.in_wait.store(true);
+    auto got = stopping() ? LineSource::Got::nothing : source_.wait(place.index);
+    place.in_wait.store(false);
+    waiting_.fetch_sub(1);
+    if (got == LineSource::Got::closed) {
+      source_closed();
+      break;
+    }
+    if (got == LineSource::Got::nothing) continue;
+    if (options_.may_block) note_busy();
+    source_.run(place.index);
+    ended_ops_.fetch_add(1, std::memory_order_relaxed);
+    if (surplus_.load(std::memory_order_relaxed) > 0 && waiting_.load() > 0 && !park()) break;
+  }
+  std::lock_guard lock(m_);
+  if (--running_ == 0) ended_.notify_all();
+}
+
+/// False: the line is over.
+bool Line::park() {
+  std::unique_lock lock(m_);
+  if (over_) return false;
+  unsigned n = surplus_.load(std::memory_order_relaxed);
+  if (n == 0) return true;
+  surplus_.store(n - 1, std::memory_order_relaxed);
+  parked_count_++;
+  parked_.wait(lock, [&] { return tickets_ > 0 || over_; });
+  parked_count_--;
+  if (over_) return false;
+  tickets_--;
+  return true;
+}
+
+void Line::source_closed() {
+  std::lock_guard lock(m_);
+  over_ = true;
+  parked_.notify_all();
+}
+
+/// The store-load order against sentinel_main()'s going to sleep matters: both sides are sequentially consistent.
+void Line::note_busy() {
+  if (sentinel_awake_.load() == 0 && sentinel_awake_.exchange(1) == 0) futex_wake(sentinel_awake_);
+}
+
+void Line::sentinel_main() {
+  uint64_t ops_before = 0;
+  unsigned idle_looks = 0;
+  for (;;) {
+    if (stopping()) {
+      wake_all_waiting();
+      std::lock_guard lock(m_);
+      if (running_ == 0) return;
+    } else if (!look(ops_before, idle_looks)) {
+      idle_looks = 0;
+      sentinel_awake_.store(0);
+      if (!stopping() && waiting_.load() > 0) futex_wait(sentinel_awake_, 0);
+      sentinel_awake_.store(1);
+    }
+    std::this_thread::sleep_for(options_.tick);
+  }
+}
+
+/// False: nothing happens, sleep.
+bool Line::look(uint64_t& ops_before, unsigned& idle_looks) {
+  uint64_t ops = ended_ops_.load(std::memory_order_relaxed);
+  unsigned waiting = waiting_.load();
+  bool progress = std::exchange(ops_before, ops) != ops;
+  idle_looks = progress || waiting == 0 ? 0 : idle_looks + 1;
+
+  fewest_waiting_ = looks_in_window_ == 0 ? waiting : std::min(fewest_waiting_, waiting);
+  if (++looks_in_window_ >= options_.patience) {
+    looks_in_window_ = 0;
+    std::lock_guard lock(m_);
+    surplus_.store(fewest_waiting_ > 1 ? fewest_waiting_ - 1 : 0, std::memory_order_relaxed);
+  }
+  if (waiting == 0 && !progress && options_.may_block && source_.readable()) call_one_more();
+  return idle_looks < kIdleLooks;
+}
+
+void Line::call_one_more() {
+  std::lock_guard lock(m_);
+  if (over_) return;
+  surplus_.store(0, std::memory_order_relaxed);
+  if (parked_count_ > tickets_) {
+    tickets_++;
+    parked_.notify_one();
+    return;
+  }
+  if (places_.size() < options_.max_threads) {
+    if (auto s = start_thread_locked(); s) return;
+  }
+  if (std::exchange(limit_told_, true)) return;
+  log(LogLevel::warning, "{}: all {} threads are blocked in operations; requests wait for one to end", options_.name,
+      places_.size());
+}
+
+void Line::wake_all_waiting() {
+  std::lock_guard lock(m_);
+  for (auto& p : places_)
+    if (p->in_wait.load()) pthread_kill(p->thread.native_handle(), wake_signal());
+}
+
+void Line::ask_to_stop() {
+  {
+    std::lock_guard lock(m_);
+    over_ = true;
+    stopping_.store(true);
+    parked_.notify_all();
+  }
+  sentinel_awake_.store(1);
+  futex_wake(sentinel_awake_);
+}
+
+void Line::stop() {
+  ask_to_stop();
+  if (sentinel_.joinable()) sentinel_.join();  // it leaves last, so no thread is made or signalled any more
+  for (auto& p : places_)
+    if (p->thread.joinable()) p->thread.join();
+}
+
+void Line::wait_ended() {
+  std::unique_lock lock(m_);
+  ended_.wait(lock, [&] { return running_ == 0; });
+}
+
+}  // namespace isthmus

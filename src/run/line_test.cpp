@@ -1,0 +1,203 @@
+#include "run/line.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <future>
+
+namespace isthmus {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Requests are functions; wait() blocks on a condition variable.
+class FakeSource final : public LineSource {
+ public:
+  void post(std::function<void()> f) {
+    std::lock_guard lock(m_);
+    queue_.push_back(std::move(f));
+    cv_.notify_one();
+  }
+  void close() {
+    std::lock_guard lock(m_);
+    closed_ = true;
+    cv_.notify_all();
+  }
+  Got wait(unsigned thread) override {
+    std::unique_lock lock(m_);
+    // Not interruptible by signals as a read is, so it looks up from time to time.
+    cv_.wait_for(lock, 20ms, [&] { return closed_ || !queue_.empty(); });
+    if (!queue_.empty()) {
+      current_[thread] = std::move(queue_.front());
+      queue_.pop_front();
+      return Got::request;
+    }
+    return closed_ ? Got::closed : Got::nothing;
+  }
+  void run(unsigned thread) override { std::exchange(current_[thread], nullptr)(); }
+  bool readable() override {
+    std::lock_guard lock(m_);
+    return !queue_.empty();
+  }
+
+ private:
+  std::mutex m_;
+  std::condition_variable cv_;
+  std::deque<std::function<void()>> queue_;
+  std::array<std::function<void()>, 64> current_;
+  bool closed_ = false;
+};
+
+TEST(Line, OneThreadServesFastOperations) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  std::atomic<int> ran{0};
+  std::promise<void> done;
+  for (int i = 0; i < 10000; i++)
+    source.post([&] {
+      if (ran.fetch_add(1) == 9999) done.set_value();
+    });
+  ASSERT_EQ(done.get_future().wait_for(30s), std::future_status::ready);
+  line.stop();
+  EXPECT_EQ(ran, 10000);
+}
+
+TEST(Line, ABlockedOperationDoesNotStarveOthers) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  std::promise<void> release, other_ran;
+  std::shared_future<void> released = release.get_future().share();
+  for (int i = 0; i < 8; i++) source.post([released] { released.wait(); });
+  source.post([&] { other_ran.set_value(); });
+  EXPECT_EQ(other_ran.get_future().wait_for(30s), std::future_status::ready);
+  EXPECT_GE(line.started(), 9u);
+  release.set_value();
+  line.stop();
+}
+
+TEST(Line, AnOperationMayWaitForALaterOne) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  std::promise<void> later, done;
+  source.post([&] {
+    later.get_future().wait();
+    done.set_value();
+  });
+  source.post([&] { later.set_value(); });
+  EXPECT_EQ(done.get_future().wait_for(30s), std::future_status::ready);
+  line.stop();
+}
+
+TEST(Line, NeverMoreThreadsThanTheLimit) {
+  FakeSource source;
+  Line line(source, {.max_threads = 3});
+  ASSERT_TRUE(line.start());
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  std::atomic<int> in{0}, out{0};
+  for (int i = 0; i < 10; i++)
+    source.post([&, released] {
+      in++;
+      released.wait();
+      out++;
+    });
+  while (in < 3) std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(in, 3);
+  EXPECT_EQ(line.started(), 3u);
+  release.set_value();
+  while (out < 10) std::this_thread::sleep_for(1ms);
+  line.stop();
+}
+
+TEST(Line, ANeverBlockingSourceHasOneThread) {
+  FakeSource source;
+  Line line(source, {.may_block = false, .max_threads = 1});
+  ASSERT_TRUE(line.start());
+  std::promise<void> done;
+  source.post([] { std::this_thread::sleep_for(20ms); });
+  source.post([&] { done.set_value(); });
+  EXPECT_EQ(done.get_future().wait_for(30s), std::future_status::ready);
+  EXPECT_EQ(line.started(), 1u);
+  line.stop();
+}
+
+TEST(Line, SurplusThreadsParkAndComeBack) {
+  FakeSource source;
+  Line line(source, {.tick = 500us, .patience = 8});
+  ASSERT_TRUE(line.start());
+  for (int round = 0; round < 3; round++) {
+    std::promise<void> release;
+    std::shared_future<void> released = release.get_future().share();
+    std::atomic<int> in{0}, out{0};
+    for (int i = 0; i < 6; i++)
+      source.post([&, released] {
+        in++;
+        released.wait();
+        out++;
+      });
+    while (in < 6) std::this_thread::sleep_for(1ms);
+    release.set_value();
+    while (out < 6) std::this_thread::sleep_for(1ms);
+    // Fast operations until all but one or two have parked.
+    auto until = std::chrono::steady_clock::now() + 30s;
+    while (line.waiting() > 2 && std::chrono::steady_clock::now() < until) {
+      source.post([] {});
+      std::this_thread::sleep_for(200us);
+    }
+    EXPECT_LE(line.waiting(), 2u);
+  }
+  EXPECT_LE(line.started(), 9u);
+  line.stop();
+}
+
+TEST(Line, EndsWhenTheSourceCloses) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  source.post([] {});
+  source.close();
+  line.wait_ended();
+  line.stop();
+}
+
+/// Blocks in read(2), as a door does.
+class PipeSource final : public LineSource {
+ public:
+  PipeSource() { EXPECT_EQ(pipe(fds_), 0); }
+  ~PipeSource() override {
+    close(fds_[0]);
+    close(fds_[1]);
+  }
+  Got wait(unsigned) override {
+    char c;
+    return read(fds_[0], &c, 1) == 1 ? Got::request : Got::nothing;
+  }
+  void run(unsigned) override {}
+  bool readable() override { return false; }
+
+ private:
+  int fds_[2];
+};
+
+TEST(Line, StopInterruptsABlockedRead) {
+  PipeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  while (line.waiting() == 0) std::this_thread::sleep_for(1ms);
+  line.stop();
+  EXPECT_EQ(line.waiting(), 0u);
+}
+
+TEST(Line, StopBeforeStartIsHarmless) {
+  PipeSource source;
+  Line line(source, {});
+  line.stop();
+}
+
+}  // namespace
+}  // namespace isthmus
