@@ -24,7 +24,11 @@ class Decorator : public FileSystem {
 
  protected:
   explicit Decorator(std::unique_ptr<FileSystem> inner)
-      : FileSystem(kTable, Capabilities::from_bits(~uint64_t{0}), inner->blocking()), inner_(std::move(inner)) {}
+      : Decorator(std::move(inner), [](const FileSystem& i) { return i.blocking(); }) {}
+  /// For decorators that sleep themselves: blocking(inner) says what this one promises.
+  template <class B>
+  Decorator(std::unique_ptr<FileSystem> inner, B blocking)
+      : FileSystem(kTable, Capabilities::from_bits(~uint64_t{0}), blocking(*inner)), inner_(std::move(inner)) {}
   FileSystem& inner() { return *inner_; }
 
   /// Passes `p` on; after(const T&, const Context&, Result<Reply>&) runs before the asker hears the answer. Must not
