@@ -16,15 +16,22 @@ failures=() count=0
 # Left out are stressors that leave their folder, mount, or load the whole machine.
 stressors=(access aiol chattr chdir chmod chown copy-file dentry dir dirdeep dirmany dnotify dup eventfd fallocate fcntl fiemap
     file-ioctl filename flock fpunch fstat getdent handle hdd inotify io-uring iomix lease link locka lockf lockofd mknod open
-    readahead rename revio seek sendfile symlink sync-file touch unlink utime xattr)
+    readahead rename revio seek sendfile symlink sync-file touch utime xattr)
+stress() {  # STRESSOR FOLDER LOG
+    (cd "$2" && timeout -k 5 $((seconds + 60)) stress-ng --"$1" 1 --timeout "$seconds" --verify --temp-path "$2" --metrics-brief) \
+        >"$3" 2>&1 </dev/null
+}
+unsupported='skipp|not supported|not implemented|unsupported'
 for stressor in "${stressors[@]}"; do
     log=$tmp/stress-ng.$stressor status=0
-    (cd "$work" && timeout -k 5 $((seconds + 60)) stress-ng --"$stressor" 1 --timeout "$seconds" --verify --temp-path "$work" --metrics-brief) \
-        >"$log" 2>&1 </dev/null || status=$?
-    if ! grep -qE ' fail: ' "$log" && grep -qiE 'skipp|not supported|not implemented|unsupported' "$log"; then
-        echo "SKIP: stress-ng $stressor: $(grep -iE 'skipp|not supported|not implemented|unsupported' "$log" | head -n 1 | sed 's/^stress-ng: //')"
+    stress "$stressor" "$work" "$log" || status=$?
+    if ! grep -qE ' fail: ' "$log" && grep -qiE "$unsupported" "$log"; then
+        echo "SKIP: stress-ng $stressor: $(grep -iE "$unsupported" "$log" | head -n 1 | sed 's/^stress-ng: //')"
     elif [[ $status = 0 ]]; then
         count=$((count + 1))
+    elif ! stress "$stressor" "$tmp" "$log.native"; then
+        # Some stressors of Debian's version do not know newer kernels. tmpfs is the truth.
+        echo "SKIP: stress-ng $stressor: fails on tmpfs too: $(grep -E 'fail:|error:' "$log.native" | head -n 1 | sed 's/^stress-ng: //')"
     else
         failures+=("stress-ng $stressor (status $status): $(grep -E 'fail|error' "$log" | head -n 3 | tr '\n' ' ')")
     fi
