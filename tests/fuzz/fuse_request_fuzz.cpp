@@ -92,7 +92,9 @@ void try_ring(Bytes input, uint8_t modes, const Negotiated& negotiated) {
     InHeader header;
     std::memcpy(&header, ring.in_out, sizeof(header));
     if (const OpcodeInfo* info = find_opcode(header.opcode)) {
-      header.len = static_cast<uint32_t>(sizeof(header) + info->in_size + payload.size());
+      const bool extended = info->opcode == Opcode::Setxattr && (negotiated.flags & kInitSetxattrExt) != 0;
+      const size_t fixed = extended ? sizeof(SetxattrIn) : info->in_size;
+      header.len = static_cast<uint32_t>(sizeof(header) + fixed + payload.size());
       std::memcpy(ring.in_out, &header, sizeof(header));
     }
   }
