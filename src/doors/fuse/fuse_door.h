@@ -16,24 +16,24 @@ namespace isthmus::fuse {
 
 /// What a mount's options decide about the protocol. Zero or empty: the door chooses (policy.h has the table).
 struct SessionOptions {
-  bool default_permissions = true;      ///< the kernel checks modes, before the provider is asked
-  bool read_only = false;               ///< mounted ro
-  bool writeback_cache = false;         ///< the kernel may keep written data; needs Traits::write_back
-  bool no_readdirplus = false;          ///< never send attributes with listings
-  bool no_remote_posix_lock = false;    ///< fcntl(2) locks stay in this machine's kernel
-  bool no_remote_flock = false;         ///< flock(2) likewise
-  bool no_forget = false;               ///< nodes are kept for good, so that NFS handles of theirs stay valid
-  bool direct_io = false;               ///< no page cache for any file
-  bool kernel_cache = false;            ///< keep the page cache over opens, whatever the provider says
-  bool no_splice = false;               ///< always copy file ranges
-  bool clone_fd = true;                 ///< each thread reads a descriptor of its own
-  uint32_t max_write = 0;               ///< bytes of one write or read; 0: 1 MiB or what the kernel offers
-  uint32_t max_readahead = UINT32_MAX;  ///< bytes; never above what the kernel offers
-  uint32_t max_background = 0;          ///< background requests (read-ahead, write-back, asynchronous I/O) under way
-  uint32_t congestion_threshold = 0;    ///< 0: three quarters of max_background
-  unsigned threads = 0;                 ///< upper limit; 0: 1 for a provider that never blocks, else 64
-  /// Override what the provider says about how long answers may be believed.
-  std::optional<Ttl> entry_ttl, negative_ttl, attr_ttl;
+  bool default_permissions = true;    ///< the kernel checks modes, before the provider is asked
+  bool writeback_cache = false;       ///< the kernel may keep written data; needs Traits::write_back
+  bool no_remote_posix_lock = false;  ///< fcntl(2) locks stay in this machine's kernel
+  bool no_remote_flock = false;       ///< flock(2) locks likewise
+  bool no_forget = false;             ///< nodes are kept for good, so that NFS handles of theirs stay valid
+  bool direct_io = false;             ///< no page cache for any file
+  bool kernel_cache = false;          ///< keep the page cache over opens, whatever the provider says
+  bool splice = true;                 ///< long file ranges go to the kernel without being copied through this process
+  bool clone_fd = true;               ///< each thread reads a descriptor of its own
+  std::optional<bool> async_read;     ///< empty: yes
+  std::optional<bool> readdirplus;    ///< empty: yes
+  uint32_t max_write = 0;             ///< bytes of one write or read; 0: 1 MiB. Never above what the kernel allows
+  std::optional<uint32_t> max_readahead;  ///< bytes; never above what the kernel offers
+  uint16_t max_background = 0;            ///< background requests (read-ahead, write-back, asynchronous I/O); 0: 64
+  uint16_t congestion_threshold = 0;      ///< 0: three quarters of max_background
+  unsigned threads = 0;                   ///< upper limit; 0: 1 for a provider that never blocks, else 64
+  std::optional<uint32_t> only_uid;       ///< allow_root: everyone but this user and root gets EACCES
+  std::optional<Ttl> entry_ttl, negative_ttl, attr_ttl;  ///< in place of the provider's
 };
 
 /// What Door::wait() tells.

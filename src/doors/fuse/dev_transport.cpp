@@ -1,0 +1,84 @@
+#include "doors/fuse/dev_transport.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "wire/fuse/device.h"
+
+namespace isthmus::fuse {
+
+DevTransport::DevTransport(Fd device, bool clone, bool splice)
+    : device_(std::move(device)), clone_(clone), splice_(splice) {
+  struct stat st {};
+  socket_ = ::fstat(device_.get(), &st) == 0 && S_ISSOCK(st.st_mode);
+  for (auto& l : lanes_) l.store(-1, std::memory_order_relaxed);
+}
+
+DevTransport::~DevTransport() {
+  for (auto& l : lanes_)
+    if (int fd = l.load(); fd >= 0) ::close(fd);
+}
+
+void DevTransport::open_lane(unsigned lane) {
+  if (lane == 0 || !clone_ || socket_) return;
+  Fd fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  auto from = static_cast<uint32_t>(device_.get());
+  // Without a device node (a container) or with an old kernel all threads share the one descriptor.
+  if (!fd || ::ioctl(fd.get(), wire::fuse::kDevIocClone, &from) < 0) return;
+  lanes_[lane].store(fd.release(), std::memory_order_release);
+}
+
+Result<size_t> DevTransport::receive(unsigned lane, MutableBytes into) {
+  ssize_t n = ::read(fd_of(lane), into.data(), into.size());
+  if (n < 0) return last_errno();
+  if (n == 0) return err(ENODEV);  // the other end of a socket was closed
+  return static_cast<size_t>(n);
+}
+
+bool DevTransport::readable() {
+  pollfd p{device_.get(), POLLIN, 0};
+  return ::poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
+}
+
+Status DevTransport::write_message(int fd, std::span<const iovec> message) const {
+  ssize_t n;
+  do {
+    if (socket_) {
+      msghdr m{};
+      m.msg_iov = const_cast<iovec*>(message.data());
+      m.msg_iovlen = message.size();
+      n = ::sendmsg(fd, &m, MSG_NOSIGNAL);
+    } else {
+      n = ::writev(fd, message.data(), static_cast<int>(message.size()));
+    }
+  } while (n < 0 && errno == EINTR);
+  return check(n < 0 ? -1 : 0);
+}
+
+Status DevTransport::send(unsigned lane, std::span<const iovec> message) { return write_message(fd_of(lane), message); }
+
+Result<bool> DevTransport::send_file(unsigned lane, const wire::fuse::OutHeader& header,
+                                     const Buffer::FileRange& range) {
+  // A socket would cut what is spliced into it into several messages.
+  if (!splice_ || socket_) return false;
+  auto pipe = pipes_.take(range.length);
+  if (!pipe) return false;
+  if (!fill_pipe(*pipe, std::as_bytes(std::span(&header, 1)), range)) return false;
+  ssize_t n;
+  do n = ::splice(pipe->out.get(), nullptr, fd_of(lane), nullptr, header.len, 0);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return last_errno();  // the pipe may hold data still: it is closed
+  pipes_.give(std::move(pipe));
+  return true;
+}
+
+void DevTransport::hang_up() {
+  if (socket_) ::shutdown(device_.get(), SHUT_RDWR);
+}
+
+}  // namespace isthmus::fuse

@@ -1,0 +1,32 @@
+#pragma once
+#include <vector>
+
+#include "doors/fuse/policy.h"
+#include "vfs/types.h"
+#include "wire/fuse/reply.h"
+
+namespace isthmus::fuse {
+
+/// Encodes the names of a directory as they come, for READDIR or READDIRPLUS.
+class DirFill final : public DirSink {
+ public:
+  /// `policy` and `out` outlive the listing.
+  void begin(MutableBytes out, bool plus, const Policy& policy);
+  bool add(const DirEntry& e) override;
+
+  Bytes bytes() const { return writer_.bytes(); }
+  /// Lookups that came with entries and will not reach the kernel, which neither counts "." and ".." nor names it
+  /// refuses.
+  const std::vector<NodeId>& give_back() const { return give_back_; }
+  /// Every node whose lookup count is in bytes(): for an answer that nobody got.
+  std::vector<NodeId> counted() const;
+  void end() { give_back_.clear(); }
+
+ private:
+  bool plus_ = false;
+  const Policy* policy_ = nullptr;
+  wire::fuse::DirentWriter writer_{{}};
+  std::vector<NodeId> give_back_;
+};
+
+}  // namespace isthmus::fuse

@@ -1,0 +1,219 @@
+#include "doors/fuse/policy.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace isthmus::fuse {
+namespace {
+
+using namespace wire::fuse;
+
+bool yes(const PolicyFacts&) { return true; }
+bool wants_readdirplus(const PolicyFacts& f) {
+  return f.options.readdirplus.value_or(f.traits.dir_attr || f.can.has(Op::Lookup));
+}
+bool locks_by_provider(const PolicyFacts& f) { return f.can.has(Op::SetLock); }
+
+struct Row {
+  uint64_t flag;
+  bool (*wanted)(const PolicyFacts&);
+};
+
+// INIT flags: each is answered when the kernel offers it and the row says so. Those that are not here are never
+// answered: see the end of the table.
+const Row kRows[] = {
+    // Several reads of one file at a time: read-ahead does not wait for the one before.
+    {kInitAsyncRead, [](const PolicyFacts& f) { return f.options.async_read.value_or(true); }},
+    // fcntl(2) locks come here as GETLK, SETLK, SETLKW; without, the kernel keeps them among its own processes.
+    {kInitPosixLocks, [](const PolicyFacts& f) { return locks_by_provider(f) && !f.options.no_remote_posix_lock; }},
+    // flock(2) locks likewise, marked by LK_FLOCK.
+    {kInitFlockLocks, [](const PolicyFacts& f) { return locks_by_provider(f) && !f.options.no_remote_flock; }},
+    // The kernel may ask for "." and ".." of any node ever handed out: NFS handles that outlive its caches.
+    {kInitExportSupport, [](const PolicyFacts& f) { return f.traits.export_stable; }},
+    // Writes of more than a page.
+    {kInitBigWrites, yes},
+    // Modes come raw with the umask beside them, as a default ACL replaces it.
+    {kInitDontMask, [](const PolicyFacts& f) { return f.traits.posix_acl; }},
+    // The kernel reads and obeys the ACLs itself. Means nothing unless it checks permissions.
+    {kInitPosixAcl, [](const PolicyFacts& f) { return f.traits.posix_acl && f.options.default_permissions; }},
+    // Cached pages go when mtime or size turn out to have changed: for files that change behind the kernel's back.
+    {kInitAutoInvalData, [](const PolicyFacts& f) { return f.traits.changes_outside; }},
+    // Cached pages stay until we say otherwise: every change passes through this kernel or is told by an upcall.
+    {kInitExplicitInvalData, [](const PolicyFacts& f) { return !f.traits.changes_outside; }},
+    // Listings with attributes: from the provider where it has them at hand, else the waist looks each name up, which
+    // is
+    // cheaper than a LOOKUP request each. AUTO lets the kernel ask for them only where they are used.
+    {kInitDoReaddirplus, wants_readdirplus},
+    {kInitReaddirplusAuto, wants_readdirplus},
+    // Direct I/O with several requests under way.
+    {kInitAsyncDio, yes},
+    // Small writes gather in the page cache, which then owns size and mtime: only where nobody else writes.
+    {kInitWritebackCache,
+     [](const PolicyFacts& f) {
+       return f.options.writeback_cache && f.traits.write_back && !f.traits.changes_outside;
+     }},
+    // The kernel takes ENOSYS from OPEN and OPENDIR for "never ask again" (stateless_open below).
+    {kInitNoOpenSupport, yes},
+    {kInitNoOpendirSupport, yes},
+    // LOOKUP and READDIR of one directory at the same time.
+    {kInitParallelDirops, yes},
+    // WRITE, OPEN with O_TRUNC and SETATTR say when setuid bits must go, instead of a GETXATTR before every write.
+    {kInitHandleKillprivV2, [](const PolicyFacts& f) { return f.traits.kills_suidgid; }},
+    // read(2) of the device tells abort (ECONNABORTED) from unmount (ENODEV).
+    {kInitAbortError, yes},
+    // Requests of more than 32 pages; max_pages in the answer.
+    {kInitMaxPages, yes},
+    // Targets of symbolic links stay in the page cache: right where a link's target changes only by replacing the link.
+    {kInitCacheSymlinks, [](const PolicyFacts& f) { return !f.traits.changes_outside; }},
+    // SETXATTR says when an ACL must cost a file its setgid bit.
+    {kInitSetxattrExt, yes},
+    // The upper 32 flags.
+    {kInitInitExt, yes},
+    // New nodes get their security label in one step; sent only where a security module has labels.
+    {kInitSecurityCtx, [](const PolicyFacts& f) { return f.can.has(Op::SetXattr); }},
+    // The group that decides about a new file in a setgid directory, if it is a supplementary one.
+    {kInitCreateSuppGroup, yes},
+    // Entries may be told to expire without dropping what is mounted below them.
+    {kInitHasExpireOnly, yes},
+    // Shared mmap of files opened with direct I/O.
+    {kInitDirectIoAllowMmap, yes},
+    // Requests marked as sent before are understood: answered as if they were new.
+    {kInitHasResend, yes},
+    // Never:
+    // - ATOMIC_O_TRUNC: the kernel's own SETATTR(size 0) after OPEN is what every provider understands.
+    // - SPLICE_WRITE, SPLICE_MOVE, SPLICE_READ: splice(2) works without; kernels ignore them.
+    // - HANDLE_KILLPRIV: version 2 says when.
+    // - ALLOW_IDMAP: requests would lose their uid and gid on every mount, mapped or not.
+    // - NO_EXPORT_SUPPORT: handles of nodes that the kernel still remembers work without EXPORT_SUPPORT.
+    // - PASSTHROUGH, OVER_IO_URING: need a transport that has them.
+    // - REQUEST_TIMEOUT: a deadline is for the administrator (sysctl fs.fuse.default_request_timeout).
+    // - FILE_OPS, HAS_IOCTL_DIR: said by the kernel only. MAP_ALIGNMENT, SUBMOUNTS, HAS_INODE_DAX: virtiofs only.
+};
+
+constexpr uint32_t kPageSize = 4096;
+constexpr uint32_t kPagesWithoutMaxPages = 32;
+constexpr uint32_t kDefaultMaxWrite = 1 << 20;
+constexpr uint16_t kDefaultBackground = 64;
+
+}  // namespace
+
+bool Policy::writeback() const { return has(kInitWritebackCache); }
+
+uint32_t kernel_max_pages() {
+  unsigned limit = 256;
+  if (FILE* f = std::fopen("/proc/sys/fs/fuse/max_pages_limit", "re")) {
+    if (std::fscanf(f, "%u", &limit) != 1 || limit == 0) limit = 256;
+    std::fclose(f);
+  }
+  return std::min(limit, 65535u);
+}
+
+Policy decide(const PolicyFacts& f) {
+  Policy p;
+  p.minor = std::min(f.minor, kMinor);
+  for (auto& row : kRows)
+    if ((f.offered & row.flag) && row.wanted(f)) p.flags |= row.flag;
+
+  uint32_t most = p.has(kInitMaxPages) ? kernel_max_pages() : kPagesWithoutMaxPages;
+  uint32_t want = f.options.max_write ? f.options.max_write : kDefaultMaxWrite;
+  want = std::min<uint32_t>(want, static_cast<uint32_t>(std::min<size_t>(f.buffer_size, UINT32_MAX)));
+  uint32_t pages = std::clamp((want + kPageSize - 1) / kPageSize, 1u, most);
+  p.max_pages = static_cast<uint16_t>(pages);
+  p.max_write = std::clamp(want, kPageSize, pages * kPageSize);
+  p.max_readahead = std::min(f.max_readahead, f.options.max_readahead.value_or(UINT32_MAX));
+  p.max_background = f.options.max_background ? f.options.max_background : kDefaultBackground;
+  p.congestion_threshold =
+      f.options.congestion_threshold ? f.options.congestion_threshold : static_cast<uint16_t>(p.max_background / 4 * 3);
+  // Powers of ten up to a second are all the kernel takes.
+  for (uint32_t g = 1; g <= 1'000'000'000; g *= 10) {
+    if (g <= f.traits.time_granularity_ns) p.time_granularity_ns = g;
+    if (g == 1'000'000'000) break;
+  }
+
+  // Without OPEN there is no RELEASE, and a flock(2) lock would outlive its file.
+  p.stateless_open = p.has(kInitNoOpenSupport) && !f.can.has(Op::Open) && !f.can.has(Op::Create) &&
+                     !f.can.has(Op::Release) && !p.has(kInitFlockLocks) && !f.options.direct_io &&
+                     !f.traits.changes_outside;
+  // Without OPENDIR the kernel caches listings, which is wrong where others change directories.
+  p.stateless_opendir = p.has(kInitNoOpendirSupport) && !f.can.has(Op::OpenDir) && !f.can.has(Op::ReleaseDir) &&
+                        !f.traits.changes_outside;
+  p.keep_cache = f.options.kernel_cache || !f.traits.changes_outside;
+  p.direct_io = f.options.direct_io;
+  p.access_checked = f.options.default_permissions;
+  p.entry_ttl = f.options.entry_ttl;
+  p.negative_ttl = f.options.negative_ttl;
+  p.attr_ttl = f.options.attr_ttl;
+  return p;
+}
+
+InitOut init_reply(const Policy& p, size_t& size) {
+  InitOut out{};
+  out.major = kMajor;
+  out.minor = p.minor;
+  out.max_readahead = p.max_readahead;
+  out.flags = static_cast<uint32_t>(p.flags);
+  out.flags2 = static_cast<uint32_t>(p.flags >> 32);
+  out.max_background = p.max_background;
+  out.congestion_threshold = p.congestion_threshold;
+  out.max_write = p.max_write;
+  out.time_gran = p.time_granularity_ns;
+  out.max_pages = p.max_pages;
+  size = init_out_size(p.minor);
+  return out;
+}
+
+std::optional<Op> needed_for(Opcode opcode, const Policy& p) {
+  switch (opcode) {
+    // Nothing to do when a file is closed, or synced: the kernel need not ask. POSIX locks end by FLUSH.
+    case Opcode::Flush:
+      if (p.has(kInitPosixLocks)) return std::nullopt;
+      return Op::Flush;
+    case Opcode::Fsync:
+      return Op::Fsync;
+    case Opcode::Fsyncdir:
+      return Op::FsyncDir;
+    case Opcode::Syncfs:
+      return Op::Sync;
+    // MKNOD and OPEN instead, and OPEN costs nothing.
+    case Opcode::Create:
+      if (!p.stateless_open) return std::nullopt;
+      return Op::Create;
+    case Opcode::Open:
+      if (!p.stateless_open) return std::nullopt;
+      return Op::Open;
+    case Opcode::Opendir:
+      if (!p.stateless_opendir) return std::nullopt;
+      return Op::OpenDir;
+    // The kernel copies through its page cache; a signal stops it.
+    case Opcode::CopyFileRange:
+    case Opcode::CopyFileRange64:
+      return Op::CopyRange;
+    // All is data; always ready; ENOTTY; no swap file; EOPNOTSUPP.
+    case Opcode::Lseek:
+      return Op::SeekHole;
+    case Opcode::Poll:
+      return Op::Poll;
+    case Opcode::Ioctl:
+      return Op::Ioctl;
+    case Opcode::Bmap:
+      return Op::Bmap;
+    case Opcode::Fallocate:
+      return Op::Fallocate;
+    case Opcode::Tmpfile:
+      return Op::Tmpfile;
+    case Opcode::Getxattr:
+      return Op::GetXattr;
+    case Opcode::Setxattr:
+      return Op::SetXattr;
+    case Opcode::Listxattr:
+      return Op::ListXattr;
+    case Opcode::Removexattr:
+      return Op::RemoveXattr;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace isthmus::fuse

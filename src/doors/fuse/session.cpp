@@ -1,0 +1,329 @@
+#include "doors/fuse/session.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "base/log.h"
+#include "doors/fuse/handlers.h"
+#include "vfs/defaults.h"
+
+namespace isthmus::fuse {
+
+using namespace wire::fuse;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr uint32_t kHighestOpcode = static_cast<uint32_t>(Opcode::CopyFileRange64);
+
+constexpr auto kHandlers = [] {
+  std::array<Handler, kHighestOpcode + 1> t{};
+  t.fill(do_nothing_known);
+  auto set = [&](Opcode op, Handler h) { t[static_cast<uint32_t>(op)] = h; };
+  set(Opcode::Lookup, do_lookup);
+  set(Opcode::Forget, do_forget);
+  set(Opcode::BatchForget, do_batch_forget);
+  set(Opcode::Getattr, do_getattr);
+  set(Opcode::Statx, do_statx);
+  set(Opcode::Setattr, do_setattr);
+  set(Opcode::Readlink, do_readlink);
+  set(Opcode::Mknod, do_mknod);
+  set(Opcode::Mkdir, do_mkdir);
+  set(Opcode::Symlink, do_symlink);
+  set(Opcode::Link, do_link);
+  set(Opcode::Unlink, do_unlink);
+  set(Opcode::Rmdir, do_rmdir);
+  set(Opcode::Rename, do_rename);
+  set(Opcode::Rename2, do_rename2);
+  set(Opcode::Access, do_access);
+  set(Opcode::Open, do_open);
+  set(Opcode::Create, do_create);
+  set(Opcode::Tmpfile, do_tmpfile);
+  set(Opcode::Read, do_read);
+  set(Opcode::Write, do_write);
+  set(Opcode::Flush, do_flush);
+  set(Opcode::Release, do_release);
+  set(Opcode::Fsync, do_fsync);
+  set(Opcode::Fallocate, do_fallocate);
+  set(Opcode::Lseek, do_lseek);
+  set(Opcode::CopyFileRange, do_copy_file_range);
+  set(Opcode::CopyFileRange64, do_copy_file_range_64);
+  set(Opcode::Opendir, do_opendir);
+  set(Opcode::Readdir, do_readdir);
+  set(Opcode::Readdirplus, do_readdirplus);
+  set(Opcode::Releasedir, do_releasedir);
+  set(Opcode::Fsyncdir, do_fsyncdir);
+  set(Opcode::Getxattr, do_getxattr);
+  set(Opcode::Listxattr, do_listxattr);
+  set(Opcode::Setxattr, do_setxattr);
+  set(Opcode::Removexattr, do_removexattr);
+  set(Opcode::Getlk, do_getlk);
+  set(Opcode::Setlk, do_setlk);
+  set(Opcode::Setlkw, do_setlkw);
+  set(Opcode::Init, do_init);
+  set(Opcode::Destroy, do_destroy);
+  set(Opcode::Interrupt, do_interrupt);
+  set(Opcode::NotifyReply, do_notify_reply);
+  set(Opcode::Statfs, do_statfs);
+  set(Opcode::Syncfs, do_syncfs);
+  set(Opcode::Ioctl, do_ioctl);
+  set(Opcode::Poll, do_poll);
+  set(Opcode::Bmap, do_bmap);
+  return t;
+}();
+
+/// Requests that allow_root does not refuse: those on files that are open already, and those nobody waits for.
+bool concerns_open_file(Opcode op) {
+  switch (op) {
+    case Opcode::Init:
+    case Opcode::Destroy:
+    case Opcode::Forget:
+    case Opcode::BatchForget:
+    case Opcode::Interrupt:
+    case Opcode::NotifyReply:
+    case Opcode::Read:
+    case Opcode::Write:
+    case Opcode::Flush:
+    case Opcode::Fsync:
+    case Opcode::Release:
+    case Opcode::Readdir:
+    case Opcode::Readdirplus:
+    case Opcode::Fsyncdir:
+    case Opcode::Releasedir:
+      return true;
+    default:
+      return false;
+  }
+}
+
+size_t data_size_for(const SessionOptions& options) {
+  size_t want = options.max_write ? options.max_write : size_t{1} << 20;
+  size_t most = size_t{kernel_max_pages()} * Exchange::kPage;
+  return std::clamp<size_t>(want, 128u << 10, std::max<size_t>(most, 128u << 10));
+}
+
+}  // namespace
+
+Session::Session(FileSystem& fs, Transport& transport, const SessionOptions& options)
+    : fs_(fs), transport_(transport), options_(options), pool_(*this, data_size_for(options)), notifier_(transport) {}
+
+Session::~Session() {
+  for (Lane& l : lanes_)
+    if (l.next) pool_.drop(l.next);
+}
+
+LineSource::Got Session::wait(unsigned thread) {
+  Lane& lane = lanes_[thread];
+  if (!lane.open) {
+    transport_.open_lane(thread);
+    lane.open = true;
+  }
+  if (!lane.next) {
+    try {
+      lane.next = pool_.take();
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(10ms);
+      return Got::nothing;
+    }
+  }
+  auto n = transport_.receive(thread, lane.next->frame());
+  if (n) {
+    lane.length = *n;
+    return Got::request;
+  }
+  switch (n.code()) {
+    case EINTR:
+    case EAGAIN:
+    case ENOENT:
+      return Got::nothing;
+    case ENODEV:
+      mark_ended(EndReason::unmounted);
+      return Got::closed;
+    case ECONNABORTED:
+      mark_ended(EndReason::aborted);
+      return Got::closed;
+    default:
+      log(LogLevel::error, "cannot read requests of the kernel: {}", text_of(n.error()));
+      mark_ended(EndReason::failed);
+      return Got::closed;
+  }
+}
+
+void Session::run(unsigned thread) {
+  Lane& lane = lanes_[thread];
+  Exchange& x = *lane.next;
+  requests_.fetch_add(1, std::memory_order_relaxed);
+  bool ready = state_.load(std::memory_order_acquire) == State::ready;
+  auto parsed = parse_request(Bytes(x.frame()).first(lane.length), ready ? negotiated_ : Negotiated{});
+  if (auto* failure = std::get_if<ParseFailure>(&parsed)) return refuse_malformed(*failure, thread);
+  lane.next = nullptr;
+  dispatch(x, std::get<Request>(parsed), thread);
+}
+
+void Session::refuse_malformed(const ParseFailure& failure, unsigned lane) {
+  malformed_.fetch_add(1, std::memory_order_relaxed);
+  bool new_to_us = failure.error == ParseError::UnknownOpcode;
+  log(new_to_us ? LogLevel::debug : LogLevel::error, "request refused: {}", failure.describe());
+  if (!failure.wants_answer()) return;
+  count_error();
+  OutHeader h = make_error(failure.header->unique, failure.answer());
+  iovec part{&h, sizeof(h)};
+  static_cast<void>(transport_.send(lane, {&part, 1}));
+}
+
+void Session::dispatch(Exchange& x, const Request& request, unsigned lane) {
+  under_way_.fetch_add(1, std::memory_order_relaxed);
+  x.begin(request, lane);
+  bool answers = !(request.info->flags & kOpcodeNoReply);
+  if ((state_.load(std::memory_order_acquire) == State::ready) == (request.opcode() == Opcode::Init)) {
+    log(LogLevel::error, "{} {} INIT", request.info->name, request.opcode() == Opcode::Init ? "after" : "before");
+    return answers ? x.refuse(err(EIO)) : x.finish();
+  }
+  if (answers) {
+    interrupts_.add(x);
+    if (!may_ask(request)) return x.refuse(err(EACCES));
+    if (auto op = needed_for(request.opcode(), policy_)) {
+      bool waist_says_erofs = kChanges.has(*op) && is_read_only(fs_);
+      if (!waist_says_erofs && !fs_.capabilities().has(*op)) return x.refuse(err(ENOSYS));
+    }
+  }
+  auto number = static_cast<uint32_t>(request.opcode());
+  (number <= kHighestOpcode ? kHandlers[number] : do_nothing_known)(x);
+}
+
+bool Session::may_ask(const Request& request) const {
+  if (!options_.only_uid) return true;
+  uint32_t uid = request.header->uid;
+  return uid == 0 || uid == *options_.only_uid || concerns_open_file(request.opcode());
+}
+
+void Session::init(Exchange& x) {
+  const auto& in = x.in().in<Opcode::Init>();
+  if (in.major > kMajor) {
+    // The kernel is to ask again in our version.
+    InitOut out{};
+    out.major = kMajor;
+    out.minor = kMinor;
+    x.reply_bytes(std::as_bytes(std::span(&out, 1)).first(init_out_size(kMinor)));
+    return x.finish();
+  }
+  if (in.major < kMajor || in.minor < kOldestMinor) {
+    log(LogLevel::error, "the kernel speaks FUSE protocol {}.{}; {}.{} is the oldest that works", in.major, in.minor,
+        kMajor, kOldestMinor);
+    x.refuse(err(EPROTO));
+    return set_state(State::refused);
+  }
+  PolicyFacts facts;
+  facts.traits = fs_.traits();
+  facts.can = fs_.capabilities();
+  facts.options = options_;
+  facts.offered = x.in().init_flags();
+  facts.minor = in.minor;
+  facts.max_readahead = in.max_readahead;
+  facts.buffer_size = pool_.data_size();
+  policy_ = decide(facts);
+  dir_attr_ = facts.traits.dir_attr;
+  negotiated_ = {policy_.minor, policy_.flags};
+  log(LogLevel::debug, "kernel {}.{}, agreed on {}", in.major, in.minor, init_flag_names(policy_.flags));
+  notifier_.begin(policy_);
+  // Ready before the answer: the next request may be read by another thread the moment it is out.
+  state_.store(State::ready, std::memory_order_release);
+  size_t size = 0;
+  InitOut out = init_reply(policy_, size);
+  bool sent = x.reply_bytes(std::as_bytes(std::span(&out, 1)).first(size));
+  x.finish();
+  if (sent) set_state(State::ready);
+}
+
+void Session::interrupt(Exchange& x) {
+  uint64_t unique = x.in().in<Opcode::Interrupt>().unique;
+  if (Exchange* found = interrupts_.find(unique)) {
+    interrupts_found_.fetch_add(1, std::memory_order_relaxed);
+    found->cancel().request();
+    pool_.drop(found);
+    return x.finish();
+  }
+  // Not seen yet, or answered already: the kernel sends it again if it still has the request.
+  x.error(err(EAGAIN));
+  x.finish();
+}
+
+void Session::note_undelivered(Errno e, const Request& request) {
+  // ENOENT: interrupted or aborted meanwhile. ENODEV, EPIPE, ECONNRESET, ENOTCONN: the connection is gone.
+  switch (static_cast<int>(e)) {
+    case ENOENT:
+    case ENODEV:
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN:
+      return;
+    default:
+      log(LogLevel::error, "answer to {} (unique {}) refused by the kernel: {}", request.info->name,
+          request.header->unique, text_of(e));
+  }
+}
+
+/// The last touch of the session by an exchange: drain() may return right after.
+void Session::over(Exchange& x) {
+  pool_.drop(&x);
+  under_way_.fetch_sub(1, std::memory_order_release);
+}
+
+void Session::set_state(State s) {
+  std::lock_guard lock(m_);
+  state_.store(s, std::memory_order_release);
+  told_ = s;
+  changed_.notify_all();
+}
+
+void Session::mark_ended(EndReason why) {
+  if (!reason_set_.exchange(true)) reason_.store(why);
+  std::lock_guard lock(m_);
+  if (told_ == State::new_) told_ = State::ended;
+  changed_.notify_all();
+}
+
+Status Session::wait_ready(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(m_);
+  if (!changed_.wait_for(lock, timeout, [&] { return told_ != State::new_; })) return err(ETIMEDOUT);
+  if (told_ == State::ready) return Unit{};
+  return err(told_ == State::refused ? EPROTO : ENODEV);
+}
+
+void Session::drain() {
+  for (Exchange* x : interrupts_.all()) {
+    x->cancel().request();
+    pool_.drop(x);
+  }
+  notifier_.ask_to_stop();
+  // After an abort of ours the kernel does not know yet: the notifier may be stuck behind a request nobody reads.
+  while (under_way_.load(std::memory_order_acquire) > 0 || !notifier_.stopped()) {
+    if (!transport_.readable()) {
+      std::this_thread::sleep_for(1ms);
+      continue;
+    }
+    Exchange* x = pool_.take();
+    auto n = transport_.receive(0, x->frame());
+    auto parsed = n ? parse_request(Bytes(x->frame()).first(*n), negotiated_) : Parsed(ParseFailure{});
+    if (auto* r = std::get_if<Request>(&parsed); r && !(r->info->flags & kOpcodeNoReply)) {
+      x->begin(*r, 0);
+      x->error(err(ECONNABORTED));
+    }
+    pool_.drop(x);
+    if (!n && n.error() != err(EINTR) && n.error() != err(EAGAIN)) std::this_thread::sleep_for(1ms);
+  }
+}
+
+SessionStats Session::stats() const {
+  SessionStats s;
+  s.requests = requests_.load(std::memory_order_relaxed);
+  s.errors = errors_.load(std::memory_order_relaxed);
+  s.interrupts = interrupts_found_.load(std::memory_order_relaxed);
+  s.malformed = malformed_.load(std::memory_order_relaxed);
+  s.notifications = notifier_.sent();
+  if (state_.load(std::memory_order_acquire) == State::ready) s.minor = policy_.minor;
+  return s;
+}
+
+}  // namespace isthmus::fuse

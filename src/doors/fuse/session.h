@@ -1,0 +1,92 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "doors/fuse/dev_transport.h"
+#include "doors/fuse/exchange.h"
+#include "doors/fuse/fuse_door.h"
+#include "doors/fuse/interrupts.h"
+#include "doors/fuse/notify.h"
+#include "doors/fuse/policy.h"
+#include "run/line.h"
+
+namespace isthmus::fuse {
+
+/// One connection to a kernel, from INIT to the last answer: reads requests for its line, hands them to the handlers
+/// of ops_*.cpp, settles the policy. The transport and the file system outlive it.
+class Session final : public LineSource {
+ public:
+  Session(FileSystem& fs, Transport& transport, const SessionOptions& options);
+  ~Session() override;
+
+  // For the line.
+  Got wait(unsigned thread) override;
+  void run(unsigned thread) override;
+  bool readable() override { return transport_.readable(); }
+
+  // For handlers and exchanges.
+  FileSystem& fs() { return fs_; }
+  Transport& transport() { return transport_; }
+  Notifier& notifier() { return notifier_; }
+  Interrupts& interrupts() { return interrupts_; }
+  ExchangePool& pool() { return pool_; }
+  const SessionOptions& options() const { return options_; }
+  /// Settled: only after INIT.
+  const Policy& policy() const { return policy_; }
+  /// Traits::dir_attr.
+  bool dir_attr() const { return dir_attr_; }
+  void init(Exchange& x);
+  void interrupt(Exchange& x);
+  void count_error() { errors_.fetch_add(1, std::memory_order_relaxed); }
+  /// An answer went to the kernel and did not arrive: says so where that is not normal.
+  void note_undelivered(Errno e, const wire::fuse::Request& request);
+  void over(Exchange& x);
+
+  // For the door.
+  Status wait_ready(std::chrono::milliseconds timeout);
+  EndReason reason() const { return reason_.load(); }
+  void mark_ended(EndReason why);
+  /// When no thread reads any more: cancels everything under way and waits until it has been answered.
+  void drain();
+  SessionStats stats() const;
+
+ private:
+  enum class State : uint8_t { new_, ready, refused, ended };
+  struct alignas(64) Lane {
+    bool open = false;
+    Exchange* next = nullptr;  // receives the next request
+    size_t length = 0;         // of the message in it
+  };
+
+  void dispatch(Exchange& x, const wire::fuse::Request& request, unsigned lane);
+  void refuse_malformed(const wire::fuse::ParseFailure& failure, unsigned lane);
+  bool may_ask(const wire::fuse::Request& request) const;
+  void set_state(State s);
+
+  FileSystem& fs_;
+  Transport& transport_;
+  const SessionOptions options_;
+  ExchangePool pool_;
+  Interrupts interrupts_;
+  Notifier notifier_;
+  Policy policy_;
+  bool dir_attr_ = false;
+  wire::fuse::Negotiated negotiated_;
+  std::array<Lane, DevTransport::kMaxLanes> lanes_;
+
+  std::atomic<State> state_{State::new_};
+  std::atomic<EndReason> reason_{EndReason::unmounted};
+  std::atomic<bool> reason_set_{false};
+  std::atomic<uint64_t> under_way_{0};
+  std::atomic<uint64_t> requests_{0}, errors_{0}, interrupts_found_{0}, malformed_{0};
+
+  std::mutex m_;  // leaf; for the two waits only
+  std::condition_variable changed_;
+  State told_ = State::new_;
+};
+
+}  // namespace isthmus::fuse
