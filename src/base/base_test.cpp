@@ -35,7 +35,7 @@ TEST(Fd, ClosesOnce) {
   {
     Fd a(raw), b;
     b = std::move(a);
-    EXPECT_FALSE(a);
+    EXPECT_FALSE(a);  // NOLINT(bugprone-use-after-move): what it tests
     EXPECT_EQ(b.get(), raw);
     Fd c(std::move(b));
     EXPECT_NE(fcntl(raw, F_GETFD), -1);
