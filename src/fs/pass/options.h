@@ -1,0 +1,24 @@
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace isthmus::fs::pass {
+
+/// How much a door may believe of what it was told before (docs/pass.md).
+enum class Cache { none, automatic, always };
+
+/// What a user may set after the folder's name. parse() reads them from text.
+struct PassOptions {
+  Cache cache = Cache::automatic;
+  bool read_only = false;
+  size_t max_fds = 0;   ///< path descriptors kept open for known nodes; 0: 512 or a quarter of RLIMIT_NOFILE
+  bool handles = true;  ///< use kernel file handles where they work; off: parent and name (for tests, odd stores)
+
+  /// cache=none|auto|always, ro, rw, fds=N, handles=yes|no. A flag has an empty value. Answers the empty string, or
+  /// what is wrong and what would be right.
+  static std::string parse(std::span<const std::pair<std::string, std::string>> pairs, PassOptions& to);
+};
+
+}  // namespace isthmus::fs::pass

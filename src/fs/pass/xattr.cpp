@@ -1,0 +1,90 @@
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "fs/pass/open_dir.h"
+#include "fs/pass/pass.h"
+
+namespace isthmus::fs::pass {
+
+namespace {
+
+/// The names of Linux's own limit of a list or value (XATTR_SIZE_MAX, XATTR_LIST_MAX).
+constexpr size_t kMost = 65536;
+constexpr size_t kFirst = 256;
+
+/// Calls get(buffer, size), with more room when the value has grown.
+template <class F>
+Result<std::string> whole(F get) {
+  std::string v(kFirst, '\0');
+  for (;;) {
+    ssize_t n = get(v.data(), v.size());
+    if (n >= 0) {
+      v.resize(static_cast<size_t>(n));
+      return v;
+    }
+    if (errno != ERANGE || v.size() >= kMost) return last_errno();
+    v.resize(kMost);
+  }
+}
+
+bool is_acl(std::string_view name) { return name == "system.posix_acl_access"; }
+
+}  // namespace
+
+// Through /proc/self/fd an O_PATH descriptor stands for the file itself, also for a symbolic link.
+
+Result<std::string> PassFs::get_xattr(const Context& ctx, const op::GetXattr& a) {
+  auto fd = any_fd(a.node, HandleId::none, Op::GetXattr);
+  if (!fd) return fd.error();
+  ProcPath p((*fd)->get());
+  std::string name(a.name);
+  AsCaller as(*ids_, ctx, AsCaller::Why::check);
+  if (!as) return as.error();
+  return whole([&](char* to, size_t n) { return ::getxattr(p.c_str(), name.c_str(), to, n); });
+}
+
+Status PassFs::set_xattr(const Context& ctx, const op::SetXattr& a) {
+  if (auto s = writable(); !s) return s;
+  auto fd = any_fd(a.node, HandleId::none, Op::SetXattr);
+  if (!fd) return fd.error();
+  ProcPath p((*fd)->get());
+  std::string name(a.name);
+  AsCaller as(*ids_, ctx, AsCaller::Why::check);
+  if (!as) return as.error();
+  if (::setxattr(p.c_str(), name.c_str(), a.value.data(), a.value.size(), a.flags) < 0) return last_errno();
+  if (!a.kill_sgid || !is_acl(a.name)) return Unit{};
+  auto st = stat_at((*fd)->get(), "");
+  if (!st) return st.error();
+  if (!(st->stx_mode & S_ISGID)) return Unit{};
+  return check(::chmod(p.c_str(), st->stx_mode & 07777 & ~static_cast<mode_t>(S_ISGID)));
+}
+
+Result<std::vector<std::string>> PassFs::list_xattr(const Context& ctx, const op::ListXattr& a) {
+  auto fd = any_fd(a.node, HandleId::none, Op::ListXattr);
+  if (!fd) return fd.error();
+  ProcPath p((*fd)->get());
+  AsCaller as(*ids_, ctx, AsCaller::Why::check);
+  if (!as) return as.error();
+  auto all = whole([&](char* to, size_t n) { return ::listxattr(p.c_str(), to, n); });
+  if (!all) return all.error();
+  std::vector<std::string> names;
+  for (std::string_view rest = *all; !rest.empty();) {
+    auto end = std::min(rest.find('\0'), rest.size());
+    if (end > 0) names.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return names;
+}
+
+Status PassFs::remove_xattr(const Context& ctx, const op::RemoveXattr& a) {
+  if (auto s = writable(); !s) return s;
+  auto fd = any_fd(a.node, HandleId::none, Op::RemoveXattr);
+  if (!fd) return fd.error();
+  ProcPath p((*fd)->get());
+  std::string name(a.name);
+  AsCaller as(*ids_, ctx, AsCaller::Why::check);
+  if (!as) return as.error();
+  return check(::removexattr(p.c_str(), name.c_str()));
+}
+
+}  // namespace isthmus::fs::pass
