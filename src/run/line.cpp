@@ -81,15 +81,16 @@ Status Line::start_thread_locked() {
   auto place = std::make_unique<Place>();
   place->index = static_cast<unsigned>(places_.size());
   SignalsBlocked blocked;
+  started_.fetch_add(1, std::memory_order_relaxed);  // before it can run anything that looks
   try {
     place->thread = std::thread([this, p = place.get()] { thread_main(*p); });
   } catch (const std::system_error& e) {
+    started_.fetch_sub(1, std::memory_order_relaxed);
     return err(e.code().value());
   }
   set_name(place->thread, options_.name, "/" + std::to_string(place->index));
   places_.push_back(std::move(place));
   running_++;
-  started_.fetch_add(1, std::memory_order_relaxed);
   return Unit{};
 }
 

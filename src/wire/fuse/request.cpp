@@ -185,7 +185,6 @@ Parsed parse_request(Bytes message, const Negotiated& negotiated) {
 }
 
 Parsed parse_ring_request(const UringReqHeader& ring, Bytes payload, const Negotiated& negotiated) {
-  if (!aligned(payload.data())) return ParseFailure{ParseError::Misaligned, nullptr};
   Request r;
   r.header = header_at(ring.in_out);
   const uint32_t used = ring.ring_ent_in_out.payload_sz;

@@ -25,7 +25,7 @@ struct Negotiated {
 
 enum class ParseError : uint8_t {
   TooShort,          // not even an InHeader
-  Misaligned,        // the message or the payload does not begin at an 8-byte boundary
+  Misaligned,        // the message, or the records of BATCH_FORGET, do not begin at an 8-byte boundary
   LengthMismatch,    // InHeader.len is not the length of the message
   UnknownOpcode,     // answer ENOSYS
   ShortBody,         // the fixed struct is cut off
@@ -41,7 +41,7 @@ enum class ParseError : uint8_t {
 
 std::string_view to_string(ParseError e);
 
-/// Why a message was refused. `header` is null only for TooShort and Misaligned.
+/// Why a message was refused. `header` is null where there is none to read (TooShort, Misaligned).
 struct ParseFailure {
   ParseError error;
   const InHeader* header;

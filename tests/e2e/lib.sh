@@ -1,0 +1,94 @@
+# Sourced by the scripts of this folder. Each is called
+#   NAME.sh COMMAND ARG...     a command that serves a mount in the foreground until it is unmounted or told to end; @SRC@ and @MNT@
+#                              in its arguments become a scratch folder and the mountpoint, both on a fresh tmpfs
+#   NAME.sh native             the same work on the tmpfs itself: what is right is what passes there
+# and exits 0 (passed), 77 (skipped: the last line says why) or else (failed). Lines `SKIP: what: why` name parts left out.
+#
+# The server and its users are different processes, and all of them live in process and mount namespaces that end with the script,
+# also if it is killed (tools/isolated): no mount, server or file stays behind.
+# shellcheck shell=bash
+set -uo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+scratch=/var/local          # covered by a tmpfs that only we see
+src=$scratch/src mnt=$scratch/mnt tmp=$scratch/tmp
+server=                     # pid of the serving process
+command_line=()
+
+skip() { echo "SKIP: $*"; exit 77; }
+fail() {
+    echo "FAIL: $*"
+    [[ ! -s $tmp/server.log ]] || { echo "--- the server said:"; tail -n 40 "$tmp/server.log"; }
+    exit 1
+}
+
+# need COMMAND PACKAGE: the test needs a program.
+need() { command -v "$1" >/dev/null || skip "no $1 here (Debian package $2)"; }
+
+# begin COMMAND-LINE...: call it first; goes into namespaces and makes the scratch folders.
+begin() {
+    [[ $# -gt 0 ]] || { echo "usage: $0 native | COMMAND ARG... with @SRC@ and @MNT@" >&2; exit 2; }
+    [[ $EUID = 0 ]] || skip "not root: the test mounts in namespaces of its own"
+    [[ $1 = native || -c /dev/fuse ]] || skip "no /dev/fuse here"
+    if [[ -z ${E2E_ISOLATED:-} ]]; then
+        unshare --mount --pid --fork true 2>/dev/null || skip "this machine lets root make no namespaces"
+        E2E_ISOLATED=1 exec "$top/tools/isolated" bash "$0" "$@"
+    fi
+    unset E2E_ISOLATED
+    mkdir -p "$scratch"
+    mount -t tmpfs -o "size=${E2E_SIZE:-4g},mode=755" e2e "$scratch" || skip "no tmpfs can be mounted"
+    mkdir "$src" "$mnt" "$tmp"
+    chmod 1777 "$src" "$tmp"
+    command_line=("$@")
+    cd "$scratch" || exit 1
+    trap finish EXIT
+    trap 'exit 143' TERM
+    trap 'exit 130' INT
+}
+
+# The connection is cut before anything waits on it: a user of a hung server would wait for ever.
+finish() {
+    local minor
+    minor=$(awk -v at="$mnt" '$5 == at { split($3, n, ":"); print n[2] }' /proc/self/mountinfo | tail -n 1)
+    if [[ -n $minor && -w /sys/fs/fuse/connections/$minor/abort ]]; then echo 1 >"/sys/fs/fuse/connections/$minor/abort"; fi
+    [[ -z $server ]] || kill -KILL "$server" 2>/dev/null
+    umount -l "$mnt" 2>/dev/null
+    return 0
+}
+
+start_mount() {
+    [[ ${command_line[0]} != native ]] || { chmod 1777 "$mnt"; return 0; }
+    local arguments=("${command_line[@]//@SRC@/$src}")
+    arguments=("${arguments[@]//@MNT@/$mnt}")
+    "${arguments[@]}" >>"$tmp/server.log" 2>&1 </dev/null &
+    server=$!
+    for _ in {1..300}; do
+        ! mountpoint -q "$mnt" || { chmod 1777 "$mnt" || fail "chmod of the root of the mount"; return 0; }
+        kill -0 "$server" 2>/dev/null || fail "the server ended before it mounted"
+        sleep 0.05
+    done
+    fail "not mounted after 15 s"
+}
+
+# Unmounts; the server must then end by itself, cleanly, and no sanitizer may have complained.
+stop_mount() {
+    [[ ${command_line[0]} != native ]] || return 0
+    cd "$scratch" || exit 1
+    local status=0
+    for _ in {1..50}; do
+        ! umount "$mnt" 2>"$tmp/umount.log" || break
+        sleep 0.1
+    done
+    ! mountpoint -q "$mnt" || fail "cannot unmount: $(cat "$tmp/umount.log")"
+    for _ in {1..200}; do
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    ! kill -0 "$server" 2>/dev/null || fail "the server still runs 20 s after the unmount"
+    wait "$server" || status=$?
+    server=
+    [[ $status = 0 ]] || fail "the server's exit status is $status"
+    ! grep -qE 'Sanitizer|runtime error:' "$tmp/server.log" || fail "a sanitizer complained"
+}
+
+passed() { echo "passed: $*"; }

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Tests of the tools of this folder. Registered as `tools` in tests/CMakeLists.txt."""
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def run(*command):
+    done = subprocess.run([os.path.join(HERE, command[0]), *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout
+
+
+GTEST_OUTPUT = """[ RUN      ] A.Passes
+[       OK ] A.Passes (0 ms)
+[ RUN      ] A.Skips
+a_test.cpp:5: Skipped
+no /dev/fuse here
+[  SKIPPED ] A.Skips (0 ms)
+[ RUN      ] A.Fails
+[  FAILED  ] A.Fails (0 ms)
+[==========] 3 tests from 1 test suite ran. (0 ms total)
+[  PASSED  ] 1 test.
+[  SKIPPED ] 1 test, listed below:
+[  SKIPPED ] A.Skips
+[  FAILED  ] 1 test, listed below:
+[  FAILED  ] A.Fails
+"""
+CRASH_OUTPUT = """[ RUN      ] B.One
+[       OK ] B.One (0 ms)
+[ RUN      ] B.Two
+Segmentation fault
+"""
+
+
+def case(name, status, output="", inner=""):
+    return f'<testcase name="{name}" status="{status}">{inner}<system-out>{output}</system-out></testcase>'
+
+
+class Summary(unittest.TestCase):
+    def summary(self, shards):
+        """shards: name -> (XML cases or None, status text or None)"""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, (cases, status) in shards.items():
+                if cases is not None:
+                    with open(os.path.join(folder, name + ".xml"), "w", encoding="utf-8") as file:
+                        file.write(f"<testsuite>{''.join(cases)}</testsuite>")
+                if status is not None:
+                    with open(os.path.join(folder, name + ".status"), "w", encoding="utf-8") as file:
+                        file.write(status)
+            return run("test_summary", folder, *shards)
+
+    def last(self, output):
+        return output.splitlines()[-1]
+
+    def test_counts_cases_of_programs_and_names_what_was_skipped(self):
+        code, output = self.summary({"unit": ([case("unit.a", "fail", GTEST_OUTPUT)], "ctest exit status 8")})
+        self.assertEqual((code, self.last(output)), (1, "1 passed, 1 failed, 1 skipped"))
+        self.assertIn("skipped unit.a: A.Skips: no /dev/fuse here", output)
+        self.assertIn("failed  unit.a: A.Fails", output)
+
+    def test_a_crash_of_a_program_is_a_failure(self):
+        code, output = self.summary({"unit": ([case("unit.b", "fail", CRASH_OUTPUT)], None)})
+        self.assertEqual((code, self.last(output)), (1, "0 passed, 1 failed, 0 skipped"))
+
+    def test_skipped_scripts_and_parts_of_scripts(self):
+        skipped = '<skipped message="SKIP_RETURN_CODE=77"/>'
+        code, output = self.summary({"e2e": ([case("e2e.a", "notrun", "SKIP: not root", skipped),
+                                              case("tools", "run", "test_x (__main__.X.test_x) ... skipped 'not root'\nOK"),
+                                              case("e2e.b", "run", "SKIP: io-uring: not here\npassed")], None)})
+        self.assertEqual((code, self.last(output)), (0, "2 passed, 0 failed, 3 skipped"))
+        self.assertIn("skipped e2e.a: not root", output)
+        self.assertIn("skipped tools: test_x: not root", output)
+        self.assertIn("skipped e2e.b: io-uring: not here", output)
+
+    def test_a_missing_program_is_a_failure(self):
+        code, output = self.summary({"e2e": ([case("e2e.a", "notrun", "", '<skipped message="Unable to find executable"/>')], None)})
+        self.assertEqual((code, self.last(output)), (1, "0 passed, 1 failed, 0 skipped"))
+
+    def test_a_shard_without_tests_or_with_a_broken_build_is_a_failure(self):
+        code, output = self.summary({"unit": ([], None), "asan": (None, "the build failed")})
+        self.assertEqual((code, self.last(output)), (1, "0 passed, 2 failed, 0 skipped"))
+
+    def test_bytes_that_xml_forbids(self):
+        code, output = self.summary({"unit": ([case("unit.a", "run", "\x01\x02")], None)})
+        self.assertEqual((code, self.last(output)), (0, "1 passed, 0 failed, 0 skipped"))
+
+
+class Isolated(unittest.TestCase):
+    def test_exit_status_and_input(self):
+        self.assertEqual(run("isolated", "sh", "-c", "exit 7")[0], 7)
+
+    def alive(self, mark):
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    if mark.encode() in file.read().split(b"\0"):
+                        found.append(pid)
+            except OSError:
+                pass
+        return found
+
+    def ends_with(self, number):
+        mark = f"{os.getpid()}.{number}"
+        # A plain child, one in a session and one in a process group of its own.
+        script = f"setsid sleep {mark} & timeout {mark} sleep {mark} & sleep {mark}"
+        with subprocess.Popen([os.path.join(HERE, "isolated"), "sh", "-c", script], stdin=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 20
+            while len(self.alive(mark)) < 4 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            self.assertGreaterEqual(len(self.alive(mark)), 4)
+            process.send_signal(number)
+            process.wait()
+        while self.alive(mark) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.alive(mark), [])
+
+    def test_nothing_is_left_after_sigterm(self):
+        self.ends_with(signal.SIGTERM)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root's namespaces end with SIGKILL")
+    def test_nothing_is_left_after_sigkill(self):
+        self.ends_with(signal.SIGKILL)
+
+
+class CheckIncludes(unittest.TestCase):
+    def test_planted_violations(self):
+        code, output = run("check_includes", "--self-test")
+        self.assertEqual(code, 0, output)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
