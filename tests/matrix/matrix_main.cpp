@@ -1,9 +1,13 @@
 // The providers that the waist suite runs on.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "conformance/waist/waist.h"
+#include "fs/archive/archive_fs.h"
 #include "fs/pass/pass.h"
 #include "matrix/temp_folder.h"
 #include "vfs/decorator.h"
@@ -28,7 +32,7 @@ class OnFolder final : public Decorator<OnFolder> {
   std::shared_ptr<TempFolder> folder_;
 };
 
-Subject pass(std::string name, fs::pass::PassOptions options) {
+Subject pass_subject(std::string name, fs::pass::PassOptions options) {
   Subject s;
   s.name = std::move(name);
   s.make = [options] {
@@ -39,17 +43,42 @@ Subject pass(std::string name, fs::pass::PassOptions options) {
   return s;
 }
 
+/// kSampleTree as an archive made by tar(1) with `flags`.
+Subject tar_subject(std::string name, const std::string& flags) {
+  auto folder = std::make_shared<TempFolder>();
+  for (auto& f : conformance::kSampleTree) {
+    std::string path = folder->path() + "/tree/" + f.name;
+    std::filesystem::create_directories(path.substr(0, path.rfind('/')));
+    if (!path.ends_with('/')) std::ofstream(path) << f.content;
+  }
+  std::string file = folder->path() + "/" + name;
+  std::string command = "tar -C '" + folder->path() + "/tree' " + flags + " '" + file + "' hello dir empty";
+  if (std::system(command.c_str()) != 0) std::abort();
+  Subject s;
+  s.name = std::move(name);
+  s.read_only = true;
+  s.make = [folder, file]() -> std::unique_ptr<FileSystem> {
+    fs::archive::OpenError error;
+    auto fs = fs::archive::ArchiveFs::open(file, {}, {}, error);
+    EXPECT_TRUE(fs) << error.text;
+    return fs;
+  };
+  return s;
+}
+
 }  // namespace
 }  // namespace isthmus
 
 int main(int argc, char** argv) {
   using namespace isthmus;
   auto& all = conformance::subjects();
-  all.push_back(pass("pass", {}));
+  all.push_back(pass_subject("pass", {}));
   fs::pass::PassOptions no_handles;
   no_handles.handles = false;
-  all.push_back(pass("pass_by_name", no_handles));
+  all.push_back(pass_subject("pass_by_name", no_handles));
   all.back().export_handles = false;
+  all.push_back(tar_subject("tar", "-cf"));
+  all.push_back(tar_subject("tar_gz", "-czf"));
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
