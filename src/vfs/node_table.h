@@ -75,6 +75,16 @@ class NodeTable {
     if (s) s->lookups.fetch_add(n, std::memory_order_relaxed);
     return s != nullptr;
   }
+  /// Only when some are counted already: for a node found by its number alone. The caller sees to it that no node is
+  /// erased meanwhile.
+  bool add_lookup_if_any(NodeId id) {
+    Slot* s = slot_of(id);
+    if (!s) return false;
+    uint64_t have = s->lookups.load(std::memory_order_relaxed);
+    while (have && !s->lookups.compare_exchange_weak(have, have + 1, std::memory_order_acq_rel)) {
+    }
+    return have != 0;
+  }
   /// True when this gave the last lookup back. Giving back more than there were is logged and counts as all.
   bool forget(NodeId id, uint64_t n) {
     Slot* s = slot_of(id);
