@@ -12,11 +12,15 @@
 
 namespace isthmus::fuse {
 
-DevTransport::DevTransport(Fd device, bool clone, bool splice)
-    : device_(std::move(device)), clone_(clone), splice_(splice) {
+DevTransport::DevTransport(Fd device, bool clone, bool splice) : clone_(clone), splice_(splice) {
+  for (auto& l : lanes_) l.store(-1, std::memory_order_relaxed);
+  attach(std::move(device));
+}
+
+void DevTransport::attach(Fd device) {
+  device_ = std::move(device);
   struct stat st {};
   socket_ = ::fstat(device_.get(), &st) == 0 && S_ISSOCK(st.st_mode);
-  for (auto& l : lanes_) l.store(-1, std::memory_order_relaxed);
 }
 
 DevTransport::~DevTransport() {

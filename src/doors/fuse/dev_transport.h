@@ -19,6 +19,8 @@ class DevTransport final : public Transport {
 
   DevTransport(Fd device, bool clone, bool splice);
   ~DevTransport() override;
+  /// Replaces the device; before any lane is opened.
+  void attach(Fd device);
 
   void open_lane(unsigned lane) override;
   Result<size_t> receive(unsigned lane, MutableBytes into) override;
@@ -35,7 +37,7 @@ class DevTransport final : public Transport {
   }
   Status write_message(int fd, std::span<const iovec> message) const;
 
-  const Fd device_;
+  Fd device_;
   bool socket_ = false;
   const bool clone_;
   const bool splice_;

@@ -47,6 +47,8 @@ Door::~Door() {
 
 Upcalls& Door::upcalls() { return impl_->session.notifier(); }
 
+void Door::attach(Fd device) { impl_->transport.attach(std::move(device)); }
+
 Status Door::start() {
   Status s = impl_->line.start();
   if (s) impl_->started.store(true);

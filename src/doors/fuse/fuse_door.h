@@ -59,6 +59,7 @@ struct SessionStats {
 /// their own (run/line.h), so the caller's main thread handles SIGTERM and its like.
 class Door {
  public:
+  /// `device` may be empty and come later, by attach().
   Door(FileSystem& fs, Fd device, SessionOptions options);
   /// Ends as abort() and wait() do.
   ~Door();
@@ -67,6 +68,9 @@ class Door {
 
   /// To be given to FileSystem::start(). Valid as long as the door; news before start() is dropped.
   Upcalls& upcalls();
+  /// The device of a mount that was made after fs.start(), as it should be: a file system that is started before it is
+  /// mounted cannot run into its own mount. Before start().
+  void attach(Fd device);
   /// Starts the threads that serve. EAGAIN and the like when there can be none.
   Status start();
   /// Until the kernel's INIT has been answered: mount(2) has returned by then and the first operation will be heard.

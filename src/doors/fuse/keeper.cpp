@@ -1,0 +1,116 @@
+#include "doors/fuse/keeper.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace isthmus::fuse {
+namespace {
+
+/// Both ends are the same program, so the layout needs no care.
+struct Order {
+  enum Kind : uint32_t { arm, unmount, leave } kind = leave;
+  int32_t mount_id = -1;
+  uint32_t on_death = 0;
+  UnmountHow how = UnmountHow::plain;
+};
+
+/// The mount's path may change (a folder above it is renamed) and another mount may be put over it: it is looked up by
+/// its id each time, and a covered one is left alone.
+Status take_away(int id, UnmountHow how) {
+  auto m = mount_by_id(id);
+  if (!m) return Unit{};
+  auto top = mount_at(m->path);
+  if (top && top->id != id) return err(EBUSY);
+  return unmount_entry(*m, how);
+}
+
+ssize_t receive(int fd, void* data, size_t size) {
+  ssize_t n = 0;
+  while ((n = recv(fd, data, size, 0)) < 0 && errno == EINTR) {
+  }
+  return n;
+}
+
+[[noreturn]] void run(int fd) {
+  prctl(PR_SET_NAME, "isthmus-keeper");
+  setsid();
+  if (chdir("/") < 0) _exit(1);
+  // Signals meant for the server's process group or terminal are the server's business.
+  for (int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU, SIGTTIN}) signal(s, SIG_IGN);
+  if (fd != 3) {
+    dup2(fd, 3);
+    fd = 3;
+  }
+  close_range(4, ~0U, 0);
+  close_range(0, 2, 0);
+  for (int i = 0; i < 3; i++)
+    if (open("/dev/null", O_RDWR) < 0) _exit(1);
+  int id = -1;
+  bool on_death = false;
+  for (Order o; receive(fd, &o, sizeof o) == static_cast<ssize_t>(sizeof o);) {
+    if (o.kind == Order::leave) _exit(0);
+    if (o.kind == Order::arm) {
+      id = o.mount_id;
+      on_death = o.on_death != 0;
+    }
+    if (o.kind == Order::unmount) {
+      int32_t answer = take_away(id, o.how).code();
+      if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) < 0) break;
+    }
+  }
+  if (on_death && id >= 0) static_cast<void>(take_away(id, UnmountHow::lazy));
+  _exit(0);
+}
+
+}  // namespace
+
+Expected<Keeper> Keeper::start() {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return Problem{last_errno(), "socketpair", ""};
+  Fd ours(pair[0]), theirs(pair[1]);
+  // Two forks: the keeper is nobody's child, so that it neither waits to be collected nor shows up in wait(2).
+  pid_t pid = fork();
+  if (pid < 0) return Problem{last_errno(), "cannot start a process: " + std::string(text_of(last_errno())), ""};
+  if (pid == 0) {
+    pid_t inner = fork();
+    if (inner != 0) _exit(inner < 0 ? 1 : 0);
+    run(theirs.get());
+  }
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return Problem{err(EAGAIN), "cannot start a process", ""};
+  return Keeper(std::move(ours));
+}
+
+Keeper::~Keeper() {
+  if (!socket_) return;
+  Order o{.kind = Order::leave};
+  static_cast<void>(send(socket_.get(), &o, sizeof o, MSG_NOSIGNAL));
+}
+
+Status Keeper::arm(const Mounted& mounted, bool on_death) {
+  Order o{.kind = Order::arm, .mount_id = mounted.id, .on_death = on_death};
+  return check(static_cast<int>(send(socket_.get(), &o, sizeof o, MSG_NOSIGNAL)));
+}
+
+Status Keeper::request(UnmountHow how) {
+  Order o{.kind = Order::unmount, .how = how};
+  return check(static_cast<int>(send(socket_.get(), &o, sizeof o, MSG_NOSIGNAL)));
+}
+
+Status Keeper::take_answer() {
+  int32_t answer = 0;
+  if (receive(socket_.get(), &answer, sizeof answer) != static_cast<ssize_t>(sizeof answer)) return err(ECHILD);
+  if (answer != 0) return err(answer);
+  return Unit{};
+}
+
+}  // namespace isthmus::fuse
