@@ -1,0 +1,124 @@
+#include <linux/capability.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "base/text.h"
+#include "ctl/doctor_checks.h"
+#include "doors/fuse/mount.h"
+
+namespace isthmus::ctl {
+namespace {
+
+struct Version {
+  int major = 0, minor = 0;
+  bool at_least(int a, int b) const { return major > a || (major == a && minor >= b); }
+};
+
+Version kernel_version(std::string* release) {
+  utsname u{};
+  uname(&u);
+  *release = u.release;
+  Version v;
+  size_t dot = release->find('.');
+  if (dot == std::string::npos) return v;
+  auto digits = [](std::string_view s) { return s.substr(0, s.find_first_not_of("0123456789")); };
+  v.major = static_cast<int>(parse_number(digits(*release)).value_or(0));
+  v.minor = static_cast<int>(parse_number(digits(std::string_view(*release).substr(dot + 1))).value_or(0));
+  return v;
+}
+
+/// Linux and the FUSE protocol that came with it (include/uapi/linux/fuse.h of those releases).
+std::string protocol_of(const Version& v) {
+  struct Step {
+    int major, minor, protocol;
+  };
+  constexpr Step kSteps[] = {{6, 18, 45}, {6, 16, 44}, {6, 15, 43}, {6, 14, 42}, {6, 12, 41}, {6, 9, 40},
+                             {6, 6, 39},  {6, 2, 38},  {6, 1, 37},  {5, 17, 36}, {5, 16, 35}, {5, 14, 34},
+                             {5, 11, 33}, {5, 10, 32}, {5, 4, 31},  {5, 2, 30},  {5, 1, 29},  {4, 20, 28},
+                             {4, 18, 27}, {4, 9, 26},  {4, 7, 25},  {4, 5, 24},  {3, 15, 23}};
+  for (auto& s : kSteps)
+    if (v.at_least(s.major, s.minor)) return "FUSE protocol 7." + std::to_string(s.protocol) + " or newer";
+  return "FUSE protocol older than 7.23";
+}
+
+Finding uring_check(const Version& v) {
+  Finding f{.id = "fuse_io_uring", .title = "FUSE over io_uring"};
+  f.detail = "not used by this version";
+  f.answer = Answer::info;
+  std::string set = first_line("/sys/module/fuse/parameters/enable_uring");
+  if (set.empty()) {
+    f.detail =
+        v.at_least(6, 14) ? "switched off when the kernel was built; " + f.detail : "needs Linux 6.14; " + f.detail;
+    return f;
+  }
+  bool on = set == "Y" || set == "1";
+  f.detail = (on ? "switched on; " : "the kernel can, but it is switched off; ") + f.detail;
+  if (!on) f.fix = "echo Y > /sys/module/fuse/parameters/enable_uring (as root)";
+  return f;
+}
+
+Finding passthrough_check(const Version& v) {
+  Finding f{.id = "fuse_passthrough", .title = "FUSE passthrough (backing files)", .answer = Answer::info};
+  f.detail = !v.at_least(6, 9)    ? "needs Linux 6.9"
+             : !fuse::may_mount() ? "the kernel can, for root; not used by this version"
+                                  : "the kernel can; not used by this version";
+  return f;
+}
+
+Finding pages_check() {
+  Finding f{.id = "max_pages_limit", .title = "largest FUSE request", .answer = Answer::info};
+  auto pages = parse_number(first_line("/proc/sys/fs/fuse/max_pages_limit"), 65535);
+  uint64_t n = pages.value_or(256);
+  f.detail = std::to_string(n * 4) + " KiB";
+  if (pages && n < 1024) f.fix = "sysctl fs.fuse.max_pages_limit=1024 (as root)";
+  return f;
+}
+
+Finding namespaces_check() {
+  Finding f{.id = "user_namespaces",
+            .title = "ordinary users can make user namespaces",
+            .needed_for = "private mounts without fusermount3 (unshare -Urm)"};
+  auto most = parse_number(first_line("/proc/sys/user/max_user_namespaces"));
+  std::string debian = first_line("/proc/sys/kernel/unprivileged_userns_clone");
+  bool off = !most || *most == 0 || debian == "0";
+  f.answer = off ? Answer::no : Answer::yes;
+  if (debian == "0")
+    f.fix = "sysctl kernel.unprivileged_userns_clone=1 (as root)";
+  else if (off)
+    f.fix = "sysctl user.max_user_namespaces=10000 (as root)";
+  return f;
+}
+
+Finding control_check() {
+  Finding f{.id = "fusectl",
+            .title = "/sys/fs/fuse/connections is there",
+            .needed_for = "unmount --force of a mount whose server hangs",
+            .fix = "mount -t fusectl fusectl /sys/fs/fuse/connections (as root)"};
+  f.answer = Answer::no;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string line; std::getline(mounts, line);)
+    if (line.find(" fusectl ") != std::string::npos) f.answer = Answer::yes;
+  return f;
+}
+
+}  // namespace
+
+void check_kernel(std::vector<Finding>& to) {
+  std::string release;
+  Version v = kernel_version(&release);
+  Finding kernel{.id = "kernel", .title = "Linux " + release, .needed_for = "every mount"};
+  kernel.answer = v.at_least(3, 15) ? Answer::yes : Answer::no;
+  kernel.essential = true;
+  kernel.detail = protocol_of(v);
+  to.push_back(kernel);
+  to.push_back(control_check());
+  to.push_back(namespaces_check());
+  to.push_back(pages_check());
+  to.push_back(uring_check(v));
+  to.push_back(passthrough_check(v));
+}
+
+}  // namespace isthmus::ctl

@@ -1,0 +1,37 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/schemes.h"
+#include "fs/pass/pass.h"
+
+namespace isthmus::ctl {
+namespace {
+
+constexpr OptionHelp kOptions[] = {
+    {"cache=none|auto|always",
+     "how much the kernel may believe: nothing; what has not changed (default); everything, for folders that nobody "
+     "else "
+     "changes"},
+    {"ro", "never change the folder"},
+    {"fds=N", "most folders and files kept open without need"},
+    {"handles=yes|no", "find files again by the kernel's file handles (default, as root)"},
+};
+
+Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHooks&) {
+  struct stat st {};
+  if (stat(source.path.c_str(), &st) < 0 || access(source.path.c_str(), R_OK | X_OK) < 0)
+    return Problem{last_errno(), "source '" + source.path + "': " + std::string(text_of(last_errno())), ""};
+  if (!S_ISDIR(st.st_mode))
+    return Problem{err(ENOTDIR), "source '" + source.path + "' is not a folder",
+                   "archive files are archive:" + source.path};
+  auto own = own_options(source);
+  fs::pass::PassOptions options;
+  if (auto why = fs::pass::PassOptions::parse(own, options); !why.empty()) return bad_option(source, why);
+  return std::unique_ptr<FileSystem>(std::make_unique<fs::pass::PassFs>(source.path, options));
+}
+
+}  // namespace
+
+const Scheme kDirScheme{"dir", true, "mirrors a folder; nothing outside of it can be reached", kOptions, make};
+
+}  // namespace isthmus::ctl

@@ -1,0 +1,28 @@
+#include "ctl/schemes.h"
+
+#include <array>
+
+namespace isthmus::ctl {
+
+std::span<const Scheme> schemes() {
+  static const std::array kAll{kDirScheme};
+  return kAll;
+}
+
+std::span<const DecoratorKind> decorators() {
+  static const std::array kAll{kTraceDecorator, kFaultDecorator};
+  return kAll;
+}
+
+std::vector<std::pair<std::string, std::string>> own_options(const Source& source) {
+  std::vector<std::pair<std::string, std::string>> own;
+  for (auto& kv : source.options)
+    if (!find_decorator(std::string_view(kv.first).substr(0, kv.first.find('.')))) own.push_back(kv);
+  return own;
+}
+
+Problem bad_option(const Source& source, const std::string& why) {
+  return {err(EINVAL), "source '" + source.label() + "': " + why, "`isthmus help sources` lists the options"};
+}
+
+}  // namespace isthmus::ctl

@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/problem.h"
+
+namespace isthmus::ctl {
+
+/// What a serving process tells about itself. Never holds a secret.
+struct Status {
+  std::string version;     ///< of isthmus
+  std::string source;      ///< Source::label()
+  std::string mountpoint;  ///< absolute
+  std::string door;        ///< "fuse"
+  std::string transport;   ///< "/dev/fuse"
+  std::string protocol;    ///< "7.45"
+  int pid = 0;
+  uint32_t uid = 0;
+  int64_t started = 0;      ///< seconds since 1970
+  uint64_t operations = 0;  ///< asked of the file system since then
+  uint64_t errors = 0;      ///< answered with an errno
+  unsigned threads = 0;
+  std::vector<std::pair<std::string, uint64_t>> by_operation;  ///< those asked for at least once
+  double per_second = 0;  ///< operations, over the short time list_mounts() looked; not sent
+};
+
+}  // namespace isthmus::ctl
