@@ -1,7 +1,6 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <ostream>
 #include <string>
 #include <vector>
 
@@ -24,8 +23,6 @@ struct Subject {
   bool export_handles = true;
   bool special_files = true;
 };
-
-inline void PrintTo(const Subject& s, std::ostream* os) { *os << s.name; }
 
 /// Files of a read-only subject: name below the root and content; "dir/" ends in a slash.
 struct SampleFile {

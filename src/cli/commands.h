@@ -1,0 +1,30 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace isthmus::cli {
+
+/// What the command line said, for one sub-command each.
+struct MountArguments {
+  std::string source, mountpoint, log_file, cache, trace_file;
+  std::vector<std::string> options, source_options;
+  std::optional<std::string> trace;  ///< "text" or "json"
+  bool foreground = false, no_progress = false;
+};
+struct UnmountArguments {
+  std::vector<std::string> mountpoints;
+  bool lazy = false, force = false;
+};
+
+// Each does its work, tells about failures on stderr and returns the exit status (ctl/exit_codes.h).
+int mount_command(const MountArguments& arguments);
+int unmount_command(const UnmountArguments& arguments);
+int list_command(bool json);
+int doctor_command(bool json);
+int help_command(const std::string& topic);
+
+/// The end of --help: exit statuses.
+std::string exit_status_help();
+
+}  // namespace isthmus::cli
