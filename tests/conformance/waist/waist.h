@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Subject {
   bool export_handles = true;
   bool special_files = true;
 };
+
+inline void PrintTo(const Subject& s, std::ostream* os) { *os << s.name; }
 
 /// Files of a read-only subject: name below the root and content; "dir/" ends in a slash.
 struct SampleFile {

@@ -120,7 +120,9 @@ TEST_P(Writing, RenameMovesAndReplaces) {
   ASSERT_TRUE(f.rename(kRoot, "b", d->node, "c"));
   EXPECT_EQ(f.lookup(d->node, "c")->node, a.entry.node);
   EXPECT_EQ(f.rename(kRoot, "missing", kRoot, "x").code(), ENOENT);
-  EXPECT_EQ(f.rename(d->node, "c", kRoot, "d").code(), EISDIR);
+  EXPECT_EQ(f.rename(d->node, "c", kRoot, "d").code(), ENOTEMPTY) << "onto the directory that it is in";
+  ASSERT_TRUE(f.mkdir(kRoot, "other"));
+  EXPECT_EQ(f.rename(d->node, "c", kRoot, "other").code(), EISDIR);
   auto e = f.create(kRoot, "e");
   EXPECT_EQ(f.rename(d->node, "c", kRoot, "e", RENAME_NOREPLACE).code(), EEXIST);
   ASSERT_TRUE(f.rename(d->node, "c", kRoot, "e", RENAME_EXCHANGE));

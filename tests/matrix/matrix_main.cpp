@@ -1,0 +1,84 @@
+// The providers that the waist suite runs on.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "conformance/waist/waist.h"
+#include "fs/archive/archive_fs.h"
+#include "fs/pass/pass.h"
+#include "matrix/temp_folder.h"
+#include "vfs/decorator.h"
+
+namespace isthmus {
+namespace {
+
+using conformance::Subject;
+using testing::TempFolder;
+
+/// A provider and the folder it stands on. As it hands everything on, the suite tries the decorator template as well.
+class OnFolder final : public Decorator<OnFolder> {
+ public:
+  OnFolder(std::unique_ptr<FileSystem> fs, std::shared_ptr<TempFolder> f)
+      : Decorator(std::move(fs)), folder_(std::move(f)) {}
+  template <class T>
+  void around(Pending<T>& p) {
+    inner().submit(p);
+  }
+
+ private:
+  std::shared_ptr<TempFolder> folder_;
+};
+
+Subject pass_subject(std::string name, fs::pass::PassOptions options) {
+  Subject s;
+  s.name = std::move(name);
+  s.make = [options] {
+    auto folder = std::make_shared<TempFolder>();
+    return std::make_unique<OnFolder>(std::make_unique<fs::pass::PassFs>(folder->path(), options), folder);
+  };
+  s.locks = false;
+  return s;
+}
+
+/// kSampleTree as an archive made by tar(1) with `flags`.
+Subject tar_subject(std::string name, const std::string& flags) {
+  auto folder = std::make_shared<TempFolder>();
+  for (auto& f : conformance::kSampleTree) {
+    std::string path = folder->path() + "/tree/" + f.name;
+    std::filesystem::create_directories(path.substr(0, path.rfind('/')));
+    if (!path.ends_with('/')) std::ofstream(path) << f.content;
+  }
+  std::string file = folder->path() + "/" + name;
+  std::string command = "tar -C '" + folder->path() + "/tree' " + flags + " '" + file + "' hello dir empty";
+  if (std::system(command.c_str()) != 0) std::abort();
+  Subject s;
+  s.name = std::move(name);
+  s.read_only = true;
+  s.make = [folder, file]() -> std::unique_ptr<FileSystem> {
+    fs::archive::OpenError error;
+    auto fs = fs::archive::ArchiveFs::open(file, {}, {}, error);
+    EXPECT_TRUE(fs) << error.text;
+    return fs;
+  };
+  return s;
+}
+
+}  // namespace
+}  // namespace isthmus
+
+int main(int argc, char** argv) {
+  using namespace isthmus;
+  auto& all = conformance::subjects();
+  all.push_back(pass_subject("pass", {}));
+  fs::pass::PassOptions no_handles;
+  no_handles.handles = false;
+  all.push_back(pass_subject("pass_by_name", no_handles));
+  all.back().export_handles = false;
+  all.push_back(tar_subject("tar", "-cf"));
+  all.push_back(tar_subject("tar_gz", "-czf"));
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
