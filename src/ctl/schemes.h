@@ -4,7 +4,7 @@
 /// The factories behind the registry's tables, one file a scheme.
 namespace isthmus::ctl {
 
-extern const Scheme kDirScheme;
+extern const Scheme kDirScheme, kMemScheme, kArchiveScheme;
 extern const DecoratorKind kTraceDecorator, kFaultDecorator;
 
 /// The options that are not a decorator's.
