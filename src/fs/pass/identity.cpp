@@ -1,9 +1,7 @@
 #include "fs/pass/identity.h"
 
 #include <fcntl.h>
-#include <linux/securebits.h>
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,12 +20,6 @@ namespace {
 
 constexpr int64_t kBelieveNs = kNsPerSec;
 constexpr size_t kMaxKnown = 1024;
-
-// What the kernel takes away and gives back as fsuid leaves and reaches 0 (capabilities(7)).
-constexpr uint64_t kFsCaps = uint64_t{1} << CAP_CHOWN | uint64_t{1} << CAP_DAC_OVERRIDE |
-                             uint64_t{1} << CAP_DAC_READ_SEARCH | uint64_t{1} << CAP_FOWNER |
-                             uint64_t{1} << CAP_FSETID | uint64_t{1} << CAP_LINUX_IMMUTABLE | uint64_t{1} << CAP_MKNOD |
-                             uint64_t{1} << CAP_MAC_OVERRIDE;
 
 std::string slurp(const char* path) {
   std::string text;
@@ -94,8 +86,6 @@ bool own_umask() {
 Identities::Identities() : uid_(::geteuid()), gid_(::getegid()) {
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
   if (::syscall(SYS_capget, &head, caps_.data()) < 0) caps_ = {};
-  int bits = ::prctl(PR_GET_SECUREBITS);
-  fixup_ = bits < 0 || !(bits & SECBIT_NO_SETUID_FIXUP);
   can_switch_ = uid_ == 0 && has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
   auto own = std::make_shared<std::vector<uint32_t>>();
   if (int n = ::getgroups(0, nullptr); n > 0) {
@@ -166,20 +156,18 @@ void AsCaller::become(const Credentials& cred, bool keep_caps, bool with_groups)
     error_ = err(EPERM);
     return;
   }
-  if (!keep_caps && ids_.fixup_) return;
-  uint64_t fsetid = uint64_t{1} << CAP_FSETID;
+  // The kernel has taken the file capabilities away, but not those that open trusted and security attributes.
+  uint64_t keep = keep_caps ? ids_.effective() & ~(uint64_t{1} << CAP_FSETID) : 0;
   caps_ = true;
-  if (!set_effective(ids_.caps_, ids_.effective() & ~(keep_caps ? fsetid : kFsCaps))) error_ = last_errno();
+  if (!set_effective(ids_.caps_, keep)) error_ = last_errno();
 }
 
 void AsCaller::leave() noexcept {
   int saved = errno;
   if (uid_ && !set_fsuid(ids_.uid())) cannot_return("user");
   if (gid_ && !set_fsgid(ids_.gid())) cannot_return("group");
-  if (groups_ && set_groups(*ids_.own_groups()) < 0) cannot_return("groups");
-  // Coming back to 0 raised every permitted file capability, which may be more than we had.
-  bool exact = ids_.fixup_ && (ids_.effective() & kFsCaps) == (ids_.permitted() & kFsCaps);
-  if (uid_ && !exact && !set_effective(ids_.caps_, ids_.effective())) cannot_return("capabilities");
+  if (caps_ && !set_effective(ids_.caps_, ids_.effective())) cannot_return("capabilities");
+  if (groups_ && set_groups(*ids_.own_groups()) < 0) cannot_return("groups");  // needs CAP_SETGID
   if (umask_) ::umask(old_umask_);
   uid_ = gid_ = groups_ = caps_ = umask_ = false;
   errno = saved;

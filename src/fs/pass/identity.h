@@ -33,10 +33,8 @@ class Identities {
  private:
   friend class AsCaller;
   uint64_t effective() const { return uint64_t{caps_[1].effective} << 32 | caps_[0].effective; }
-  uint64_t permitted() const { return uint64_t{caps_[1].permitted} << 32 | caps_[0].permitted; }
 
   bool can_switch_ = false;
-  bool fixup_ = true;  // the kernel changes the capabilities when fsuid moves from or to 0 (securebits(7))
   uint32_t uid_ = 0, gid_ = 0;
   std::array<__user_cap_data_struct, 2> caps_{};
   Groups own_groups_;

@@ -1,4 +1,4 @@
-#include "fs/pass/test_folder.h"
+#include "fs/pass/pass_test.h"
 
 namespace isthmus::fs::pass::test {
 

@@ -176,6 +176,7 @@ class OnStores : public ::testing::TestWithParam<Where> {
     o.handles = GetParam().handles;
     return o;
   }
+  bool on_disk() const { return GetParam().base[1] != 'd'; }
   Folder f{GetParam().base, options()};
 };
 inline std::string where_name(const ::testing::TestParamInfo<Where>& i) {
