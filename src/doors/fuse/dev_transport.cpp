@@ -39,8 +39,9 @@ void DevTransport::open_lane(unsigned lane) {
 
 Result<size_t> DevTransport::receive(unsigned lane, MutableBytes into) {
   ssize_t n = ::read(fd_of(lane), into.data(), into.size());
+  // The other end of a socket was closed, with or without unread messages of ours.
+  if (n == 0 || (n < 0 && errno == ECONNRESET)) return err(ENODEV);
   if (n < 0) return last_errno();
-  if (n == 0) return err(ENODEV);  // the other end of a socket was closed
   return static_cast<size_t>(n);
 }
 

@@ -82,7 +82,10 @@ void Exchange::refuse(Errno e) {
   finish();
 }
 
-void Exchange::finish() { session_.over(*this); }
+void Exchange::finish() {
+  answer_begins();  // for those that did not go through submit() or refuse()
+  session_.over(*this);
+}
 
 Status Exchange::send(Bytes header, Bytes a, Bytes b) {
   auto part = [](Bytes bytes) { return iovec{const_cast<std::byte*>(bytes.data()), bytes.size()}; };

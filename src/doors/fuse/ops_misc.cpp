@@ -55,7 +55,6 @@ void do_init(Exchange& x) { x.session().init(x); }
 
 void do_destroy(Exchange& x) {
   // The end comes with ENODEV on the device; the provider is stopped by whoever started it.
-  x.session().interrupts().remove(x);
   x.reply();
   x.finish();
 }
