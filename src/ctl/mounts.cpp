@@ -25,7 +25,7 @@ ExitCode code_of(const fuse::ServeOutcome& outcome) {
     case fuse::ServeStage::done:
       return kExitOk;
     case fuse::ServeStage::opening:
-      return kExitSource;
+      return e == EINVAL ? kExitUsage : kExitSource;
     case fuse::ServeStage::mounting:
       return e == ENODEV || e == ENOSYS || e == EOPNOTSUPP || e == EPROTO ? kExitUnsupported : kExitMount;
     case fuse::ServeStage::serving:

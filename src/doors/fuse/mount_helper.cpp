@@ -112,6 +112,8 @@ Problem helper_failed(const std::string& path, const MountOptions& o, std::strin
   Problem p{err(EPERM), "cannot mount on '" + path + "': " + said, ""};
   if (o.allow_other && said.find("user_allow_other") != std::string::npos)
     p.hint = "as root: echo user_allow_other >> /etc/fuse.conf; or leave allow_other and allow_root out";
+  else if (said.find("/dev/fuse: Permission denied") != std::string::npos)
+    p.hint = "as root: chmod 666 /dev/fuse";
   else if (said.find("/dev/fuse") != std::string::npos || said.find("device not found") != std::string::npos)
     p.hint = "as root: modprobe fuse; `isthmus doctor` shows what this machine allows";
   else if (said.find("no write access") != std::string::npos || said.find("Permission denied") != std::string::npos)

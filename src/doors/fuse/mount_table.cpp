@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,14 +127,15 @@ Probe probe(const std::string& path, int limit_ms) {
     unsigned keep = static_cast<unsigned>(ends[1]);
     if (keep > 0) close_range(0, keep - 1, 0);
     close_range(keep + 1, ~0U, 0);
-    struct stat st {};
+    struct statx sx {};
     Probe p{.answered = true};
-    if (stat(name, &st) < 0) {
+    // The kernel may hold attributes that outlive the server: only a forced question reaches it.
+    if (statx(AT_FDCWD, name, AT_STATX_FORCE_SYNC, STATX_TYPE, &sx) < 0) {
       p.error = errno;
     } else {
-      p.mode = st.st_mode;
-      p.dev_major = major(st.st_dev);
-      p.dev_minor = minor(st.st_dev);
+      p.mode = sx.stx_mode;
+      p.dev_major = sx.stx_dev_major;
+      p.dev_minor = sx.stx_dev_minor;
     }
     [[maybe_unused]] ssize_t n = write(ends[1], &p, sizeof p);
     _exit(0);

@@ -27,7 +27,7 @@ std::optional<MountEntry> mount_at(std::string_view path);
 /// mount whose server is gone or hangs. Empty if the folder does not exist.
 std::string absolute_mountpoint(const std::string& path);
 
-/// What stat(2) of a path says, asked by a child process that is left behind when it takes longer than `limit_ms`.
+/// What the file system at a path says, asked by a child process that is left behind when it takes longer than `limit_ms`.
 struct Probe {
   bool answered = false;
   int error = 0;  ///< errno when answered
