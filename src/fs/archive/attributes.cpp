@@ -47,9 +47,16 @@ std::vector<Xattr> read_xattrs(struct archive_entry* e, Index& index) {
     std::string_view n(name ? name : "");
     // Names that listxattr(2) could not carry; ACLs come from the ACL fields.
     if (n.empty() || n.size() > 255 || n.starts_with("system.") || size > kMostXattrBytes) continue;
+    std::string v(static_cast<const char*>(value), value ? size : 0);
+    // Some writers say each one twice, in two dialects.
+    auto same = std::find_if(all.begin(), all.end(), [&](auto& x) { return x.name == n; });
+    if (same != all.end()) {
+      same->value = std::move(v);
+      continue;
+    }
     bytes += n.size() + 1;
     if (bytes > kMostXattrBytes) break;
-    all.push_back({std::string(n), std::string(static_cast<const char*>(value), value ? size : 0)});
+    all.push_back({std::string(n), std::move(v)});
   }
   for (bool access : {true, false}) {
     std::string acl = posix_acl(e, access);

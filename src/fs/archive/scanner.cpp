@@ -93,22 +93,9 @@ bool Scanner::tick(bool now) {
 
 bool Scanner::run() {
   if (a_.file.size == 0) return refuse(err(EINVAL), "the file is empty; is the download or copy complete?");
-  std::string why;
-  if (!open(Formats::all, why)) return refuse(reader_ ? err(EIO) : err(EINVAL), why);
   struct archive_entry* e = nullptr;
-  int r = reader_->next(e);
-  if (r < ARCHIVE_WARN && r != ARCHIVE_RETRY) {
-    why = reader_->reason();
-    bool secret = archive_read_has_encrypted_entries(reader_->raw()) == 1;
-    if (secret) return refuse(err(EOPNOTSUPP), "its list of files is encrypted, which libarchive cannot read");
-    if (reader_->io_failed()) return refuse(err(EIO), why + "; check the disk or the network it is on");
-    std::string raw_why;
-    if (!open(Formats::raw, raw_why) || !reader_->filtered() || (r = reader_->next(e)) < ARCHIVE_WARN)
-      return refuse(err(EINVAL),
-                    fmt::format("{}; not an archive, damaged, or of a kind that libarchive {} does not know "
-                                "(`file {}` may tell)",
-                                why, ARCHIVE_VERSION_ONLY_STRING, a_.file.name));
-  }
+  int r = ARCHIVE_FATAL;
+  if (!first_header(e, r)) return false;
   a_.filtered = reader_->filtered();
   a_.filters = reader_->filter_names();
   a_.format = a_.formats == Formats::raw ? "a single compressed file" : reader_->format_name();
@@ -147,6 +134,24 @@ bool Scanner::run() {
   return tick(true);
 }
 
+// An archive, or else a single compressed file.
+bool Scanner::first_header(struct archive_entry*& e, int& result) {
+  std::string why;
+  if (open(Formats::all, why)) {
+    result = reader_->next(e);
+    if (result != ARCHIVE_FATAL) return true;
+    why = reader_->reason();
+    if (archive_read_has_encrypted_entries(reader_->raw()) == 1)
+      return refuse(err(EOPNOTSUPP), "its list of files is encrypted, which libarchive cannot read");
+    if (reader_->io_failed()) return refuse(err(EIO), why + "; check the disk or the network it is on");
+  }
+  std::string raw_why;
+  if (open(Formats::raw, raw_why) && reader_->filtered() && (result = reader_->next(e)) != ARCHIVE_FATAL) return true;
+  return refuse(err(EINVAL), fmt::format("{}; not an archive, damaged, or of a kind that libarchive {} does not know "
+                                         "(`file {}` may tell)",
+                                         why, ARCHIVE_VERSION_ONLY_STRING, a_.file.name));
+}
+
 std::string Scanner::raw_name() const {
   std::string_view name = a_.file.name;
   name.remove_prefix(std::min(name.size(), name.rfind('/') + 1));
@@ -165,7 +170,7 @@ bool Scanner::entry(struct archive_entry* e) {
   const char* link = archive_entry_hardlink(e);
   if (!link) link = archive_entry_hardlink_utf8(e);
   bool is_ar = reader_->format() == ARCHIVE_FORMAT_AR;
-  if (is_ar && (path == "/" || path == "/SYM64/")) return true;  // the linker's table of symbols
+  if (is_ar && (path == "/" || path == "//" || path == "/SYM64/")) return true;  // tables of symbols and names
 
   Node n = made_up_;
   n.nlink = 0;

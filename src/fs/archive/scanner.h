@@ -13,7 +13,7 @@ class Scanner {
 
  private:
   bool open(Formats formats, std::string& why);
-  bool entries();
+  bool first_header(struct archive_entry*& e, int& result);
   bool entry(struct archive_entry* e);
   bool data(struct archive_entry* e, Node& n, bool size_known);
   bool run_through(uint64_t* size);
