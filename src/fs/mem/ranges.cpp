@@ -109,9 +109,9 @@ Result<uint64_t> MemFs::copy_range(const Context& ctx, const op::CopyRange& a) {
   if (!to) return to.error();
   if (a.flags) return err(EINVAL);
   if (a.from_offset > kMaxSize || a.to_offset > kMaxSize) return err(EINVAL);
-  if (a.to_offset > kMaxSize - std::min(a.length, kMaxSize)) return err(EFBIG);
+  if (a.to_offset == kMaxSize && a.length) return err(EFBIG);
   Inode &src = **from, &dst = **to;
-  uint64_t length = std::min(a.length, kMaxSize);
+  uint64_t length = std::min(a.length, kMaxSize - a.to_offset);
   {
     Shared lock(src.m);
     if (auto s = check_io(ctx, src, a.from_handle, kWantRead); !s) return s.error();
