@@ -8,6 +8,7 @@
 
 #include "conformance/waist/waist.h"
 #include "fs/archive/archive_fs.h"
+#include "fs/mem/mem_fs.h"
 #include "fs/pass/pass.h"
 #include "matrix/temp_folder.h"
 #include "vfs/decorator.h"
@@ -40,6 +41,13 @@ Subject pass_subject(std::string name, fs::pass::PassOptions options) {
     return std::make_unique<OnFolder>(std::make_unique<fs::pass::PassFs>(folder->path(), options), folder);
   };
   s.locks = false;
+  return s;
+}
+
+Subject mem_subject(std::string name, fs::mem::MemOptions options) {
+  Subject s;
+  s.name = std::move(name);
+  s.make = [options] { return std::make_unique<fs::mem::MemFs>(options); };
   return s;
 }
 
@@ -77,6 +85,10 @@ int main(int argc, char** argv) {
   no_handles.handles = false;
   all.push_back(pass_subject("pass_by_name", no_handles));
   all.back().export_handles = false;
+  all.push_back(mem_subject("mem", {}));
+  fs::mem::MemOptions stateless;
+  stateless.handles = false;
+  all.push_back(mem_subject("mem_stateless", stateless));
   all.push_back(tar_subject("tar", "-cf"));
   all.push_back(tar_subject("tar_gz", "-czf"));
   ::testing::InitGoogleTest(&argc, argv);
