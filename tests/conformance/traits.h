@@ -17,7 +17,8 @@
   X(xattrs, "extended attributes: user.*")                                                          \
   X(xattrs_trusted, "extended attributes: trusted.* and security.*")                                \
   X(posix_acl, "POSIX ACLs are stored and enforced")                                                \
-  X(locks, "fcntl process locks and open file description locks")                                   \
+  X(locks, "fcntl locks of processes")                                                              \
+  X(ofd_locks, "fcntl locks of open file descriptions, also released by the last close")            \
   X(flock, "flock locks")                                                                           \
   X(holes, "SEEK_HOLE and SEEK_DATA see holes")                                                     \
   X(fallocate, "fallocate allocates space")                                                         \
