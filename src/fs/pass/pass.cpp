@@ -34,7 +34,8 @@ bool reports_at_close(int fd) {
 }  // namespace
 
 PassFs::PassFs(std::string folder, PassOptions options) : folder_(std::move(folder)), options_(options) {
-  if (options_.cache == Cache::automatic) ttl_ = negative_ttl_ = kAutomaticTtlMs;
+  // No negative entries: a file that others make in the folder is there at once, as with libfuse's negative_timeout=0.
+  if (options_.cache == Cache::automatic) ttl_ = kAutomaticTtlMs;
   if (options_.cache == Cache::always) ttl_ = negative_ttl_ = kForever;
 }
 
