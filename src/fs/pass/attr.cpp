@@ -4,6 +4,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "fs/pass/open_dir.h"
 #include "fs/pass/pass.h"
 
@@ -12,12 +14,6 @@ namespace isthmus::fs::pass {
 namespace {
 
 constexpr uint32_t kSetTimes = kSetAtime | kSetMtime | kSetAtimeNow | kSetMtimeNow;
-
-/// What write(2), truncate(2) and chown(2) take away from a regular file's mode.
-uint32_t without_suidgid(uint32_t mode) {
-  uint32_t kill = S_ISUID | (mode & S_IXGRP ? static_cast<uint32_t>(S_ISGID) : 0u);
-  return mode & ~kill;
-}
 
 Status change_mode(int fd, uint32_t mode) {
   ProcPath p(fd);
@@ -51,12 +47,23 @@ Result<Attributes> PassFs::getattr(const Context&, const op::Getattr& a) {
   return attributes(*st);
 }
 
-Status PassFs::kill_suidgid(int fd) {
+bool PassFs::in_group(const Context& ctx, uint32_t gid) const {
+  if (!ctx.cred.known || ctx.cred.uid == 0 || ctx.cred.gid == gid) return true;
+  auto groups = ids_->groups_of(ctx.cred);
+  return std::find(groups->begin(), groups->end(), gid) != groups->end();
+}
+
+Status PassFs::kill_suidgid(const Context& ctx, int fd) {
+  if (!ids_->has_capability(CAP_FSETID)) return Unit{};  // then the kernel below does it to us
   auto st = stat_at(fd, "");
   if (!st) return st.error();
   uint32_t mode = st->stx_mode;
-  if (!S_ISREG(mode) || without_suidgid(mode) == mode) return Unit{};
-  return change_mode(fd, without_suidgid(mode));
+  if (!S_ISREG(mode) || !(mode & (S_ISUID | S_ISGID))) return Unit{};
+  // Without S_IXGRP set-group-ID does not run anything, but only members of the group may leave it there.
+  uint32_t kill = S_ISUID;
+  if ((mode & S_ISGID) && ((mode & S_IXGRP) || !in_group(ctx, st->stx_gid))) kill |= S_ISGID;
+  if (!(mode & kill)) return Unit{};
+  return change_mode(fd, mode & ~kill);
 }
 
 Status PassFs::set_owner(int fd, const SetAttr& s) {
@@ -99,7 +106,7 @@ Status PassFs::set_all(const Context& ctx, Node& n, HandleId h, int fd, const Se
   if (r && (s.mask & kSetSize)) r = set_size(ctx, n, h, fd, s.to.size);
   if (r) r = set_times(fd, s);
   if (r && s.kill_suidgid && !(s.mask & kSetMode) && n.type == S_IFREG) {
-    r = kill_suidgid(fd);
+    r = kill_suidgid(ctx, fd);
     // chown and truncate have dropped file capabilities already.
     if (r && !(s.mask & (kSetUid | kSetGid | kSetSize))) ::removexattr(ProcPath(fd).c_str(), "security.capability");
   }

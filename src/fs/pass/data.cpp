@@ -96,7 +96,7 @@ Result<Opened> PassFs::open(const Context& ctx, const op::Open& a) {
   auto fd = open_regular(ctx, **n, a.flags);
   if (!fd) return fd.error();
   if (a.kill_suidgid && (a.flags & O_TRUNC))
-    if (auto s = kill_suidgid((*fd)->get()); !s) return s.error();
+    if (auto s = kill_suidgid(ctx, (*fd)->get()); !s) return s.error();
   return opened(**n, std::move(*fd), safe_flags(a.flags), nullptr);
 }
 
@@ -150,7 +150,7 @@ Result<size_t> PassFs::write(const Context& ctx, const op::Write& a) {
   if (!fd) return fd.error();
   if (a.offset > INT64_MAX) return err(EFBIG);
   if (a.kill_suidgid)
-    if (auto s = kill_suidgid((*fd)->get()); !s) return s.error();
+    if (auto s = kill_suidgid(ctx, (*fd)->get()); !s) return s.error();
   OpenFile* f = file(a.handle);
   if (f) f->wrote.store(true, std::memory_order_relaxed);
 

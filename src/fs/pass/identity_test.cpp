@@ -137,6 +137,42 @@ TEST_P(Identity, PermissionsAreTheCallers) {
   EXPECT_TRUE(f.open(c->entry.node, O_RDWR));
 }
 
+TEST_P(Identity, ChangesByStrangersCostSetgidWithoutExecution) {
+  auto c = f.make(kRoot, "f", 0666);
+  auto n = c->entry.node;
+  auto h = c->opened.handle;
+  auto mode_after = [&](const Context& ctx, uint32_t before, auto change) {
+    ::chmod(f.path("f").c_str(), before);
+    EXPECT_TRUE(change(ctx));
+    return f.attr(n)->mode & 07777;
+  };
+  auto allocate = [&](const Context& ctx) {
+    op::Fallocate a;
+    a.node = n;
+    a.handle = h;
+    a.length = 4096;
+    return f.run(a, ctx).ok();
+  };
+  auto write = [&](const Context& ctx) {
+    Buffer b = Buffer::view(as_bytes("x"));
+    op::Write a;
+    a.node = n;
+    a.handle = h;
+    a.data = &b;
+    a.kill_suidgid = true;
+    return f.run(a, ctx).ok();
+  };
+  ASSERT_EQ(::chown(f.path("f").c_str(), 0, 5000), 0);
+  uint32_t groups[] = {5000};
+  auto stranger = as(1001, 1002, true), member = as(1001, 1002, true, groups), root = as(0, 0, true);
+  for (auto& change : {std::function<bool(const Context&)>(allocate), std::function<bool(const Context&)>(write)}) {
+    EXPECT_EQ(mode_after(stranger, 06666, change), 0666u);
+    EXPECT_EQ(mode_after(member, 06666, change), 02666u);
+    EXPECT_EQ(mode_after(member, 06676, change), 0676u);
+  }
+  EXPECT_EQ(mode_after(root, 06676, allocate), 06676u);
+}
+
 TEST_P(Identity, StickyDirectories) {
   auto d = f.mkdir(kRoot, "d", 0777);
   ASSERT_EQ(::chmod(f.path("d").c_str(), 01777), 0);

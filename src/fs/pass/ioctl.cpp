@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "fs/pass/open_dir.h"
 #include "fs/pass/pass.h"
@@ -31,7 +30,7 @@ Result<IoctlReply> PassFs::ioctl(const Context& ctx, const op::Ioctl& a) {
   bool is_flags = command == FS_IOC_GETFLAGS || command == FS_IOC_SETFLAGS;
   size_t size = is_flags ? sizeof(int) : sizeof(fsxattr);
   if (sets && a.in.size() < size) return err(EINVAL);
-  std::memcpy(value.data(), a.in.data(), std::min(a.in.size(), size));
+  std::copy_n(reinterpret_cast<const char*>(a.in.data()), std::min(a.in.size(), size), value.data());
 
   Context asked = ctx;
   asked.access_checked = false;  // who may change flags is for the store to say

@@ -139,7 +139,10 @@ class PassFs final : public Provider<PassFs> {
   /// The handle's descriptor or the node's.
   Result<SharedFd> any_fd(NodeId node, HandleId h, Op op);
   /// As the kernel does when somebody without CAP_FSETID writes to a file (notify_change in Linux).
-  Status kill_suidgid(int fd);
+  Status kill_suidgid(const Context& ctx, int fd);
+  Status kill_for_stranger(const Context& ctx, int fd);
+  /// Of a file's group, or root.
+  bool in_group(const Context& ctx, uint32_t gid) const;
   Status set_owner(int fd, const SetAttr& s);
   Status set_size(const Context& ctx, Node& n, HandleId h, int fd, uint64_t size);
   Status set_times(int fd, const SetAttr& s);

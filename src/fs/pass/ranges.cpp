@@ -38,12 +38,19 @@ Result<uint64_t> copy_by_hand(int from, off_t from_at, int to, off_t to_at, size
 
 }  // namespace
 
+/// These operations have no kill_suidgid of their own, yet change a file as a write does.
+Status PassFs::kill_for_stranger(const Context& ctx, int fd) {
+  if (!ctx.cred.known || ctx.cred.uid == 0) return Unit{};
+  return kill_suidgid(ctx, fd);
+}
+
 Status PassFs::fallocate(const Context& ctx, const op::Fallocate& a) {
   if (auto s = writable(); !s) return s;
   if (a.offset > INT64_MAX || a.length > INT64_MAX) return err(EFBIG);
   auto fd = data_fd(ctx, a.node, a.handle, O_WRONLY, Op::Fallocate);
   if (!fd) return fd.error();
   if (OpenFile* f = file(a.handle)) f->wrote.store(true, std::memory_order_relaxed);
+  if (auto s = kill_for_stranger(ctx, (*fd)->get()); !s) return s;
   return check(no_eintr(
       [&] { return ::fallocate((*fd)->get(), a.mode, static_cast<off_t>(a.offset), static_cast<off_t>(a.length)); }));
 }
@@ -67,6 +74,7 @@ Result<uint64_t> PassFs::copy_range(const Context& ctx, const op::CopyRange& a) 
   if (!to) return to.error();
   if (a.from_offset > INT64_MAX || a.to_offset > INT64_MAX) return err(EINVAL);
   if (OpenFile* f = file(a.to_handle)) f->wrote.store(true, std::memory_order_relaxed);
+  if (auto s = kill_for_stranger(ctx, (*to)->get()); !s) return s.error();
   auto from_at = static_cast<off_t>(a.from_offset), to_at = static_cast<off_t>(a.to_offset);
   auto length = static_cast<size_t>(std::min<uint64_t>(a.length, INT64_MAX));
   off_t in = from_at, out = to_at;
