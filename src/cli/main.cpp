@@ -45,10 +45,10 @@ CLI::App* add_mount(CLI::App& app, Parsed& p) {
   c->add_option("--cache", p.mount.cache, "the same as -s cache=...: how much the kernel may believe of a folder")
       ->type_name("none|auto|always")
       ->check(CLI::IsMember({"none", "auto", "always"}));
-  auto* trace = c->add_option("--trace", p.trace_format, "write down every operation, as trace+ does (--trace=json)")
-                    ->type_name("text|json")
-                    ->expected(0, 1)
-                    ->check(CLI::IsMember({"text", "json"}));
+  // A flag, so that `--trace mem:` does not take the source for a format.
+  auto* trace =
+      c->add_flag("--trace{text}", p.trace_format, "write down every operation, as trace+ does; or --trace=json")
+          ->check(CLI::IsMember({"text", "json"}));
   c->add_option("--trace-file", p.mount.trace_file, "where to; default: standard error")->type_name("FILE");
   c->add_option("--log", p.mount.log_file,
                 "write the log to the end of FILE; default: standard error, in the background "
@@ -76,7 +76,7 @@ CLI::App* add_unmount(CLI::App& app, Parsed& p) {
 
 int dispatch(int argc, char** argv) {
   Parsed p;
-  CLI::App app("isthmus: file systems as programs, mounted");
+  CLI::App app("File systems as programs, mounted", "isthmus");
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", ctl::version());

@@ -22,8 +22,9 @@ constexpr std::string_view kRequest = "status\n";
 constexpr int kPatienceMs = 1000;
 
 std::string folder_name() {
-  if (geteuid() == 0) return "/run/isthmus";
   // secure_getenv: a setuid caller's environment is not trusted.
+  if (const char* own = secure_getenv("ISTHMUS_RUNTIME_DIR"); own && own[0] == '/') return own;
+  if (geteuid() == 0) return "/run/isthmus";
   if (const char* run = secure_getenv("XDG_RUNTIME_DIR"); run && run[0] == '/') return std::string(run) + "/isthmus";
   return "/tmp/isthmus-" + std::to_string(geteuid());
 }

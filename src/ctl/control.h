@@ -10,7 +10,8 @@
 
 namespace isthmus::ctl {
 
-/// The folder of control sockets: /run/isthmus for root, $XDG_RUNTIME_DIR/isthmus, or else /tmp/isthmus-UID. Made if
+/// The folder of control sockets: $ISTHMUS_RUNTIME_DIR, or /run/isthmus for root, $XDG_RUNTIME_DIR/isthmus, or else
+/// /tmp/isthmus-UID. Made if
 /// absent, mode 0700; refused when it is a link, somebody else's or open to others.
 Expected<std::string> control_folder();
 

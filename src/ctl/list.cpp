@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -41,7 +42,7 @@ void collect(const std::string& folder, uint32_t owner, std::vector<Socket>& to)
 std::vector<Socket> all_sockets() {
   std::vector<Socket> sockets;
   if (auto own = control_folder()) collect(*own, geteuid(), sockets);
-  if (geteuid() != 0) return sockets;
+  if (geteuid() != 0 || secure_getenv("ISTHMUS_RUNTIME_DIR")) return sockets;
   for (auto& name : names_in("/run/user"))
     if (auto uid = parse_number(name, UINT32_MAX); uid && *uid != 0)
       collect("/run/user/" + name + "/isthmus", static_cast<uint32_t>(*uid), sockets);

@@ -33,7 +33,12 @@ Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHoo
       .progress = hooks.progress, .cancelled = hooks.cancelled, .passphrase = hooks.passphrase};
   fs::archive::OpenError error;
   auto made = fs::archive::ArchiveFs::open(source.path, options, archive_hooks, error);
-  if (!made) return Problem{error.code, error.text, ""};
+  if (!made) {
+    // EINVAL is kept for options: the exit status tells a wrong command line from a wrong file.
+    Errno code = error.code == err(EINVAL) ? err(EBADMSG) : error.code;
+    return Problem{code, error.text,
+                   code == err(EBADMSG) ? "`isthmus help sources` shows which archives can be read" : ""};
+  }
   return std::unique_ptr<FileSystem>(std::move(made));
 }
 

@@ -19,11 +19,12 @@ constexpr OptionHelp kOptions[] = {
 
 Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHooks&) {
   struct stat st {};
-  if (stat(source.path.c_str(), &st) < 0 || access(source.path.c_str(), R_OK | X_OK) < 0)
-    return Problem{last_errno(), "source '" + source.path + "': " + std::string(text_of(last_errno())), ""};
-  if (!S_ISDIR(st.st_mode))
+  bool seen = stat(source.path.c_str(), &st) == 0;
+  if (seen && !S_ISDIR(st.st_mode))
     return Problem{err(ENOTDIR), "source '" + source.path + "' is not a folder",
                    "archive files are archive:" + source.path};
+  if (!seen || access(source.path.c_str(), R_OK | X_OK) < 0)
+    return Problem{last_errno(), "source '" + source.path + "': " + std::string(text_of(last_errno())), ""};
   auto own = own_options(source);
   fs::pass::PassOptions options;
   if (auto why = fs::pass::PassOptions::parse(own, options); !why.empty()) return bad_option(source, why);
