@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(installed_rooms fs_trace=trace fs_fault=fault fs_mem=mem fs_pass=pass door_fuse=fuse wire_fuse=wire_fuse run=run vfs=vfs base=base)
 # The rest is found from here: every header of ours that these include.
 file(GLOB header_roots CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-  include/isthmus/*.h src/base/*.h src/vfs/*.h src/vfs/*.def src/doors/fuse/fuse_door.h
+  include/isthmus/*.h src/base/*.h src/vfs/*.h src/vfs/*.def src/doors/fuse/fuse_door.h src/doors/fuse/main.h
   src/fs/trace/trace.h src/fs/fault/fault.h src/fs/mem/mem.h src/fs/pass/pass.h)
 
 set(pc_libs "")
@@ -28,6 +28,7 @@ foreach(entry ${installed_rooms})
   endif()
   add_library(isthmus::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(${target} INTERFACE cxx_std_20)
   target_link_libraries(isthmus_all INTERFACE ${target})
   install(TARGETS ${target} EXPORT isthmusTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   get_target_property(type ${target} TYPE)

@@ -9,6 +9,7 @@ need pkg-config pkg-config
 need g++ g++
 [[ $# = 2 ]] || { echo "usage: $0 SOURCE-TREE BUILD-FOLDER" >&2; exit 2; }
 begin "$@"
+read_only=yes
 source=$1 build=$2 prefix=$tmp/prefix project=$tmp/project
 cmake --install "$build" --prefix "$prefix" >"$tmp/log" 2>&1 || fail "cmake --install: $(tail -n 5 "$tmp/log")"
 [[ $("$prefix/bin/isthmus" --version) = *[0-9].[0-9]* ]] || fail "the installed isthmus tells no version"

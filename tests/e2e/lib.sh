@@ -14,6 +14,7 @@ scratch=/var/local          # covered by a tmpfs that only we see
 src=$scratch/src mnt=$scratch/mnt tmp=$scratch/tmp
 server=                     # pid of the serving process
 command_line=()
+read_only=                  # the mount refuses changes
 
 skip() { echo "SKIP: $*"; exit 77; }
 fail() {
@@ -56,6 +57,7 @@ finish() {
     return 0
 }
 
+# start_mount: mounts, and lets every user write to the root unless $read_only is set.
 start_mount() {
     [[ ${command_line[0]} != native ]] || { chmod 1777 "$mnt"; return 0; }
     local arguments=("${command_line[@]//@SRC@/$src}")
@@ -63,7 +65,10 @@ start_mount() {
     "${arguments[@]}" >>"$tmp/server.log" 2>&1 </dev/null &
     server=$!
     for _ in {1..300}; do
-        ! mountpoint -q "$mnt" || { chmod 1777 "$mnt" || fail "chmod of the root of the mount"; return 0; }
+        if mountpoint -q "$mnt"; then
+            [[ -n $read_only ]] || chmod 1777 "$mnt" || fail "chmod of the root of the mount"
+            return 0
+        fi
         kill -0 "$server" 2>/dev/null || fail "the server ended before it mounted"
         sleep 0.05
     done
