@@ -389,10 +389,10 @@ int main(int argc, char** argv) {
     printf("SKIPPED: %s: there is no /dev/fuse\n", plan.test[0].c_str());
     return kSkipped;
   }
-  char top[] = "/tmp/isthmus.mount.XXXXXX";
-  if (mkdtemp(top) == nullptr) return usage(std::string("mkdtemp: ") + strerror(errno));
-  plan.top = top;
-  chmod(top, 0755);
+  const char* const parent = getenv("TMPDIR");
+  plan.top = std::string(parent != nullptr ? parent : "/tmp") + "/isthmus.mount.XXXXXX";
+  if (mkdtemp(plan.top.data()) == nullptr) return usage(std::string("mkdtemp: ") + strerror(errno));
+  chmod(plan.top.c_str(), 0755);
   mkdir((plan.top + "/tmp").c_str(), 0755);
   if (plan.mountpoint == "-") {
     plan.mountpoint = plan.top + "/mnt";

@@ -152,6 +152,9 @@ TEST_F(Times, ChangesOfTheFile) {
   EXPECT_EQ(changed_by("file", [] { EXPECT_OK(truncate("file", 9000)); }), kModify | kChange);
   EXPECT_EQ(changed_by("file", [] { EXPECT_OK(ftruncate(open_ok("file", O_RDWR).get(), 9000)); }), kModify | kChange);
   EXPECT_EQ(changed_by("file", [] { open_ok("file", O_WRONLY | O_TRUNC); }), kModify | kChange);
+  EXPECT_EQ(changed_by("file", [] { open_ok("file", O_WRONLY | O_TRUNC); }), kModify | kChange);  // empty already
+  EXPECT_EQ(changed_by("file", [] { open_ok("file", O_WRONLY | O_CREAT | O_TRUNC); }), kModify | kChange);
+  EXPECT_EQ(changed_by("file", [] { open_ok("file", O_RDONLY | O_CREAT | O_TRUNC | O_NOFOLLOW); }), kModify | kChange);
   EXPECT_EQ(changed_by("file", [] { open_ok("file", O_WRONLY | O_CREAT); }), 0u);
   EXPECT_EQ(changed_by("file", [] { open_ok("file", O_RDWR); }), 0u);
   EXPECT_EQ(changed_by("file", [] { EXPECT_EQ(write(open_ok("file", O_WRONLY).get(), "y", 0), 0); }), 0u);
