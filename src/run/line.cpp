@@ -152,8 +152,7 @@ void Line::sentinel_main() {
   for (;;) {
     if (stopping()) {
       wake_all_waiting();
-      std::lock_guard lock(m_);
-      if (running_ == 0) return;
+      if (all_left()) return;
     } else if (!look(ops_before, idle_looks)) {
       idle_looks = 0;
       sentinel_awake_.store(0);
@@ -177,7 +176,9 @@ bool Line::look(uint64_t& ops_before, unsigned& idle_looks) {
     std::lock_guard lock(m_);
     surplus_.store(fewest_waiting_ > 1 ? fewest_waiting_ - 1 : 0, std::memory_order_relaxed);
   }
-  if (waiting == 0 && !progress && options_.may_block && source_.readable()) call_one_more();
+  blocked_looks_ = waiting == 0 && !progress ? blocked_looks_ + 1 : 0;
+  // Also where nothing is to be read yet: somebody should wait, and the sentinel can sleep.
+  if (blocked_looks_ > 0 && options_.may_block && (blocked_looks_ >= kIdleLooks || source_.readable())) call_one_more();
   return idle_looks < kIdleLooks;
 }
 
@@ -204,6 +205,11 @@ void Line::wake_all_waiting() {
     if (p->in_wait.load()) pthread_kill(p->thread.native_handle(), wake_signal());
 }
 
+bool Line::all_left() {
+  std::lock_guard lock(m_);
+  return running_ == 0;
+}
+
 void Line::ask_to_stop() {
   {
     std::lock_guard lock(m_);
@@ -217,7 +223,13 @@ void Line::ask_to_stop() {
 
 void Line::stop() {
   ask_to_stop();
-  if (sentinel_.joinable()) sentinel_.join();  // it leaves last, so no thread is made or signalled any more
+  if (sentinel_.joinable())
+    sentinel_.join();  // it leaves last, so no thread is made or signalled any more
+  else
+    while (!all_left()) {
+      wake_all_waiting();
+      std::this_thread::sleep_for(options_.tick);
+    }
   for (auto& p : places_)
     if (p->thread.joinable()) p->thread.join();
 }

@@ -82,6 +82,7 @@ class Line {
   bool look(uint64_t& ops_before, unsigned& idle_looks);
   void call_one_more();
   void wake_all_waiting();
+  bool all_left();
 
   LineSource& source_;
   const Options options_;
@@ -93,7 +94,7 @@ class Line {
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> started_{0};
   // The sentinel's own.
-  unsigned fewest_waiting_ = 0, looks_in_window_ = 0;
+  unsigned fewest_waiting_ = 0, looks_in_window_ = 0, blocked_looks_ = 0;
   bool limit_told_ = false;
 
   // Leaf lock: nothing of the source is called with it held.

@@ -78,6 +78,17 @@ TEST(Line, ABlockedOperationDoesNotStarveOthers) {
   line.stop();
 }
 
+TEST(Line, SomebodyWaitsSoonAfterAllAreBlocked) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  std::promise<void> release;
+  source.post([&] { release.get_future().wait(); });
+  while (line.started() < 2 || line.waiting() < 1) std::this_thread::sleep_for(1ms);
+  release.set_value();
+  line.stop();
+}
+
 TEST(Line, AnOperationMayWaitForALaterOne) {
   FakeSource source;
   Line line(source, {});

@@ -122,7 +122,7 @@ class ExchangePool {
   size_t data_size() const { return data_size_; }
 
  private:
-  static constexpr size_t kKept = 128;
+  static constexpr size_t kKept = 16;  // more are for bursts: their memory goes back
   Session& session_;
   const size_t data_size_;
   std::mutex m_;  // leaf

@@ -195,7 +195,8 @@ void Session::dispatch(Exchange& x, const Request& request, unsigned lane) {
 bool Session::may_ask(const Request& request) const {
   if (!options_.only_uid) return true;
   uint32_t uid = request.header->uid;
-  return uid == 0 || uid == *options_.only_uid || concerns_open_file(request.opcode());
+  bool by_kernel = uid == kInvalidUidGid && request.header->pid == 0;
+  return uid == 0 || uid == *options_.only_uid || by_kernel || concerns_open_file(request.opcode());
 }
 
 void Session::init(Exchange& x) {
