@@ -30,15 +30,10 @@ Result<Opened> PassFs::open_dir(const Context& ctx, const op::OpenDir& a) {
   if (!n) return n.error();
   if ((*n)->type != S_IFDIR) return err(ENOTDIR);
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  auto path = nodes_.path(**n);
-  if (!path) return path.error();
-  auto fd = [&]() -> Result<SharedFd> {
-    AsCaller as(*ids_, ctx, AsCaller::Why::check);
-    if (!as) return as.error();
-    return nodes_.fds().make([&] { return ::openat((*path)->get(), ".", kFlags); });
-  }();
-  // A removed directory has no "." to open by name, but can still be read (empty).
-  if (!fd && fd.error() == err(ENOENT)) fd = nodes_.open(**n, kFlags);
+  // Not by the name ".", which asks for the right to search besides that to read.
+  auto fd = acts_as_server(ctx)
+                ? nodes_.open(**n, kFlags)
+                : nodes_.open_as(**n, kFlags, [&] { return AsCaller(*ids_, ctx, AsCaller::Why::check); });
   if (!fd) return fd.error();
   Opened o;
   if (options_.cache == Cache::always) o.flags = kOpenedCacheDir | kOpenedKeepCache;
@@ -104,7 +99,7 @@ Status PassFs::fill(const Context& ctx, Node& n, OpenDirectory& d, const op::Rea
     d.used = d.next = 0;
   }
   bool with_attr = a.with_attr;
-  if (with_attr && !ctx.access_checked && ids_->can_switch() && ctx.cred.known) {
+  if (with_attr && !acts_as_server(ctx)) {
     op::Access x;
     x.node = n.id;
     x.mask = X_OK;

@@ -173,6 +173,25 @@ TEST_P(Identity, ChangesByStrangersCostSetgidWithoutExecution) {
   EXPECT_EQ(mode_after(root, 06676, allocate), 06676u);
 }
 
+TEST_P(Identity, ListedButNotSearched) {
+  auto d = f.mkdir(kRoot, "d", 0744);
+  ASSERT_TRUE(f.make(d->node, "f"));
+  auto stranger = as(1001, 1002);
+  auto o = f.run(op::OpenDir{{}, d->node, 0}, stranger);
+  ASSERT_TRUE(o) << o.code();
+  Names n;
+  op::ReadDir r;
+  r.node = d->node;
+  r.handle = o->handle;
+  r.with_attr = true;
+  r.sink = &n;
+  ASSERT_TRUE(f.run(r, stranger));
+  EXPECT_EQ(n.got.size(), 3u);
+  EXPECT_EQ(n.got["f"].node, NodeId::none) << "attributes need the right to search";
+  ASSERT_EQ(::chmod(f.path("d").c_str(), 0711), 0);
+  EXPECT_EQ(f.run(op::OpenDir{{}, d->node, 0}, stranger).code(), EACCES);
+}
+
 TEST_P(Identity, StickyDirectories) {
   auto d = f.mkdir(kRoot, "d", 0777);
   ASSERT_EQ(::chmod(f.path("d").c_str(), 01777), 0);

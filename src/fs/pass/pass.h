@@ -119,6 +119,9 @@ class PassFs final : public Provider<PassFs> {
   /// EROFS on a read-only mount.
   Status writable() const { return options_.read_only ? Status(err(EROFS)) : Status(Unit{}); }
 
+  /// Operations that check permissions run as this process itself.
+  bool acts_as_server(const Context& ctx) const { return ctx.access_checked || !ids_->can_switch() || !ctx.cred.known; }
+
   Entry entry(const Node& n, const struct ::statx& st) const;
   Attributes attributes(const struct ::statx& st) const;
   Attr attr(const struct ::statx& st) const { return to_attr(st, nodes_.root_dev()); }
