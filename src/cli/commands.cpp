@@ -125,6 +125,20 @@ int help_command(const std::string& topic) {
   return ctl::kExitOk;
 }
 
+int generate_command(const std::string& what) {
+  if (what == "man") {
+    fmt::print("{}", ctl::mount_options_man());
+  } else if (what == "mount-options") {
+    for (auto& name : ctl::mount_option_words()) fmt::print("{}\n", name);
+  } else if (what == "sources") {
+    for (auto& s : ctl::schemes()) fmt::print("{}:\n", s.name);
+    for (auto& d : ctl::decorators()) fmt::print("{}+\n", d.name);
+  } else {
+    return ctl::kExitUsage;
+  }
+  return ctl::kExitOk;
+}
+
 std::string exit_status_help() {
   std::string s = "Exit status:\n";
   for (auto& e : ctl::kExitCodes) s += fmt::format("  {}  {}\n", static_cast<int>(e.code), e.meaning);

@@ -23,6 +23,7 @@ int unmount_command(const UnmountArguments& arguments);
 int list_command(bool json);
 int doctor_command(bool json);
 int help_command(const std::string& topic);
+int generate_command(const std::string& what);
 
 /// The end of --help: exit statuses.
 std::string exit_status_help();

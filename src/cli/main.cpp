@@ -83,7 +83,6 @@ int dispatch(int argc, char** argv) {
   app.add_option("--log-level", p.log_level, "debug, info, warning, error or off; default warning")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}));
-  app.footer("\n" + std::string(kExamples) + "isthmus COMMAND --help tells more.\n");
 
   auto* mount = add_mount(app, p);
   auto* unmount = add_unmount(app, p);
@@ -94,7 +93,11 @@ int dispatch(int argc, char** argv) {
   doctor->footer("\nExit status 0 if this user can mount, else 4.\n");
   auto* help = app.add_subcommand("help", "more help: sources, mount-options, exit-status");
   help->add_option("topic", p.topic, "what about")->type_name("TOPIC");
-  auto* man = app.add_subcommand("mount-options-man", "")->group("");
+  // For the manual page and the shells' completions: man, mount-options, sources.
+  auto* generate = app.add_subcommand("generate", "")->group("");
+  generate->add_option("what", p.topic, "")->required();
+
+  app.footer("\n" + std::string(kExamples) + "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
 
   try {
     app.parse(argc, argv);
@@ -108,7 +111,7 @@ int dispatch(int argc, char** argv) {
   if (*unmount) return unmount_command(p.unmount);
   if (*list) return list_command(p.list_json);
   if (*doctor) return doctor_command(p.doctor_json);
-  if (*man) std::cout << ctl::mount_options_man();
+  if (*generate) return generate_command(p.topic);
   if (*help && !p.topic.empty()) return help_command(p.topic);
   if (*help) std::cout << app.help();
   return ctl::kExitOk;

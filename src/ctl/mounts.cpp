@@ -151,6 +151,14 @@ std::string mount_options_man() {
   return man;
 }
 
+std::vector<std::string> mount_option_words() {
+  std::vector<std::string> words;
+  for (auto& o : fuse::option_table())
+    if (o.place != fuse::OptionPlace::refused && o.place != fuse::OptionPlace::ignored)
+      words.push_back(std::string(o.name) + (o.value == fuse::OptionValue::none ? "" : "="));
+  return words;
+}
+
 std::string version() { return std::string("isthmus ") + kVersion; }
 
 }  // namespace isthmus::ctl

@@ -37,6 +37,8 @@ Failure run_unmount(const std::string& path, bool lazy, bool force);
 std::string mount_options_help();
 /// For the manual page: each option as troff (man macros), from the same table.
 std::string mount_options_man();
+/// For completions: "ro", "max_read=".
+std::vector<std::string> mount_option_words();
 /// "isthmus 0.1.0".
 std::string version();
 

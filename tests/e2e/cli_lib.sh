@@ -1,5 +1,5 @@
 # Sourced by the cli_*.sh scripts, behind lib.sh: each is called with the path of the isthmus program.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2009,SC2154  # zombies do not count: ps shows them; $mnt is lib.sh's
 isthmus=${1:?}
 out='' status=0
 

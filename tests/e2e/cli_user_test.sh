@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The command line as an ordinary user: mounts through fusermount3.
+# shellcheck disable=SC2016  # expanded by the inner shells
 . "$(dirname "$0")/lib.sh"
 need python3 python3
 need fusermount3 fuse3

@@ -1,0 +1,52 @@
+# Completion of isthmus(1) for bash.
+# shellcheck shell=bash
+
+_isthmus_from() {  # completes the last piece of a list ($1: separator, $2: what is typed) from the lines of stdin
+    local separator=$1 typed=$2 kept='' word
+    [[ $typed != *"$separator"* ]] || kept=${typed%"$separator"*}$separator
+    while read -r word; do
+        [[ $kept$word != "$typed"* ]] || COMPREPLY+=("$kept$word")
+    done
+    [[ ${COMPREPLY[0]:-} != *[=:+] ]] || compopt -o nospace
+}
+
+_isthmus() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' n positions=0 word
+    COMPREPLY=()
+    for ((n = 1; n < COMP_CWORD; n++)); do
+        word=${COMP_WORDS[n]}
+        case $word in
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log) ((n++)) ;;
+            -*) ;;
+            *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
+        esac
+    done
+    case $previous in
+        --log-level) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error off' -- "$current"); return ;;
+        --cache) mapfile -t COMPREPLY < <(compgen -W 'none auto always' -- "$current"); return ;;
+        --log | --trace-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
+        -s | --set) return ;;
+    esac
+    case $command:$current in
+        :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount list doctor help' -- "$current") ;;
+        mount:-*)
+            mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
+                --no-progress --log-level --help' -- "$current")
+            ;;
+        unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
+        list:-* | doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
+        mount:*)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            [[ $positions != 0 ]] || _isthmus_from + "$current" < <(isthmus generate sources 2>/dev/null)
+            ;;
+        unmount:* | umount:*)
+            mapfile -t COMPREPLY < <(compgen -W "$(awk '/ - fuse[ .]/ { print $5 }' /proc/self/mountinfo)" \
+                -- "$current")
+            ;;
+        help:*) mapfile -t COMPREPLY < <(compgen -W 'sources mount-options exit-status' -- "$current") ;;
+    esac
+}
+complete -F _isthmus isthmus

@@ -1,0 +1,36 @@
+# Completion of isthmus(1) for fish.
+
+function __isthmus_list_of --argument-names separator what
+    set -l typed (commandline -ct)
+    set -l kept (string match -r ".*[$separator]" -- $typed)
+    for word in (isthmus generate $what 2>/dev/null)
+        echo "$kept$word"
+    end
+end
+
+set -l commands mount unmount umount list doctor help
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -f
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a mount -d 'mount a source and serve it'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a unmount -d 'unmount FUSE mounts'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a list -d 'show what is mounted'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'show what this machine can do'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a help -d 'more help'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -l version -d 'print the version'
+complete -c isthmus -l log-level -x -a 'debug info warning error off' -d 'what is logged'
+complete -c isthmus -s h -l help -d 'print help'
+
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -s f -l foreground -d 'do not go to the background'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -s o -l options -x -a '(__isthmus_list_of , mount-options)' -d 'mount options'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -s s -l set -x -d 'option of the source'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -l cache -x -a 'none auto always' -d 'how much the kernel may believe'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -l trace -d 'write down every operation'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -l trace-file -r -F -d 'where to'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -l log -r -F -d 'write the log to a file'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -l no-progress -d 'no progress bar'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -a '(__isthmus_list_of + sources)'
+
+complete -c isthmus -n '__fish_seen_subcommand_from unmount umount' -f -a "(awk '/ - fuse[ .]/ { print \$5 }' /proc/self/mountinfo)"
+complete -c isthmus -n '__fish_seen_subcommand_from unmount umount' -s l -l lazy -d 'gone when the last user leaves'
+complete -c isthmus -n '__fish_seen_subcommand_from unmount umount' -l force -d 'make requests under way fail'
+complete -c isthmus -n '__fish_seen_subcommand_from list doctor' -f -l json -d 'for programs'
+complete -c isthmus -n '__fish_seen_subcommand_from help' -f -a 'sources mount-options exit-status'
