@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -80,8 +81,11 @@ Status PassFs::set_size(const Context&, Node& n, HandleId h, int fd, uint64_t si
   if (f) f->wrote.store(true, std::memory_order_relaxed);
   if (f && (f->flags & O_ACCMODE) != O_RDONLY)
     return check(no_eintr([&] { return ::ftruncate(f->fd->get(), static_cast<off_t>(size)); }));
-  ProcPath p(fd);
-  return check(no_eintr([&] { return ::truncate(p.c_str(), static_cast<off_t>(size)); }));
+  // Not truncate(2): with a size that is already there it may leave the times alone, and this may be an open with
+  // O_TRUNC.
+  Fd writable(no_eintr([&] { return ::open(ProcPath(fd).c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY); }));
+  if (!writable) return last_errno();
+  return check(no_eintr([&] { return ::ftruncate(writable.get(), static_cast<off_t>(size)); }));
 }
 
 Status PassFs::set_times(int fd, const SetAttr& s) {
