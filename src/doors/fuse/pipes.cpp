@@ -26,6 +26,9 @@ std::unique_ptr<Pipes::Pipe> make_pipe() {
 }  // namespace
 
 std::unique_ptr<Pipes::Pipe> Pipes::take(size_t bytes) {
+  // One slot of a page for the header, and one more where the range does not begin at a page.
+  size_t need = round_up(bytes, kPage) + 2 * kPage;
+  if (need >= too_big_.load(std::memory_order_relaxed)) return nullptr;
   std::unique_ptr<Pipe> p;
   {
     std::lock_guard lock(m_);
@@ -36,13 +39,12 @@ std::unique_ptr<Pipes::Pipe> Pipes::take(size_t bytes) {
   }
   if (!p) p = make_pipe();
   if (!p) return nullptr;
-  // One slot of a page for the header, and one more where the range does not begin at a page.
-  size_t need = round_up(bytes, kPage) + 2 * kPage;
   if (p->room < need) {
     int room = ::fcntl(p->in.get(), F_SETPIPE_SZ, static_cast<int>(need));
     if (room > 0) p->room = static_cast<size_t>(room);
   }
   if (p->room >= need) return p;
+  too_big_.store(need, std::memory_order_relaxed);
   give(std::move(p));
   return nullptr;
 }

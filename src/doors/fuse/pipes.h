@@ -1,6 +1,8 @@
 #pragma once
 #include <sys/uio.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -25,7 +27,8 @@ class Pipes {
   void give(std::unique_ptr<Pipe> pipe);
 
  private:
-  std::mutex m_;  // leaf
+  std::atomic<size_t> too_big_{SIZE_MAX};  // bytes that the kernel gave no pipe for
+  std::mutex m_;                           // leaf
   std::vector<std::unique_ptr<Pipe>> free_;
 };
 
