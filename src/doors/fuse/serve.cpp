@@ -15,6 +15,7 @@
 #include "doors/fuse/serve_background.h"
 #include "doors/fuse/serve_signals.h"
 #include "doors/fuse/unmount.h"
+#include "vfs/defaults.h"
 #include "vfs/sync.h"
 
 namespace isthmus::fuse {
@@ -233,7 +234,9 @@ ServeOutcome serve_here(const ServeRequest& request, const ServeHooks& hooks, An
         ServeStage::opening,
         {root.error(), "cannot read the root of '" + request.source + "': " + std::string(text_of(root.error())), ""});
   Traits traits = fs.traits();
-  const MountOptions& o = request.options;
+  MountOptions o = request.options;
+  // So that the kernel tells programs (statvfs, access) and refuses changes by itself.
+  o.read_only = o.read_only || is_read_only(fs);
   auto first_of = [](const std::string& a, const std::string& b, const std::string& c) {
     return !a.empty() ? a : !b.empty() ? b : c;
   };
