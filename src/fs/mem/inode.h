@@ -38,7 +38,8 @@ struct Inode {
   mutable std::shared_mutex m;       // guards all below, but for what is marked
   NodeId id{};                       // set before anybody else sees the inode, then constant
   std::atomic<uint64_t> lookups{0};  // counted to doors, part of the node table's count; any thread
-  uint32_t mode = 0;                 // its type is constant
+  uint32_t type = 0;                 // S_IFMT part of mode; constant, read without the lock
+  uint32_t mode = 0;                 // type and permissions
   uint32_t nlink = 0, uid = 0, gid = 0;
   uint64_t size = 0;
   Time atime, mtime, ctime, btime;
@@ -49,7 +50,7 @@ struct Inode {
   std::unique_ptr<Extras> extras;
   Body body;
 
-  bool is(mode_t type) const { return (mode & S_IFMT) == type; }
+  bool is(mode_t t) const { return type == t; }
   bool is_dir() const { return is(S_IFDIR); }
   Directory& dir() { return **std::get_if<std::unique_ptr<Directory>>(&body); }
   const Directory& dir() const { return **std::get_if<std::unique_ptr<Directory>>(&body); }

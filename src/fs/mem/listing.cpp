@@ -45,7 +45,7 @@ Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
     const Dirent* e = names.after(std::max(a.cookie, Directory::kDotDot));
     for (; e && e->cookie < end; e = names.after(e->cookie)) {
       Inode& child = *e->node;
-      DirEntry d{raw(child.id), e->cookie, IFTODT(child.mode), e->name(), nullptr};
+      DirEntry d{raw(child.id), e->cookie, IFTODT(child.type), e->name(), nullptr};
       Entry with;
       if (a.with_attr) {
         with = entry_of(child);

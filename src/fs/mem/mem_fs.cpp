@@ -30,6 +30,7 @@ MemFs::MemFs(MemOptions options)
       space_(options_.limits, options_.quotas) {
   auto [id, root] = nodes_.emplace(1);
   root->id = id;
+  root->type = S_IFDIR;
   root->mode = S_IFDIR | options_.mode;
   root->nlink = 2;
   root->uid = options_.uid;
@@ -64,7 +65,7 @@ void MemFs::drop(Inode& n, uint64_t count) {
     space_.give(gone->uid, gone->charged_bytes(), 1);
     locks_.forget(gone->id);
     {
-      std::lock_guard lock(erase_m_);
+      std::lock_guard lock(lives_m_);
       nodes_.erase(gone->id);
     }
     gone = parent;
@@ -73,8 +74,13 @@ void MemFs::drop(Inode& n, uint64_t count) {
 }
 
 Inode* MemFs::revive(NodeId id) {
-  std::lock_guard lock(erase_m_);
-  return nodes_.add_lookup_if_any(id) ? nodes_.find(id) : nullptr;
+  Inode* n = nullptr;
+  {
+    std::lock_guard lock(lives_m_);
+    if (nodes_.add_lookup_if_any(id)) n = nodes_.find(id);
+  }
+  if (n) Shared made(n->m);  // its maker is done with it
+  return n;
 }
 
 Result<Inode*> MemFs::find_dir(NodeId id, Op op) const {

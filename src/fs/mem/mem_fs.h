@@ -173,7 +173,7 @@ class MemFs final : public Provider<MemFs> {
   NodeTable<Inode> nodes_;
   NodeTable<Open> handles_;
   LockTable locks_;
-  std::mutex erase_m_;   // a leaf, but for the node table's: no node is erased while somebody revives one
+  std::mutex lives_m_;   // before the node table's; no node is made or erased while somebody revives one
   std::mutex rename_m_;  // before every inode: directories move only under it, so that ancestry stands still
   mutable std::shared_mutex watch_m_;  // a leaf, but for the node table
   std::map<uint64_t, Watch> watches_;

@@ -89,14 +89,18 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
   }
   if (auto s = space_.take(uid, 0, 1); !s) return s.error();
   Inode* n = nullptr;
+  Unique making;  // against those who find it by its number
   try {
+    std::lock_guard lock(lives_m_);
     auto [id, node] = nodes_.emplace(references);
     n = node;
     n->id = id;
+    making = Unique(n->m);
   } catch (...) {
     space_.give(uid, 0, 1);
     throw;
   }
+  n->type = acl.mode & S_IFMT;
   n->mode = acl.mode;
   n->uid = uid;
   n->gid = gid;
@@ -115,6 +119,7 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
   }
   for (auto& l : birth.labels)
     if (auto s = set_plain_xattr(*n, l.name, l.value, 0); !s) {
+      making.unlock();
       abort_birth(*n);
       return s.error();
     }
@@ -133,8 +138,8 @@ Result<Inode*> MemFs::make(const Context& ctx, Inode& dir, std::string_view name
   (*n)->lookups.store(1, std::memory_order_relaxed);
   try {
     Dirent& e = dir.dir().add(name, **n);
-    (*n)->parent = &dir;
-    (*n)->cookie = e.cookie;
+    Unique lock((*n)->m);
+    set_place(**n, &dir, e.cookie);
   } catch (...) {
     abort_birth(**n);
     throw;
@@ -213,8 +218,7 @@ Result<Entry> MemFs::link(const Context& ctx, const op::Link& a) {
     hold(node);
     node.nlink++;
     node.ctime = now_coarse();
-    node.parent = &to;
-    node.cookie = e.cookie;
+    set_place(node, &to, e.cookie);
     changed(to, node.ctime);
     count(node);
   }
@@ -234,7 +238,10 @@ Result<Created> MemFs::tmpfile(const Context& ctx, const op::Tmpfile& a) {
     auto made = give_birth(ctx, **dir, {S_IFREG | (a.mode & 07777), FileData{}, a.labels}, 1);
     if (!made) return made.error();
     n = *made;
-    n->nlink = 0;
+    {
+      Unique unnamed(n->m);
+      n->nlink = 0;
+    }
     n->lookups.store(1, std::memory_order_relaxed);
   }
   Created c;
