@@ -21,11 +21,13 @@ namespace {
 constexpr std::string_view kRequest = "status\n";
 constexpr int kPatienceMs = 1000;
 
+/// Root of a user namespace is root without /run.
 std::string folder_name() {
   // secure_getenv: a setuid caller's environment is not trusted.
   if (const char* own = secure_getenv("ISTHMUS_RUNTIME_DIR"); own && own[0] == '/') return own;
-  if (geteuid() == 0) return "/run/isthmus";
-  if (const char* run = secure_getenv("XDG_RUNTIME_DIR"); run && run[0] == '/') return std::string(run) + "/isthmus";
+  if (geteuid() == 0 && access("/run", W_OK) == 0) return "/run/isthmus";
+  if (const char* run = secure_getenv("XDG_RUNTIME_DIR"); run && run[0] == '/' && access(run, W_OK) == 0)
+    return std::string(run) + "/isthmus";
   return "/tmp/isthmus-" + std::to_string(geteuid());
 }
 

@@ -107,9 +107,8 @@ Failure run_mount(const MountJob& job) {
     return fs.get();
   };
   hooks.ready = [&](const fuse::Serving& serving) {
-    auto started = ControlServer::start([&serving = serving, label = source.label(), now = int64_t{time(nullptr)}] {
-      return status_of(serving, label, now);
-    });
+    auto started = ControlServer::start(
+        [serving, label = source.label(), now = int64_t{time(nullptr)}] { return status_of(serving, label, now); });
     if (started)
       control = std::move(*started);
     else
@@ -123,7 +122,7 @@ Failure run_mount(const MountJob& job) {
 
 Failure run_unmount(const std::string& path, bool lazy, bool force) {
   constexpr int kPatienceMs = 10'000;
-  std::string absolute = fuse::absolute_mountpoint(path);
+  std::string absolute = fuse::mounted_path(path);
   int server = 0;
   for (auto& s : list_mounts(0))
     if (s.mountpoint == absolute) server = s.pid;

@@ -48,4 +48,4 @@ clean() {
     within 50 no_servers || fail "$1: processes are left: $(ps -eo pid,comm,args | grep '[i]sthmus')"
     [[ -z $(ls "$ISTHMUS_RUNTIME_DIR" 2>/dev/null) ]] || fail "$1: a control socket is left"
 }
-no_servers() { ! ps -eo stat=,comm= | grep -v '^Z' | grep -q ' isthmus'; }
+no_servers() { ! ps -eo stat=,comm= | grep -v '^Z' | grep -qE ' (isthmus|one_file)'; }

@@ -78,6 +78,13 @@ python3 -c 'import json, sys; assert [json.loads(l) for l in open(sys.argv[1])]'
 expect 0 '' unmount "$mnt"
 clean 'after traces'
 
+# --- through a symbolic link
+ln -s "$mnt" "$tmp/link"
+expect 0 '' mount mem: "$tmp/link"
+pid=$(server_pid)
+expect 0 '' unmount "$tmp/link"
+gone "$pid" || fail "unmount through a link did not wait for the server"
+
 # --- a folder mounted over itself
 expect 0 '' mount "$src" "$src"
 [[ $(cat "$src/file") = file ]] || fail "mounted over itself, it does not work"
@@ -183,6 +190,43 @@ assert server.wait(20) == 0
 PY
 timeout 60 python3 "$tmp/given.py" "$isthmus" "$mnt" || fail "/dev/fd/N"
 clean '/dev/fd/N'
+
+# --- an encrypted archive: the passphrase is asked on the terminal, without echo, again after a wrong one
+if command -v zip >/dev/null; then
+    (cd "$src" && zip -qP secret "$tmp/locked.zip" file)
+    cat >"$tmp/ask.py" <<'PY'
+import os, pty, select, sys
+isthmus, archive, mountpoint = sys.argv[1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(isthmus, [isthmus, "mount", archive, mountpoint])
+seen, answers = b"", [b"wrong\n", b"secret\n"]
+while True:
+    ready, _, _ = select.select([terminal], [], [], 20)
+    assert ready, f"stands still after {seen!r}"
+    try:
+        piece = os.read(terminal, 1000)
+    except OSError:
+        break
+    if not piece:
+        break
+    seen += piece
+    if seen.count(b"Passphrase") > 2 - len(answers) and answers:
+        os.write(terminal, answers.pop(0))
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+assert status == 0 and not answers and b"secret" not in seen and b"That was wrong" in seen, (status, seen)
+PY
+    timeout 60 python3 "$tmp/ask.py" "$isthmus" "$tmp/locked.zip" "$mnt" || fail "the passphrase prompt"
+    [[ $(cat "$mnt/file") = file ]] || fail "the encrypted entry cannot be read"
+    expect 0 '' unmount "$mnt"
+    printf 'secret\n' >"$tmp/secret"
+    expect 0 '' mount "archive:$tmp/locked.zip?passphrase_file=$tmp/secret" "$mnt"
+    [[ $(cat "$mnt/file") = file ]] || fail "the encrypted entry cannot be read with passphrase_file"
+    expect 0 '' unmount "$mnt"
+else
+    echo "SKIP: passphrase prompt: no zip here (Debian package zip)"
+fi
+clean 'encrypted archives'
 
 # --- a log file, and a source that fails to open in the background
 expect 0 '' mount --log "$tmp/log" --log-level debug mem: "$mnt"

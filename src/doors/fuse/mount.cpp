@@ -47,6 +47,13 @@ Expected<Mountpoint> open_given_device(const std::string& path, std::string_view
   return point;
 }
 
+Problem cannot_open(const std::string& path, Errno e) {
+  std::string hint;
+  if (e == err(ENOENT)) hint = "create it: mkdir -p " + path;
+  if (e == err(ENOTCONN)) hint = "a mount above it is stale: `isthmus unmount` takes that away";
+  return {e, "mountpoint " + quote(path) + ": " + std::string(text_of(e)), hint};
+}
+
 /// Looks at an existing mount at the path without hanging on it.
 std::optional<Problem> check_covered(const std::string& path) {
   auto mounted = mount_at(path);
@@ -71,9 +78,7 @@ Expected<Mountpoint> open_mountpoint(const std::string& path) {
 
   Mountpoint point;
   point.path = absolute_mountpoint(path);
-  if (point.path.empty())
-    return Problem{last_errno(), "mountpoint " + quote(path) + ": " + std::string(text_of(last_errno())),
-                   "create it: mkdir -p " + path};
+  if (point.path.empty()) return cannot_open(path, last_errno());
   if (auto covered = check_covered(point.path)) return *covered;
   if (char real[PATH_MAX]; realpath(point.path.c_str(), real)) {
     // A link to the place is followed once, here; a link that appears later is refused by O_NOFOLLOW.
@@ -83,11 +88,7 @@ Expected<Mountpoint> open_mountpoint(const std::string& path) {
   }
   point.place.reset(open(point.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat st {};
-  if (!point.place || fstat(point.place.get(), &st) < 0) {
-    Errno e = last_errno();
-    std::string hint = e == err(ENOENT) ? "create it: mkdir -p " + path : "";
-    return Problem{e, "mountpoint " + quote(path) + ": " + std::string(text_of(e)), hint};
-  }
+  if (!point.place || fstat(point.place.get(), &st) < 0) return cannot_open(path, last_errno());
   if (S_ISLNK(st.st_mode))
     return Problem{err(ELOOP), "mountpoint " + quote(path) + " turned into a symbolic link while it was looked at",
                    "somebody else writes in its folder: mount in a folder of your own"};

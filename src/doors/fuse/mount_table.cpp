@@ -112,6 +112,13 @@ std::string absolute_mountpoint(const std::string& path) {
   return result + name;
 }
 
+std::string mounted_path(const std::string& path) {
+  std::string absolute = absolute_mountpoint(path);
+  if (absolute.empty() || mount_at(absolute)) return absolute;
+  std::unique_ptr<char, decltype(&free)> real(realpath(absolute.c_str(), nullptr), &free);
+  return real ? std::string(real.get()) : absolute;
+}
+
 Probe probe(const std::string& path, int limit_ms) {
   Probe result;
   int ends[2];

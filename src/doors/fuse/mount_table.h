@@ -27,7 +27,12 @@ std::optional<MountEntry> mount_at(std::string_view path);
 /// mount whose server is gone or hangs. Empty if the folder does not exist.
 std::string absolute_mountpoint(const std::string& path);
 
-/// What the file system at a path says, asked by a child process that is left behind when it takes longer than `limit_ms`.
+/// The path under which `path` is in the mount table, a link to a mountpoint resolved: absolute_mountpoint() where that
+/// is a mount, else the real path. Does not look at a mount. Empty as absolute_mountpoint().
+std::string mounted_path(const std::string& path);
+
+/// What the file system at a path says, asked by a child process that is left behind when it takes longer than
+/// `limit_ms`.
 struct Probe {
   bool answered = false;
   int error = 0;  ///< errno when answered

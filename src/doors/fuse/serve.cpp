@@ -237,11 +237,11 @@ ServeOutcome serve_here(const ServeRequest& request, const ServeHooks& hooks, An
   MountOptions o = request.options;
   // So that the kernel tells programs (statvfs, access) and refuses changes by itself.
   o.read_only = o.read_only || is_read_only(fs);
-  auto first_of = [](const std::string& a, const std::string& b, const std::string& c) {
-    return !a.empty() ? a : !b.empty() ? b : c;
-  };
-  auto mounted = mount(std::move(*point), o, root->attr.mode, first_of(o.fsname, request.source, traits.source),
-                       first_of(o.subtype, traits.type, "isthmus"));
+  std::string source = !o.fsname.empty()                  ? o.fsname
+                       : traits.source != Traits().source ? traits.source
+                       : !request.source.empty()          ? request.source
+                                                          : traits.source;
+  auto mounted = mount(std::move(*point), o, root->attr.mode, source, o.subtype.empty() ? traits.type : o.subtype);
   if (!mounted) return outcome(ServeStage::mounting, mounted.problem());
   return serve_mounted(request, hooks, fs, door, std::move(*mounted), *keeper, signals, announcer);
 }

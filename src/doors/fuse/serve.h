@@ -13,13 +13,13 @@ namespace isthmus::fuse {
 
 struct ServeRequest {
   std::string mountpoint;
-  std::string source;  ///< what mount tables show, unless options.fsname or, if empty, the file system says
+  std::string source;  ///< for messages; mount tables show options.fsname, or else what the file system says of itself
   MountOptions options;
   bool foreground = false;
   unsigned answer_seconds = 30;  ///< how long a new mount may take until it answers
 };
 
-/// What a hook gets to see of a mount that answers.
+/// What a hook gets to see of a mount that answers. May be copied and used until `ended` is called.
 struct Serving {
   FileSystem& fs;
   const Door& door;

@@ -37,8 +37,11 @@ StopSignals::StopSignals() {
   sigset_t all;
   sigemptyset(&all);
   for (int s : {SIGTERM, SIGINT, SIGHUP}) {
-    sigaction(s, &act, nullptr);
     sigaddset(&all, s);
+    struct sigaction before {};
+    // Ignored from outside (nohup, a shell's background job) stays ignored.
+    if (s != SIGTERM && sigaction(s, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    sigaction(s, &act, nullptr);
   }
   pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
   signal(SIGPIPE, SIG_IGN);

@@ -3,8 +3,9 @@
 
 namespace isthmus::fuse {
 
-/// SIGTERM, SIGINT and SIGHUP as a descriptor that becomes readable, from construction until the process ends. The
-/// third signal ends the process at once, for one that is stuck before it looks.
+/// SIGTERM, and SIGINT and SIGHUP where they are not ignored already, as a descriptor that becomes readable, from
+/// construction until the process ends. The third signal ends the process at once, for one that is stuck before it
+/// looks.
 class StopSignals {
  public:
   StopSignals();

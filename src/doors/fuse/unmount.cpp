@@ -62,19 +62,11 @@ Status unmount_entry(const MountEntry& m, UnmountHow how) {
 }
 
 Expected<Unit> unmount(const std::string& given, UnmountHow how) {
-  std::string path = absolute_mountpoint(given);
+  std::string path = mounted_path(given);
   if (path.empty())
     return Problem{err(ENOENT), "cannot unmount " + quote(given) + ": its folder does not exist",
                    "`isthmus list` shows what is mounted"};
   auto m = mount_at(path);
-  if (!m) {
-    // A symbolic link to a mountpoint: not a mount itself, so looking at it cannot hang on one.
-    if (char* real = realpath(path.c_str(), nullptr)) {
-      path = real;
-      free(real);
-      m = mount_at(path);
-    }
-  }
   if (!m)
     return Problem{err(EINVAL), "cannot unmount " + quote(given) + ": nothing is mounted there",
                    "`isthmus list` shows what is mounted"};
