@@ -43,9 +43,9 @@ class ScriptFs final : public FileSystem {
   }
   static const Table& table() {
     static const Table kTable = [] {
-      Table t{};
+      Table all{};
 #define X(T, m, R)                                      \
-  t[index_of(Op::T)] = [](FileSystem& f, void* p) {     \
+  all[index_of(Op::T)] = [](FileSystem& f, void* p) {   \
     Call<op::T> call(*static_cast<Pending<op::T>*>(p)); \
     auto& on = static_cast<ScriptFs&>(f).on_##m;        \
     if (on)                                             \
@@ -55,7 +55,7 @@ class ScriptFs final : public FileSystem {
   };
 #include "vfs/ops.def"
 #undef X
-      return t;
+      return all;
     }();
     return kTable;
   }

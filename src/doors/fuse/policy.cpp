@@ -1,9 +1,8 @@
 #include "doors/fuse/policy.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 namespace isthmus::fuse {
 namespace {
@@ -102,12 +101,14 @@ constexpr uint16_t kDefaultBackground = 64;
 bool Policy::writeback() const { return has(kInitWritebackCache); }
 
 uint32_t kernel_max_pages() {
-  unsigned limit = 256;
+  constexpr unsigned long kUsual = 256;
+  unsigned long limit = 0;
+  char text[32] = "";
   if (FILE* f = std::fopen("/proc/sys/fs/fuse/max_pages_limit", "re")) {
-    if (std::fscanf(f, "%u", &limit) != 1 || limit == 0) limit = 256;
+    if (std::fgets(text, sizeof text, f)) limit = std::strtoul(text, nullptr, 10);
     std::fclose(f);
   }
-  return std::min(limit, 65535u);
+  return static_cast<uint32_t>(std::min(limit ? limit : kUsual, 65535ul));
 }
 
 Policy decide(const PolicyFacts& f) {
