@@ -215,6 +215,29 @@ TEST_P(Data, DirectoriesAreReadOnce) {
   EXPECT_EQ(all.got.size(), kFiles + 3u);
 }
 
+TEST_P(Data, HandlesOfFilesAndDirectoriesDoNotMix) {
+  auto d = f.mkdir(kRoot, "d");
+  auto c = f.make(kRoot, "f");
+  auto o = f.run(op::OpenDir{{}, d->node, 0});
+  ASSERT_TRUE(d && c && o);
+  EXPECT_EQ(f.attr(d->node, o->handle)->ino, d->attr.ino);
+  EXPECT_EQ(f.attr(c->entry.node, c->opened.handle)->ino, c->entry.attr.ino);
+  EXPECT_EQ(f.read(d->node, o->handle, 0, 10).code(), EBADF);
+  EXPECT_TRUE(f.run(op::FsyncDir{{}, d->node, o->handle, false}));
+  EXPECT_TRUE(f.run(op::ReleaseDir{{}, d->node, c->opened.handle}));  // not its own: nothing happens
+  EXPECT_EQ(*f.write(c->entry.node, c->opened.handle, 0, "x"), 1u);
+  EXPECT_TRUE(f.run(op::ReleaseDir{{}, d->node, o->handle}));
+  Names n;
+  op::ReadDir r;
+  r.node = d->node;
+  r.handle = o->handle;
+  r.sink = &n;
+  EXPECT_EQ(f.run(r).code(), EBADF);
+  r.handle = HandleId::none;
+  EXPECT_TRUE(f.run(r));
+  EXPECT_EQ(n.got.size(), 2u);
+}
+
 TEST_P(Data, SetFlagsIoctl) {
   auto c = f.make(kRoot, "a");
   op::Ioctl i;

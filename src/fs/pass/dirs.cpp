@@ -37,7 +37,7 @@ Result<Opened> PassFs::open_dir(const Context& ctx, const op::OpenDir& a) {
   if (!fd) return fd.error();
   Opened o;
   if (options_.cache == Cache::always) o.flags = kOpenedCacheDir | kOpenedKeepCache;
-  o.handle = HandleId{raw(dirs_.emplace(1, *n, std::move(*fd)).id)};
+  o.handle = HandleId{raw(dirs_.emplace(1, *n, std::move(*fd)).id) | kDirectoryBit};
   return o;
 }
 
@@ -45,7 +45,7 @@ Status PassFs::read_dir(const Context& ctx, const op::ReadDir& a) {
   auto n = nodes_.get(a.node, Op::ReadDir);
   if (!n) return n.error();
   if (a.handle != HandleId::none) {
-    OpenDirectory* d = dirs_.find(NodeId{raw(a.handle)});
+    OpenDirectory* d = directory(a.handle);
     if (!d) return err(EBADF);
     std::lock_guard lock(d->m);
     return fill(ctx, **n, *d, a);
@@ -54,13 +54,10 @@ Status PassFs::read_dir(const Context& ctx, const op::ReadDir& a) {
   o.node = a.node;
   auto opened = open_dir(ctx, o);
   if (!opened) return opened.error();
-  NodeId id{raw(opened->handle)};
-  OpenDirectory* d = dirs_.find(id);
-  Status s = [&] {
-    std::lock_guard lock(d->m);
-    return fill(ctx, **n, *d, a);
-  }();
-  dirs_.erase(id);
+  op::ReadDir again = a;
+  again.handle = opened->handle;
+  Status s = read_dir(ctx, again);
+  close_directory(opened->handle);
   return s;
 }
 
@@ -120,13 +117,21 @@ Status PassFs::fill(const Context& ctx, Node& n, OpenDirectory& d, const op::Rea
   }
 }
 
+PassFs::OpenDirectory* PassFs::directory(HandleId h) const {
+  return raw(h) & kDirectoryBit ? dirs_.find(NodeId{raw(h) & ~kDirectoryBit}) : nullptr;
+}
+
+void PassFs::close_directory(HandleId h) {
+  if (directory(h)) dirs_.erase(NodeId{raw(h) & ~kDirectoryBit});
+}
+
 Status PassFs::release_dir(const Context&, const op::ReleaseDir& a) {
-  if (a.handle != HandleId::none) dirs_.erase(NodeId{raw(a.handle)});
+  close_directory(a.handle);
   return Unit{};
 }
 
 Status PassFs::fsync_dir(const Context&, const op::FsyncDir& a) {
-  OpenDirectory* d = a.handle == HandleId::none ? nullptr : dirs_.find(NodeId{raw(a.handle)});
+  OpenDirectory* d = directory(a.handle);
   SharedFd fd;
   if (d) {
     fd = d->fd;

@@ -69,10 +69,10 @@ bool set_effective(const std::array<__user_cap_data_struct, 2>& base, uint64_t e
   return ::syscall(SYS_capset, &head, data.data()) == 0;
 }
 
-/// From then on umask(2) of this thread touches nobody else's.
-bool own_umask() {
-  thread_local const bool ok = ::unshare(CLONE_FS) == 0;
-  return ok;
+/// 0: from now on umask(2) of this thread touches nobody else's. Else the errno.
+int own_umask() {
+  thread_local const int failed = ::unshare(CLONE_FS) == 0 ? 0 : errno;
+  return failed;
 }
 
 [[noreturn]] void cannot_return(const char* what) {
@@ -118,8 +118,8 @@ Groups Identities::groups_of(const Credentials& cred) const {
 
 AsCaller::AsCaller(const Identities& ids, const Context& ctx, Why why, uint32_t mode) : ids_(ids) {
   if (why == Why::make) {
-    if (!own_umask()) {
-      error_ = last_errno();
+    if (int e = own_umask()) {
+      error_ = err(e);
       return;
     }
     old_umask_ = ::umask(ctx.umask_pending ? ctx.cred.umask & 0777 : 0);

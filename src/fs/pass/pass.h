@@ -136,7 +136,11 @@ class PassFs final : public Provider<PassFs> {
   Result<Opened> opened(Node& n, SharedFd fd, int flags, const struct ::statx* st);
   Result<SharedFd> open_regular(const Context& ctx, Node& n, uint32_t flags);
 
-  OpenFile* file(HandleId h) const { return h == HandleId::none ? nullptr : files_.find(NodeId{raw(h)}); }
+  // Handles of files and of directories come from two tables: this bit, which no index of theirs reaches, tells them
+  // apart when a door gives either to the same operation.
+  static constexpr uint64_t kDirectoryBit = uint64_t{1} << 31;
+  OpenFile* file(HandleId h) const { return files_.find(NodeId{raw(h)}); }
+  OpenDirectory* directory(HandleId h) const;
   /// The handle's descriptor, or one opened for this operation alone.
   Result<SharedFd> data_fd(const Context& ctx, NodeId node, HandleId h, int access, Op op);
   /// The handle's descriptor or the node's.
@@ -151,6 +155,7 @@ class PassFs final : public Provider<PassFs> {
   Status set_times(int fd, const SetAttr& s);
   Status set_all(const Context& ctx, Node& n, HandleId h, int fd, const SetAttr& s);
 
+  void close_directory(HandleId h);
   bool offer(Node& dir, OpenDirectory& d, const ListedName& name, bool with_attr, DirSink& sink);
   Status fill(const Context& ctx, Node& n, OpenDirectory& d, const op::ReadDir& a);
   /// Is the directory `fd` the folder, or below it?
