@@ -174,8 +174,8 @@ TEST_P(Data, Xattrs) {
 
 TEST_P(Data, DirectoriesAreReadOnce) {
   auto d = f.mkdir(kRoot, "d");
-  const size_t kFiles = on_disk() ? 500 : 3000;
-  for (size_t i = 0; i < kFiles; i++)
+  const size_t files = on_disk() ? 500 : 3000;
+  for (size_t i = 0; i < files; i++)
     ::close(::open(f.path("d/file" + std::to_string(i)).c_str(), O_CREAT | O_RDWR, 0644));
   auto o = f.run(op::OpenDir{{}, d->node, 0});
   ASSERT_TRUE(o);
@@ -192,9 +192,9 @@ TEST_P(Data, DirectoriesAreReadOnce) {
     r.cookie = n.last;
     ASSERT_TRUE(f.run(r));
   } while (n.order.size() > before);
-  EXPECT_EQ(n.got.size(), kFiles + 2u);
+  EXPECT_EQ(n.got.size(), files + 2u);
   EXPECT_EQ(n.doubled, 0u);
-  EXPECT_EQ(f.fs->known_nodes(), kFiles + 2u);
+  EXPECT_EQ(f.fs->known_nodes(), files + 2u);
   for (auto& [name, item] : n.got)
     if (item.node != NodeId::none) f.forget(item.node);
   EXPECT_EQ(f.fs->known_nodes(), 2u);
@@ -212,7 +212,7 @@ TEST_P(Data, DirectoriesAreReadOnce) {
   r.cookie = 0;
   ASSERT_TRUE(f.run(r));
   EXPECT_TRUE(all.got.contains("new"));
-  EXPECT_EQ(all.got.size(), kFiles + 3u);
+  EXPECT_EQ(all.got.size(), files + 3u);
 }
 
 TEST_P(Data, HandlesOfFilesAndDirectoriesDoNotMix) {

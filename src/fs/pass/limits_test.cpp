@@ -18,7 +18,7 @@ size_t open_fds() {
 }
 
 TEST_P(Limits, ManyNodesFewDescriptors) {
-  const int kDirs = on_disk() ? 10 : 100, kEach = 200;
+  const int dirs = on_disk() ? 10 : 100, each = 200;
   rlimit old{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
   rlimit low = old;
@@ -27,13 +27,13 @@ TEST_P(Limits, ManyNodesFewDescriptors) {
   f.begin(options());  // sizes its cache anew
   std::vector<NodeId> nodes;
   int failures = 0;
-  for (int i = 0; i < kDirs; i++) {
+  for (int i = 0; i < dirs; i++) {
     auto d = f.mkdir(kRoot, "d" + std::to_string(i));
     if (!d) {
       failures++;
       continue;
     }
-    for (int j = 0; j < kEach; j++) {
+    for (int j = 0; j < each; j++) {
       auto c = f.make(d->node, "f" + std::to_string(j));
       if (!c) {
         failures++;
@@ -44,7 +44,7 @@ TEST_P(Limits, ManyNodesFewDescriptors) {
     }
   }
   EXPECT_EQ(failures, 0);
-  EXPECT_EQ(f.fs->known_nodes(), 1u + static_cast<size_t>(kDirs + kDirs * kEach));
+  EXPECT_EQ(f.fs->known_nodes(), 1u + static_cast<size_t>(dirs + dirs * each));
   for (size_t i = 0; i < nodes.size(); i += 7) {
     auto o = f.open(nodes[i], O_RDWR);
     if (!o || !f.attr(nodes[i])) failures++;
@@ -62,7 +62,7 @@ TEST_P(Limits, ManyNodesFewDescriptors) {
   EXPECT_TRUE(f.open(nodes[0], O_RDONLY));
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
   for (auto n : nodes) f.forget(n);
-  EXPECT_EQ(f.fs->known_nodes(), 1u + static_cast<size_t>(kDirs));
+  EXPECT_EQ(f.fs->known_nodes(), 1u + static_cast<size_t>(dirs));
 }
 
 TEST_P(Limits, ForgettingABranchAtOnce) {

@@ -2,10 +2,10 @@
 
 namespace isthmus::fs::pass::test {
 
-class Names_ : public OnStores {};
-INSTANTIATE_TEST_SUITE_P(Stores, Names_, kStores, where_name);
+class PassNames : public OnStores {};
+INSTANTIATE_TEST_SUITE_P(Stores, PassNames, kStores, where_name);
 
-TEST_P(Names_, LookupCountsAndForgets) {
+TEST_P(PassNames, LookupCountsAndForgets) {
   auto c = f.make(kRoot, "a");
   ASSERT_TRUE(c);
   auto e = f.look(kRoot, "a");
@@ -20,11 +20,11 @@ TEST_P(Names_, LookupCountsAndForgets) {
   EXPECT_EQ(f.fs->known_nodes(), 1u);
 }
 
-TEST_P(Names_, MissingNamesAreNotCachedWhereOthersMakeFiles) {
+TEST_P(PassNames, MissingNamesAreNotCachedWhereOthersMakeFiles) {
   EXPECT_EQ(f.run(op::Lookup{{}, kRoot, "none"}).code(), ENOENT);
 }
 
-TEST_P(Names_, NamesThatAreNoNames) {
+TEST_P(PassNames, NamesThatAreNoNames) {
   EXPECT_EQ(f.look(kRoot, std::string(256, 'x')).code(), ENAMETOOLONG);
   EXPECT_EQ(f.look(kRoot, "a/b").code(), EINVAL);
   EXPECT_EQ(f.look(kRoot, std::string_view("a\0b", 3)).code(), EINVAL);
@@ -36,7 +36,7 @@ TEST_P(Names_, NamesThatAreNoNames) {
   EXPECT_TRUE(f.look(kRoot, odd));
 }
 
-TEST_P(Names_, DotDotStopsAtTheFolder) {
+TEST_P(PassNames, DotDotStopsAtTheFolder) {
   auto d = f.mkdir(kRoot, "d");
   auto dd = f.mkdir(d->node, "dd");
   auto up = f.look(dd->node, "..");
@@ -48,7 +48,7 @@ TEST_P(Names_, DotDotStopsAtTheFolder) {
   EXPECT_EQ(f.look(NodeId{12345}, ".").code(), ESTALE);
 }
 
-TEST_P(Names_, DotDotOfWhatMovedAwayIsStale) {
+TEST_P(PassNames, DotDotOfWhatMovedAwayIsStale) {
   auto d = f.mkdir(kRoot, "d");
   auto dd = f.mkdir(d->node, "dd");
   std::string outside = f.dir + ".outside";
@@ -58,7 +58,7 @@ TEST_P(Names_, DotDotOfWhatMovedAwayIsStale) {
   std::filesystem::remove_all(outside);
 }
 
-TEST_P(Names_, UnlinkedFileLivesUntilForgotten) {
+TEST_P(PassNames, UnlinkedFileLivesUntilForgotten) {
   auto c = f.make(kRoot, "a");
   ASSERT_TRUE(c);
   ASSERT_TRUE(f.write(c->entry.node, c->opened.handle, 0, "hello"));
@@ -77,7 +77,7 @@ TEST_P(Names_, UnlinkedFileLivesUntilForgotten) {
   EXPECT_EQ(f.fs->known_nodes(), 2u);
 }
 
-TEST_P(Names_, InodeNumberUsedAgain) {
+TEST_P(PassNames, InodeNumberUsedAgain) {
   auto old = f.make(kRoot, "a");
   f.close(old->entry.node, old->opened.handle);
   ::unlink(f.path("a").c_str());
@@ -90,7 +90,7 @@ TEST_P(Names_, InodeNumberUsedAgain) {
   EXPECT_EQ(f.attr(old->entry.node).code(), ESTALE);
 }
 
-TEST_P(Names_, RenameMovesAndReplaces) {
+TEST_P(PassNames, RenameMovesAndReplaces) {
   auto d = f.mkdir(kRoot, "d");
   auto a = f.make(kRoot, "a");
   auto b = f.make(d->node, "b");
@@ -112,7 +112,7 @@ TEST_P(Names_, RenameMovesAndReplaces) {
   EXPECT_EQ(f.look(kRoot, "c")->node, d->node);
 }
 
-TEST_P(Names_, HardLinks) {
+TEST_P(PassNames, HardLinks) {
   auto a = f.make(kRoot, "a");
   f.close(a->entry.node, a->opened.handle);
   auto l = f.run(op::Link{{}, a->entry.node, kRoot, "b"});
@@ -140,7 +140,7 @@ TEST_P(Names_, HardLinks) {
   EXPECT_EQ(sl2->attr.nlink, 2u);
 }
 
-TEST_P(Names_, Tmpfile) {
+TEST_P(PassNames, Tmpfile) {
   op::Tmpfile t;
   t.dir = kRoot;
   t.mode = 0640;
@@ -157,7 +157,7 @@ TEST_P(Names_, Tmpfile) {
   EXPECT_EQ(f.attr(c->entry.node)->size, 1u);
 }
 
-TEST_P(Names_, RemovedDirectoryIsEmptyAndGone) {
+TEST_P(PassNames, RemovedDirectoryIsEmptyAndGone) {
   auto d = f.mkdir(kRoot, "d");
   ASSERT_TRUE(f.rmdir(kRoot, "d"));
   EXPECT_EQ(f.make(d->node, "x").code(), ENOENT);
@@ -176,7 +176,7 @@ TEST_P(Names_, RemovedDirectoryIsEmptyAndGone) {
   f.forget(d->node);
 }
 
-TEST_P(Names_, KindsOfNodes) {
+TEST_P(PassNames, KindsOfNodes) {
   for (uint32_t type : {S_IFREG, S_IFIFO, S_IFSOCK}) {
     op::Mknod m;
     m.dir = kRoot;
@@ -195,7 +195,7 @@ TEST_P(Names_, KindsOfNodes) {
   }
 }
 
-TEST_P(Names_, ReadOnly) {
+TEST_P(PassNames, ReadOnly) {
   ASSERT_TRUE(f.make(kRoot, "a"));
   PassOptions o = options();
   o.read_only = true;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
-#include <cstring>
+#include <algorithm>
 
 namespace isthmus::fs::pass {
 
@@ -57,7 +57,7 @@ Result<int> open_handle(int mount_fd, const KernelHandle& handle, int flags) {
   auto* h = new (space) file_handle{};
   h->handle_bytes = static_cast<unsigned>(handle.bytes.size());
   h->handle_type = handle.type;
-  std::memcpy(space + offsetof(file_handle, f_handle), handle.bytes.data(), handle.bytes.size());
+  std::copy(handle.bytes.begin(), handle.bytes.end(), space + offsetof(file_handle, f_handle));
   int fd = no_eintr([&] { return ::open_by_handle_at(mount_fd, h, flags | O_CLOEXEC); });
   if (fd < 0) return last_errno();
   return fd;
