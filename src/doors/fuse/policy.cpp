@@ -48,11 +48,9 @@ const Row kRows[] = {
     {kInitReaddirplusAuto, wants_readdirplus},
     // Direct I/O with several requests under way.
     {kInitAsyncDio, yes},
-    // Small writes gather in the page cache, which then owns size and mtime: only where nobody else writes.
-    {kInitWritebackCache,
-     [](const PolicyFacts& f) {
-       return f.options.writeback_cache && f.traits.write_back && !f.traits.changes_outside;
-     }},
+    // Small writes gather in the page cache, which then owns size and mtime. Asked for by hand: only the user knows that
+    // nobody else writes.
+    {kInitWritebackCache, [](const PolicyFacts& f) { return f.options.writeback_cache && f.traits.write_back; }},
     // The kernel takes ENOSYS from OPEN and OPENDIR for "never ask again" (stateless_open below).
     {kInitNoOpenSupport, yes},
     {kInitNoOpendirSupport, yes},

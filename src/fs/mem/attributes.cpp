@@ -75,7 +75,7 @@ Result<Attributes> MemFs::setattr(const Context& ctx, const op::Setattr& a) {
     // Nothing fails below.
     n.uid = uid;
     n.gid = gid;
-    Time now = now_coarse();
+    Time now = isthmus::now();
     if (s.mask & kSetSize) {
       (void)resize(n, s.to.size);
       kill_privileges(ctx, n, s.kill_suidgid);

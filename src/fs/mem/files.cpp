@@ -56,7 +56,7 @@ Result<Opened> MemFs::open(const Context& ctx, const op::Open& a) {
     if (auto s = resize(n, 0); !s) return s.error();
     kill_privileges(ctx, n, a.kill_suidgid);
     if (n.extras) remove_plain_xattr(n, "security.capability");
-    changed(n, now_coarse());
+    changed(n, now());
   } else {
     Shared lock(n.m);
     if (auto s = open_checks(ctx, n, a.flags); !s) return s.error();
@@ -145,7 +145,7 @@ Result<size_t> MemFs::write(const Context& ctx, const op::Write& a) {
     n.size = std::max(n.size, offset + done);
     kill_privileges(ctx, n, a.kill_suidgid);
     if (n.extras) remove_plain_xattr(n, "security.capability");
-    if (!ctx.client_times) changed(n, now_coarse());
+    if (!ctx.client_times) changed(n, now());
   }
   if (watching()) notify_node(n, kWatchModified);
   return done;

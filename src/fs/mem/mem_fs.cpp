@@ -37,7 +37,7 @@ MemFs::MemFs(MemOptions options)
   root->gid = options_.gid;
   root->parent = root;
   root->body = std::make_unique<Directory>();
-  root->atime = root->mtime = root->ctime = root->btime = now_coarse();
+  root->atime = root->mtime = root->ctime = root->btime = now();
   if (!space_.take(root->uid, 0, 1)) log(LogLevel::warning, "mem: no room for the root directory in its limits");
   if (!options_.locks)
     for (Op op : {Op::GetLock, Op::SetLock, Op::Flush}) Provider::drop(op);
@@ -188,7 +188,7 @@ void MemFs::kill_privileges(const Context& ctx, Inode& n, bool asked) {
 void MemFs::touch_atime(Inode& n, uint32_t flags) {
   if (!options_.atime || (flags & O_NOATIME)) return;
   constexpr int64_t kDay = 86400;
-  Time now = now_coarse();
+  Time now = isthmus::now();
   auto due = [&] {
     return n.atime != now && (n.atime <= n.mtime || n.atime <= n.ctime || now.sec - n.atime.sec >= kDay);
   };

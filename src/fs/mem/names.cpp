@@ -105,7 +105,7 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
   n->uid = uid;
   n->gid = gid;
   n->nlink = 1;
-  n->atime = n->mtime = n->ctime = n->btime = now_coarse();
+  n->atime = n->mtime = n->ctime = n->btime = now();
   n->body = std::move(birth.body);
   if (S_ISDIR(mode)) {
     n->nlink = 2;
@@ -217,7 +217,7 @@ Result<Entry> MemFs::link(const Context& ctx, const op::Link& a) {
     Dirent& e = to.dir().add(a.to_name, node);
     hold(node);
     node.nlink++;
-    node.ctime = now_coarse();
+    node.ctime = now();
     set_place(node, &to, e.cookie);
     changed(to, node.ctime);
     count(node);

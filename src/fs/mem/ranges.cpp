@@ -83,7 +83,7 @@ Result<Unit> MemFs::fallocate(const Context& ctx, const op::Fallocate& a) {
     if (auto s = apply(n, a, payer(n)); !s) return s;
     kill_privileges(ctx, n, false);
     if (n.extras) remove_plain_xattr(n, "security.capability");
-    changed(n, now_coarse());
+    changed(n, now());
   }
   if (watching()) notify_node(n, kWatchModified);
   return Unit{};
@@ -149,7 +149,7 @@ Result<uint64_t> MemFs::copy_range(const Context& ctx, const op::CopyRange& a) {
     if (count) dst.size = std::max(dst.size, a.to_offset + done);
     kill_privileges(ctx, dst, false);
     if (dst.extras) remove_plain_xattr(dst, "security.capability");
-    changed(dst, now_coarse());
+    changed(dst, now());
   }
   if (!done) return done;
   touch_atime(src, 0);

@@ -34,7 +34,7 @@ Result<Unit> MemFs::unlink(const Context& ctx, const op::Unlink& a) {
     if (n->is_dir()) return err(EISDIR);
     clear_place(*n, dir, e->cookie);
     n->nlink--;
-    n->ctime = now_coarse();
+    n->ctime = now();
     changed(dir, n->ctime);
     dir.dir().remove(*e);
   }
@@ -63,7 +63,7 @@ Result<Unit> MemFs::rmdir(const Context& ctx, const op::Rmdir& a) {
     if (!n->is_dir()) return err(ENOTDIR);
     if (n->dir().size()) return err(ENOTEMPTY);
     n->nlink = 0;
-    n->ctime = now_coarse();
+    n->ctime = now();
     dir.nlink--;
     changed(dir, n->ctime);
     dir.dir().remove(*e);

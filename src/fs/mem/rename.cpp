@@ -148,7 +148,7 @@ Status MemFs::rename_checks(const Context& ctx, const Renaming& r) const {
 }
 
 void MemFs::rename_exchange(Renaming& r) {
-  Time now = now_coarse();
+  Time now = isthmus::now();
   std::swap(r.source->node, r.target->node);
   if (r.across()) {
     if (r.moved->is_dir() && !r.victim->is_dir()) r.from->nlink--, r.to->nlink++;
@@ -185,7 +185,7 @@ Status MemFs::rename_move(const Context& ctx, Renaming& r, std::vector<Inode*>& 
     }
   }
   // From here on nothing fails. The source name's reference of `moved` becomes the target name's.
-  Time now = now_coarse();
+  Time now = isthmus::now();
   r.target->node = r.moved;
   if (r.victim) {
     clear_place(*r.victim, *r.to, r.target->cookie);

@@ -88,7 +88,7 @@ Result<IoctlReply> MemFs::ioctl(const Context& ctx, const op::Ioctl& a) {
     uint32_t old = n.extras ? n.extras->flags : 0;
     if (((old ^ flags) & kAdmin) && !is_privileged(ctx.cred)) return err(EPERM);
     if (flags != old) n.make_extras().flags = flags;
-    n.ctime = now_coarse();
+    n.ctime = now();
   }
   if (watching()) notify_node(n, kWatchAttributes);
   return reply;

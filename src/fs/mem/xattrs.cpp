@@ -57,7 +57,7 @@ Result<Unit> MemFs::set_xattr(const Context& ctx, const op::SetXattr& a) {
     else
       s = set_plain_xattr(n, a.name, a.value, a.flags);
     if (!s) return s;
-    n.ctime = now_coarse();
+    n.ctime = now();
   }
   if (watching()) notify_node(n, kWatchXattr);
   return Unit{};
@@ -152,7 +152,7 @@ Result<Unit> MemFs::remove_xattr(const Context& ctx, const op::RemoveXattr& a) {
       if (!n.extras || !n.extras->xattrs.contains(a.name)) return err(ENODATA);
       remove_plain_xattr(n, a.name);
     }
-    n.ctime = now_coarse();
+    n.ctime = now();
   }
   if (watching()) notify_node(n, kWatchXattr);
   return Unit{};

@@ -63,7 +63,7 @@ Traits PassFs::traits() const {
   t.posix_acl = posix_acl_;
   t.export_stable = nodes_.with_handles();
   t.changes_outside = options_.cache != Cache::always;
-  t.write_back = options_.cache == Cache::always;
+  t.write_back = options_.cache != Cache::none;
   t.kills_suidgid = true;
   return t;
 }
