@@ -42,11 +42,7 @@ class Decoder::Busy {
 };
 
 Decoder::Decoder(const Archive& a, Spool& spool, const Secret* passphrase, const std::string& charset)
-    : a_(a),
-      spool_(spool),
-      passphrase_(passphrase),
-      charset_(charset),
-      keep_all_(a.solid && a.data_size <= spool.size() / 4 * 3) {
+    : a_(a), spool_(spool), passphrase_(passphrase), charset_(charset) {
   for (uint32_t i = 0; i < a.index.nodes.size(); i++) {
     const Node& n = a.index.nodes[i];
     if (n.plan != Plan::stream || n.nlink == 0) continue;
@@ -224,7 +220,9 @@ Errno Decoder::pass_entry(Slot& slot, const Need& need) {
   uint32_t node = c.entry() < node_of_entry_.size() ? node_of_entry_[c.entry()] : kNone;
   if (node == kNone) return {};
   const Node& n = a_.index.nodes[node];
-  bool keep = keep_all_ || wanted(c.entry());
+  // Where passing costs as much as reading, keep what will still be in the spool when the target is reached.
+  uint64_t ahead = a_.index.nodes[need.node].where - std::min(a_.index.nodes[need.node].where, n.where);
+  bool keep = (a_.solid && ahead <= spool_.size() / 4 * 3 && n.size <= spool_.big()) || wanted(c.entry());
   if (!keep && !a_.filtered) {  // libarchive can skip it, perhaps for nothing
     c.skip_rest();
     return {};

@@ -74,7 +74,6 @@ class Decoder {
   Spool& spool_;
   const Secret* passphrase_;
   std::string charset_;
-  bool keep_all_;                        // solid, and all decoded data fits into the spool: keep what is passed over
   std::vector<uint32_t> node_of_entry_;  // by ordinal, for entries with a stream plan
 
   std::mutex m_;

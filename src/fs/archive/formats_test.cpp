@@ -36,9 +36,9 @@ void make_source(const Folder& f) {
                  "e",
              "umlauts");
   ::chmod((src + "/one").c_str(), 0751);
-  ::symlink("deep/er", (src + "/to dir").c_str());
-  ::symlink("/etc/passwd", (src + "/absolute").c_str());
-  ::link((src + "/one").c_str(), (src + "/uno").c_str());
+  must(::symlink("deep/er", (src + "/to dir").c_str()) == 0, "symlink");
+  must(::symlink("/etc/passwd", (src + "/absolute").c_str()) == 0, "symlink");
+  must(::link((src + "/one").c_str(), (src + "/uno").c_str()) == 0, "link");
   for (int i = 0; i < 300; i++)
     write_file(fmt::format("{}/deep/small-{}", src, i), text_bytes(static_cast<size_t>(i) * 7, 6));
 }
