@@ -131,7 +131,7 @@ TEST(FuseFile, WriteBackNeedsAProviderThatAllowsIt) {
   SessionOptions o;
   o.writeback_cache = true;
   Rig rig({Op::Open}, o);
-  rig.fs.t.changes_outside = true;
+  rig.fs.t.write_back = false;
   EXPECT_FALSE(flags_of(rig.init()) & kInitWritebackCache);
 }
 
