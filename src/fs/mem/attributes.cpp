@@ -51,7 +51,7 @@ Status may_set(const Context& ctx, const Guard& g, const SetAttr& s, bool by_han
 Result<Attributes> MemFs::setattr(const Context& ctx, const op::Setattr& a) {
   auto found = find(a.node, Op::Setattr);
   if (!found) return found.error();
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, **found);
   if (!handle) return handle.error();
   Inode& n = **found;
   const SetAttr& s = a.set;

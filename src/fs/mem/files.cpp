@@ -111,7 +111,7 @@ Result<Buffer> MemFs::read(const Context& ctx, const op::Read& a) {
 Result<size_t> MemFs::write(const Context& ctx, const op::Write& a) {
   auto found = find_file(a.node, Op::Write);
   if (!found) return found.error();
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, **found);
   if (!handle) return handle.error();
   if (*handle && !a.from_cache && ((*handle)->flags & O_ACCMODE) == O_RDONLY) return err(EBADF);
   Inode& n = **found;

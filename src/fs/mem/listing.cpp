@@ -22,7 +22,7 @@ Result<Opened> MemFs::open_dir(const Context& ctx, const op::OpenDir& a) {
 Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
   auto n = find_dir(a.node, Op::ReadDir);
   if (!n) return n.error();
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, **n);
   if (!handle) return handle.error();
   Inode& dir = **n;
   {

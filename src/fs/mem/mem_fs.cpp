@@ -95,10 +95,10 @@ Result<Inode*> MemFs::find_file(NodeId id, Op op) const {
   return err((*n)->is_dir() ? EISDIR : EINVAL);
 }
 
-Result<MemFs::Open*> MemFs::find_handle(HandleId h) const {
+Result<MemFs::Open*> MemFs::find_handle(HandleId h, const Inode& n) const {
   if (h == HandleId::none) return nullptr;
   Open* o = handles_.find(NodeId{raw(h)});
-  if (!o) return err(EBADF);
+  if (!o || o->node != &n) return err(EBADF);
   return o;
 }
 

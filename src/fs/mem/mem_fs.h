@@ -114,8 +114,8 @@ class MemFs final : public Provider<MemFs> {
   Result<Inode*> find(NodeId id, Op op) const { return nodes_.get(id, op); }
   Result<Inode*> find_dir(NodeId id, Op op) const;
   Result<Inode*> find_file(NodeId id, Op op) const;
-  /// Null for none; EBADF for a handle that is not (or no longer) open.
-  Result<Open*> find_handle(HandleId h) const;
+  /// Null for none; EBADF for a handle that is not (or no longer) one of this node.
+  Result<Open*> find_handle(HandleId h, const Inode& n) const;
   Opened make_handle(Inode& n, uint32_t flags, uint64_t end);
   void drop_handle(HandleId h);
 

@@ -9,6 +9,8 @@ namespace isthmus::fs::mem {
 namespace {
 
 constexpr size_t kNameMax = 255, kTargetMax = 4095;
+/// Inode::cookie of a file without a name that may get one: made by O_TMPFILE without O_EXCL.
+constexpr uint64_t kLinkable = UINT64_MAX;
 
 Status check_name(std::string_view name) { return name.size() > kNameMax ? Status(err(ENAMETOOLONG)) : Status(Unit{}); }
 
@@ -213,6 +215,7 @@ Result<Entry> MemFs::link(const Context& ctx, const op::Link& a) {
     if (auto s = may_add(ctx, to, a.to_name, nullptr); !s) return s.error();
     Unique lock(node.m);
     if (auto s = may_change(node); !s) return s.error();
+    if (node.nlink == 0 && node.cookie != kLinkable) return err(ENOENT);
     if (node.nlink >= options_.max_links) return err(EMLINK);
     Dirent& e = to.dir().add(a.to_name, node);
     hold(node);
@@ -226,7 +229,6 @@ Result<Entry> MemFs::link(const Context& ctx, const op::Link& a) {
   return entry_of(node);
 }
 
-/// A name for a file made with O_EXCL | O_TMPFILE is refused by the door's kernel, which knows the open file.
 Result<Created> MemFs::tmpfile(const Context& ctx, const op::Tmpfile& a) {
   auto dir = find_dir(a.dir, Op::Tmpfile);
   if (!dir) return dir.error();
@@ -241,6 +243,7 @@ Result<Created> MemFs::tmpfile(const Context& ctx, const op::Tmpfile& a) {
     {
       Unique unnamed(n->m);
       n->nlink = 0;
+      if (!(a.flags & O_EXCL)) n->cookie = kLinkable;
     }
     n->lookups.store(1, std::memory_order_relaxed);
   }

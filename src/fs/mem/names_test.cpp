@@ -245,6 +245,10 @@ TEST(MemNames, Tmpfile) {
   EXPECT_TRUE(m.write(n, 0, "x"));
   EXPECT_EQ(m.link(n, kRoot, "named")->attr.nlink, 1u);
   EXPECT_EQ(m.lookup(kRoot, "named")->node, n);
+  EXPECT_EQ(m.unlink(kRoot, "named"), 0);
+  EXPECT_EQ(m.link(n, kRoot, "again").code(), ENOENT);
+  auto never = m.run(op::Tmpfile{{}, kRoot, 0600, O_RDWR | O_EXCL, {}});
+  EXPECT_EQ(m.link(never->entry.node, kRoot, "never").code(), ENOENT);
 }
 
 TEST(MemNames, ExportHandles) {
