@@ -48,6 +48,7 @@ int mount_command(const MountArguments& a) {
   job.options = a.options;
   job.foreground = a.foreground;
   job.log_file = a.log_file;
+  job.answer_seconds = a.timeout;
   for (auto& option : a.source_options) {
     size_t eq = option.find('=');
     job.source_options.emplace_back(option.substr(0, eq), eq == std::string::npos ? "" : option.substr(eq + 1));

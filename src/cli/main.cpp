@@ -54,6 +54,9 @@ CLI::App* add_mount(CLI::App& app, Parsed& p) {
                 "write the log to the end of FILE; default: standard error, in the background "
                 "the journal")
       ->type_name("FILE");
+  c->add_option("--timeout", p.mount.timeout, "how long the mount may take until it answers; default 30")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86400));
   c->add_flag("--no-progress", p.mount.no_progress, "no progress bar while an archive is indexed");
   c->footer("\nReturns when the mount answers. SIGTERM unmounts; a second one cuts users off.\n\n" +
             std::string(kExamples) + exit_status_help());

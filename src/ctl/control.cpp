@@ -19,7 +19,7 @@ namespace isthmus::ctl {
 namespace {
 
 constexpr std::string_view kRequest = "status\n";
-constexpr int kPatienceMs = 1000;
+constexpr int kPatienceMs = 3000;
 
 /// Root of a user namespace is root without /run.
 std::string folder_name() {

@@ -16,7 +16,7 @@ namespace isthmus::ctl {
 Expected<std::string> control_folder();
 
 /// Answers "status\n" on a Unix socket in the control folder with one line of JSON, to the same user and root only
-/// (SO_PEERCRED). One thread; a client that dawdles is dropped after a second.
+/// (SO_PEERCRED). One thread; a client that dawdles is dropped after three seconds.
 class ControlServer {
  public:
   /// `status` is called on the server's thread, until the destructor returns.

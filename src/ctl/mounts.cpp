@@ -95,7 +95,8 @@ Failure run_mount(const MountJob& job) {
   fuse::ServeRequest request{.mountpoint = job.mountpoint,
                              .source = source.label(),
                              .options = options,
-                             .foreground = job.foreground || options.debug};
+                             .foreground = job.foreground || options.debug,
+                             .answer_seconds = job.answer_seconds};
   std::unique_ptr<FileSystem> fs;
   std::unique_ptr<ControlServer> control;
   fuse::ServeHooks hooks;

@@ -15,7 +15,8 @@ struct MountJob {
   std::vector<std::pair<std::string, std::string>> source_options;  ///< added to the source's own
   std::vector<std::string> decorators;                              ///< put in front, the outermost first
   bool foreground = false;
-  std::string log_file;  ///< empty: stderr in the foreground, the journal in the background
+  unsigned answer_seconds = 30;  ///< how long the mount may take until it answers
+  std::string log_file;          ///< empty: stderr in the foreground, the journal in the background
   SourceHooks hooks;
 };
 

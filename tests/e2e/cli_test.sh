@@ -174,6 +174,10 @@ kill -CONT "$pid"
 ended "$pid" 'unmount --force'
 rm -rf "$ISTHMUS_RUNTIME_DIR"
 
+# --- a mount that does not answer is taken back, with its server
+expect 1 'did not answer within 2 s' mount --timeout 2 'fault+mem:?fault.rules=getattr:delay=1000s:after=1' "$mnt"
+clean 'a mount that does not answer'
+
 # --- an open descriptor as the mountpoint: mounted and unmounted by somebody else
 cat >"$tmp/given.py" <<'PY'
 import ctypes, os, subprocess, sys

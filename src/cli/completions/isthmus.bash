@@ -16,7 +16,7 @@ _isthmus() {
     for ((n = 1; n < COMP_CWORD; n++)); do
         word=${COMP_WORDS[n]}
         case $word in
-            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log) ((n++)) ;;
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
         esac
@@ -26,14 +26,14 @@ _isthmus() {
         --cache) mapfile -t COMPREPLY < <(compgen -W 'none auto always' -- "$current"); return ;;
         --log | --trace-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
-        -s | --set) return ;;
+        -s | --set | --timeout) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
         :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount list doctor help' -- "$current") ;;
         mount:-*)
             mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
-                --no-progress --log-level --help' -- "$current")
+                --timeout --no-progress --log-level --help' -- "$current")
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
         list:-* | doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;

@@ -26,6 +26,7 @@ complete -c isthmus -n '__fish_seen_subcommand_from mount' -l cache -x -a 'none 
 complete -c isthmus -n '__fish_seen_subcommand_from mount' -l trace -d 'write down every operation'
 complete -c isthmus -n '__fish_seen_subcommand_from mount' -l trace-file -r -F -d 'where to'
 complete -c isthmus -n '__fish_seen_subcommand_from mount' -l log -r -F -d 'write the log to a file'
+complete -c isthmus -n '__fish_seen_subcommand_from mount' -l timeout -x -d 'how long the mount may take'
 complete -c isthmus -n '__fish_seen_subcommand_from mount' -l no-progress -d 'no progress bar'
 complete -c isthmus -n '__fish_seen_subcommand_from mount' -a '(__isthmus_list_of + sources)'
 

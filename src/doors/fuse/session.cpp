@@ -182,6 +182,7 @@ void Session::dispatch(Exchange& x, const Request& request, unsigned lane) {
   }
   if (answers) {
     interrupts_.add(x);
+    if (cut_off()) x.cancel().request();  // mark_ended() may have come too early to see it
     if (!may_ask(request)) return x.refuse(err(EACCES));
     if (auto op = needed_for(request.opcode(), policy_)) {
       bool waist_says_erofs = kChanges.has(*op) && is_read_only(fs_);
@@ -280,6 +281,7 @@ void Session::set_state(State s) {
 
 void Session::mark_ended(EndReason why) {
   if (!reason_set_.exchange(true)) reason_.store(why);
+  if (cut_off()) cancel_all();
   std::lock_guard lock(m_);
   if (told_ == State::new_) told_ = State::ended;
   changed_.notify_all();
@@ -292,11 +294,15 @@ Status Session::wait_ready(std::chrono::milliseconds timeout) {
   return err(told_ == State::refused ? EPROTO : ENODEV);
 }
 
-void Session::drain() {
+void Session::cancel_all() {
   for (Exchange* x : interrupts_.all()) {
     x->cancel().request();
     pool_.drop(x);
   }
+}
+
+void Session::drain() {
+  cancel_all();
   notifier_.ask_to_stop();
   // After an abort of ours the kernel does not know yet: the notifier may be stuck behind a request nobody reads.
   while (under_way_.load(std::memory_order_acquire) > 0 || !notifier_.stopped()) {

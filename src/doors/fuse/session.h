@@ -49,6 +49,8 @@ class Session final : public LineSource {
   // For the door.
   Status wait_ready(std::chrono::milliseconds timeout);
   EndReason reason() const { return reason_.load(); }
+  /// Cancels what is under way, too, unless the kernel has let go in good order: the threads in it are waited for
+  /// before drain().
   void mark_ended(EndReason why);
   /// When no thread reads any more: cancels everything under way and waits until it has been answered.
   void drain();
@@ -66,6 +68,8 @@ class Session final : public LineSource {
   void refuse_malformed(const wire::fuse::ParseFailure& failure, unsigned lane);
   bool may_ask(const wire::fuse::Request& request) const;
   void set_state(State s);
+  void cancel_all();
+  bool cut_off() const { return reason_set_.load() && reason_.load() != EndReason::unmounted; }
 
   FileSystem& fs_;
   Transport& transport_;
