@@ -30,6 +30,9 @@ if(ISTHMUS_COVERAGE)
   add_link_options(--coverage)
 endif()
 
+# All unit test programs: what the tsan shard of ./dev test builds.
+add_custom_target(unit_tests)
+
 function(isthmus_room name)
   cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -53,6 +56,7 @@ function(isthmus_room name)
   if(ISTHMUS_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} isthmus_flags ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
+    add_dependencies(unit_tests ${name}_test)
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS "unit;quick" TIMEOUT 300)
   endif()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: install_test.sh SOURCE-TREE BUILD-FOLDER
+# usage: install_test.sh SOURCE-TREE BUILD-FOLDER      E2E_INSTALL_BUILD in the environment names another build to install
 # Installs a build below a scratch prefix and, with nothing but what is there, builds examples/hello.cpp by CMake's find_package and
 # by pkg-config, mounts both and reads their file.
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +10,7 @@ need g++ g++
 [[ $# = 2 ]] || { echo "usage: $0 SOURCE-TREE BUILD-FOLDER" >&2; exit 2; }
 begin "$@"
 read_only=yes
-source=$1 build=$2 prefix=$tmp/prefix project=$tmp/project
+source=$1 build=${E2E_INSTALL_BUILD:-$2} prefix=$tmp/prefix project=$tmp/project
 cmake --install "$build" --prefix "$prefix" >"$tmp/log" 2>&1 || fail "cmake --install: $(tail -n 5 "$tmp/log")"
 [[ $("$prefix/bin/isthmus" --version) = *[0-9].[0-9]* ]] || fail "the installed isthmus tells no version"
 for file in include/isthmus/isthmus.h share/doc/isthmus/LICENSE; do
