@@ -13,6 +13,9 @@
 #include "fs/archive/passphrase.h"
 
 namespace isthmus::fs::archive {
+namespace {
+constexpr uint32_t kMostCutReads = 20;  // that are logged: a kernel asks again and again
+}
 
 std::unique_ptr<ArchiveFs> ArchiveFs::make(std::unique_ptr<Archive> a, const ArchiveOptions& o,
                                            const ArchiveHooks& hooks, OpenError& error) {
@@ -172,8 +175,9 @@ Result<Buffer> ArchiveFs::read(const Context& ctx, const op::Read& a) {
   auto size = static_cast<size_t>(std::min<uint64_t>(a.size, n.size - a.offset));
   uint64_t file = archive_->file.size;
   if (n.where > file || a.offset > file - n.where || size > file - n.where - a.offset) {
-    log(LogLevel::error, "{}: cannot read {}: the archive ends before its data does", archive_->file.name,
-        printable(archive_->index.path_of(number)));
+    if (cut_reads_.fetch_add(1, std::memory_order_relaxed) < kMostCutReads)
+      log(LogLevel::error, "{}: cannot read {}: the archive ends before its data does", archive_->file.name,
+          printable(archive_->index.path_of(number)));
     return err(EIO);
   }
   return Buffer::file(archive_->file.fd.get(), n.where + a.offset, size);

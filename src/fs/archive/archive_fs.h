@@ -60,6 +60,7 @@ class ArchiveFs final : public Provider<ArchiveFs> {
   Decoder decoder_;
   uint64_t identity_;  // of the archive file as it was opened: export handles of another are stale
   std::atomic<bool> changed_{false}, asked_for_secret_{false};
+  std::atomic<uint32_t> cut_reads_{0};
 };
 
 }  // namespace isthmus::fs::archive

@@ -117,6 +117,16 @@ TEST_F(Decoding, NoCacheDirectoryIsNoError) {
   for (size_t i = 0; i < 10; i++) ASSERT_TRUE(*content(*fs, name(i)) == data(i, 300'000)) << i;
 }
 
+TEST_F(Decoding, ACacheInMemory) {
+  make(ARCHIVE_FILTER_GZIP, 50, 400'000);
+  ArchiveOptions o;
+  o.cache_in_memory = true;
+  auto fs = open_archive(path_, o);
+  for (size_t i = 50; i-- > 0;) ASSERT_TRUE(*content(*fs, name(i)) == data(i, 400'000)) << i;
+  EXPECT_EQ(fs->decoder().starts(), 1u);
+  EXPECT_EQ(log_.text(), "");
+}
+
 TEST_F(Decoding, TheCacheLeavesNoFileAndIsPrivate) {
   make(ARCHIVE_FILTER_GZIP, 3, 300'000);
   std::filesystem::create_directories(folder_ / "cache");

@@ -69,7 +69,7 @@ bool Scanner::open(Formats formats, std::string& why) {
   return reader_ != nullptr;
 }
 
-// Limits and cancelling, often; progress, ten times a second.
+// Limits and cancelling, often; progress, ten times a second. now: the scan is through.
 bool Scanner::tick(bool now) {
   if (run_through_ > o_.max_total)
     return refuse(err(EFBIG), fmt::format("its index was not found within {} GiB of decoded data; if you trust it, "
@@ -86,7 +86,9 @@ bool Scanner::tick(bool now) {
   if (!hooks_.progress) return true;
   if (int64_t t = monotonic_ns(); now || t >= next_report_ns_) {
     next_report_ns_ = t + kNsPerSec / 10;
-    hooks_.progress(std::min(reader_->file_position(), a_.file.size), a_.file.size, a_.entries);
+    // Formats with a directory are not read front to back; a bar only grows.
+    furthest_ = std::max(furthest_, std::min(reader_->file_position(), a_.file.size));
+    hooks_.progress(now ? a_.file.size : furthest_, a_.file.size, a_.entries);
   }
   return true;
 }

@@ -35,6 +35,7 @@ class Scanner {
   uint64_t run_through_ = 0;  // decoded bytes that this pass had to produce
   unsigned quiet_ = 0;        // calls of tick() since the clock was last read
   int64_t next_report_ns_ = 0;
+  uint64_t furthest_ = 0;  // byte of the file that was reported
 };
 
 }  // namespace isthmus::fs::archive

@@ -1,6 +1,7 @@
 #include "fs/archive/spool.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,13 +68,12 @@ void Spool::Piece::append_to(Buffer& to, uint64_t from, size_t n) const {
 }
 
 Spool::Spool(const Setup& s) : name_(s.name), size_(std::max(s.size, kLeastSegment * kBigSegments * 2)) {
-  segment_size_ = std::clamp(size_ / kSegments, kLeastSegment, uint64_t{64} << 20);
+  segment_size_ = std::max(size_ / kSegments, kLeastSegment);  // so there are few descriptors, however large it is
   if (!s.in_memory) dir_ = cache_directory(s.directory);
-  if (!dir_) {
-    if (!s.in_memory)
-      log(LogLevel::warning, "{}: no directory for the cache of decoded data ({}); {} MiB of memory are used instead",
-          name_, s.directory.empty() ? "set TMPDIR or cache_dir" : s.directory.c_str(),
-          kMemorySegment * kMemorySegments >> 20);
+  if (!dir_ && !s.in_memory) {
+    log(LogLevel::warning, "{}: no directory for the cache of decoded data ({}); {} MiB of memory are used instead",
+        name_, s.directory.empty() ? "set TMPDIR or cache_dir" : s.directory.c_str(),
+        kMemorySegment * kMemorySegments >> 20);
     memory_ = true;
   }
   most_ = {std::max<size_t>(2, static_cast<size_t>(size_ / segment_size_) - kBigSegments), kBigSegments};
@@ -104,7 +104,7 @@ void Spool::to_memory(int error) {
 std::shared_ptr<Spool::Segment> Spool::make_segment() {
   auto s = std::make_shared<Segment>();
   if (!memory_) {
-    s->fd = unlinked_file(dir_.get());
+    s->fd = dir_ ? unlinked_file(dir_.get()) : Fd(::memfd_create("isthmus-archive-cache", MFD_CLOEXEC));
     s->size = segment_size_;
     if (s->fd) return s;
     to_memory(errno);

@@ -42,8 +42,8 @@ class Spool {
   };
 
   struct Setup {
-    std::string directory;  ///< empty: chosen, see cache_directory()
-    bool in_memory = false;
+    std::string directory;   ///< empty: chosen, see cache_directory()
+    bool in_memory = false;  ///< memory files (memfd_create(2)) instead
     uint64_t size = uint64_t{1} << 30;
     std::string name;  ///< of the archive, for the log
   };
