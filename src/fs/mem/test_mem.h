@@ -12,6 +12,22 @@
 #include "fs/mem/mem_fs.h"
 #include "vfs/sync.h"
 
+// g++ and clang++ say in different ways that a sanitizer is on.
+#if defined(__SANITIZE_THREAD__)
+#define ISTHMUS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ISTHMUS_TSAN 1
+#endif
+#endif
+#if defined(ISTHMUS_TSAN) || defined(__SANITIZE_ADDRESS__)
+#define ISTHMUS_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ISTHMUS_SLOW 1
+#endif
+#endif
+
 /// What the tests of this room share: short forms of operations, as some user.
 namespace isthmus::fs::mem {
 

@@ -4,7 +4,7 @@
 
 #include "fs/mem/test_mem.h"
 
-#ifdef __SANITIZE_THREAD__
+#ifdef ISTHMUS_TSAN
 // Directories are locked parents first, and moving one turns the order of two around: ThreadSanitizer takes what was
 // right before the move and what is right after it for a circle.
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options();
