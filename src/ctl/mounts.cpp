@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <filesystem>
 
 #include "ctl/control.h"
 #include "ctl/logging.h"
@@ -57,6 +58,20 @@ Status status_of(const fuse::Serving& serving, const std::string& label, int64_t
   return s;
 }
 
+/// Whether a mountpoint lies below the folder to be mirrored. The server would then walk through its own mount, and a
+/// process that is killed while it waits for itself cannot die. (The folder itself is fine: it is opened before.)
+bool lies_below(const std::string& mountpoint, const std::string& folder) {
+  std::error_code e;
+  // Of the parent, the slash at the end being one whether it was given or not: the mountpoint itself may be a mount
+  // that hangs.
+  auto full = std::filesystem::absolute(mountpoint).lexically_normal() / "";
+  auto parent = std::filesystem::canonical(full.parent_path().parent_path(), e);
+  if (e) return false;
+  auto top = std::filesystem::canonical(folder, e);
+  if (e) return false;
+  return std::mismatch(top.begin(), top.end(), parent.begin(), parent.end()).first == top.end();
+}
+
 Expected<Unit> parse(const MountJob& job, Source& source, fuse::MountOptions& options) {
   for (auto& list : job.options)
     if (auto parsed = fuse::parse_options(list, options); !parsed) return parsed.problem();
@@ -67,6 +82,10 @@ Expected<Unit> parse(const MountJob& job, Source& source, fuse::MountOptions& op
   source.decorators.insert(source.decorators.begin(), job.decorators.begin(), job.decorators.end());
   auto& d = source.decorators;
   if (options.debug && std::find(d.begin(), d.end(), "trace") == d.end()) d.insert(d.begin(), "trace");
+  if (source.scheme == "dir" && lies_below(job.mountpoint, source.path))
+    return Problem{err(EINVAL),
+                   "mountpoint '" + job.mountpoint + "' lies inside the folder that is to be mounted there",
+                   "choose a mountpoint outside of '" + source.path + "'"};
   if ((options.suid || options.dev) && !fuse::may_mount())
     log(LogLevel::warning, "suid and dev are for root: this mount is nosuid and nodev");
   return Unit{};

@@ -22,6 +22,10 @@ expect 5 'archive' mount "$top/dev" "$mnt"
 expect 3 'mkdir -p' mount mem: "$tmp/absent"
 expect 3 'is a regular file, but the source is a directory' mount mem: "$src/file"
 expect 3 'descriptor 99 is not open' mount mem: /dev/fd/99
+mkdir -p "$src/inside"
+expect 2 'lies inside the folder' mount "$src" "$src/inside"
+expect 2 'lies inside the folder' mount "trace+dir:$src" "$src/inside/"
+rmdir "$src/inside"
 expect 3 'nothing is mounted there' unmount "$mnt"
 expect 3 'not FUSE' unmount /proc
 clean 'after mistakes'
