@@ -21,7 +21,6 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,14 +68,6 @@ int usage(const std::string& complaint) {
   return kUsage;
 }
 
-bool write_text(const std::string& path, std::string_view text) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool done = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  close(fd);
-  return done;
-}
-
 double now() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -105,12 +96,24 @@ std::string fuse_device(const std::string& mountpoint) {
   return found;
 }
 
-// The connection's name in fusectl is the minor number of the device (the major is 0 for file systems without a block
-// device).
-void abort_connection(const std::string& device) {
-  const auto colon = device.find(':');
-  if (colon != std::string::npos) write_text(std::string(kFusectl) + "/" + device.substr(colon + 1) + "/abort", "1");
-}
+// Ends a connection through fusectl, where its name is the minor number of the device (the major is 0 for file systems
+// without a block device). The file is opened while the mount is there: the number of a connection that is gone is
+// given to the next mount of anybody, but a file of the old one stays dead.
+class Connection {
+ public:
+  Connection() = default;
+  explicit Connection(const std::string& device) {
+    const auto colon = device.find(':');
+    if (colon == std::string::npos) return;
+    fd_ = open((std::string(kFusectl) + "/" + device.substr(colon + 1) + "/abort").c_str(), O_WRONLY | O_CLOEXEC);
+  }
+  void abort() const {
+    if (fd_ >= 0 && write(fd_, "1", 1) < 0) return;
+  }
+
+ private:
+  int fd_ = -1;  // until the process ends
+};
 
 void mount_fusectl() {
   if (access((std::string(kFusectl) + "/.").c_str(), F_OK) != 0) return;
@@ -142,15 +145,21 @@ void fill_in(const Plan& plan, std::string* word) {
   for (const int each : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) signal(each, SIG_IGN);
   if (chdir("/") != 0 || !enter_namespaces(CLONE_NEWNS)) _exit(1);
   mount_fusectl();
+  std::vector<Connection> connections;
   std::string told;
-  char buffer[256];
   for (;;) {
-    const ssize_t got = read(pipe_end, buffer, sizeof buffer);
-    if (got > 0) told.append(buffer, static_cast<std::size_t>(got));
+    char c = 0;
+    const ssize_t got = read(pipe_end, &c, 1);
     if (got == 0 || (got < 0 && errno != EINTR)) break;
+    if (got < 0) continue;
+    if (c != '\n') {
+      told += c;
+      continue;
+    }
+    connections.emplace_back(told);
+    told.clear();
   }
-  std::istringstream devices(told);
-  for (std::string device; devices >> device;) abort_connection(device);
+  for (const Connection& each : connections) each.abort();
   // The namespace may take a moment to go; its mounts keep no folder of ours busy once it did.
   std::error_code error;
   for (int round = 0; round < 100; ++round) {
@@ -254,7 +263,7 @@ bool wait_for_mount(const Plan& plan, Reaper* reaper, pid_t server, std::string*
 }
 
 // Unmounts, ends the server. False if the server failed by itself.
-bool stop_server(const Plan& plan, Reaper* reaper, pid_t server, const std::string& device) {
+bool stop_server(const Plan& plan, Reaper* reaper, pid_t server, const Connection& connection) {
   int status = 0;
   bool good = true;
   const bool early = reaper->ended(server, &status);
@@ -268,12 +277,12 @@ bool stop_server(const Plan& plan, Reaper* reaper, pid_t server, const std::stri
   int unmounted = 0;
   if (!reaper->wait(unmounter, 10, &unmounted)) {
     fprintf(stderr, "with_mount: unmounting hangs; the connection is aborted\n");
-    abort_connection(device);
+    connection.abort();
     umount2(plan.mountpoint.c_str(), MNT_DETACH);
   }
   if (!early && !reaper->wait(server, 20, &status)) {
     fprintf(stderr, "with_mount: the server does not end after the unmount; it is killed\n");
-    abort_connection(device);
+    connection.abort();
     kill(server, SIGKILL);
     reaper->wait(server, 10, &status);
     good = false;
@@ -293,8 +302,10 @@ bool stop_server(const Plan& plan, Reaper* reaper, pid_t server, const std::stri
   Reaper reaper;
   std::string device;
   const pid_t server = start(plan.server, true);
-  if (!wait_for_mount(plan, &reaper, server, &device)) {
-    abort_connection(device);
+  const bool mounted = wait_for_mount(plan, &reaper, server, &device);
+  const Connection connection(device);
+  if (!mounted) {
+    connection.abort();
     _exit(kNoMount);  // ends everything in this namespace
   }
   const std::string told = device + "\n";
@@ -309,11 +320,11 @@ bool stop_server(const Plan& plan, Reaper* reaper, pid_t server, const std::stri
     kill(-test, SIGKILL);
     if (!reaper.wait(test, 5, &status)) {
       fprintf(stderr, "with_mount: the test hangs in the kernel; the connection is aborted\n");
-      abort_connection(device);
+      connection.abort();
       reaper.wait(test, 10, &status);
     }
   }
-  if (!stop_server(plan, &reaper, server, device) && result == 0 && plan.server_status) result = kServerFailed;
+  if (!stop_server(plan, &reaper, server, connection) && result == 0 && plan.server_status) result = kServerFailed;
   fflush(nullptr);
   _exit(result);
 }
