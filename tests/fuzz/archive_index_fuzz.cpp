@@ -72,7 +72,10 @@ void use(FileSystem& fs) {
 }  // namespace
 }  // namespace isthmus
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace isthmus;
   set_log_level(LogLevel::off);
   Fd fd(memfd_create("archive", MFD_CLOEXEC));

@@ -224,7 +224,9 @@ TEST_F(ArchiveFiles, Limits) {
   {
     Maker m(path_, ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_GZIP);
     for (int i = 0; i < 20'000; i++) m.file(fmt::format("dir{}/file-with-a-name-{}", i % 10, i), "");
-    m.file("zeros", std::string(20'000'000, '\0')).close();
+    std::string zeros;
+    zeros.resize(20'000'000);
+    m.file("zeros", zeros).close();
   }
   ArchiveOptions o;
   o.max_entries = 19'999;

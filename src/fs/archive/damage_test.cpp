@@ -140,8 +140,9 @@ TEST_F(Damage, DamageInTheMiddleOfACompressedTar) {
 
 TEST_F(Damage, HeadersThatClaimTooMuch) {
   // A ustar header by hand: size 0777777777777 octal (8 GiB less one), and base-256 sizes up to 2^63.
-  for (std::string size : {std::string("77777777777 "), std::string("\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", 12),
-                           std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12)}) {
+  for (const std::string& size :
+       {std::string("77777777777 "), std::string("\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", 12),
+        std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12)}) {
     std::string h(512, '\0');
     h.replace(0, 4, "huge");
     h.replace(100, 8, "0000644");

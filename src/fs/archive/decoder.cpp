@@ -13,8 +13,9 @@ constexpr uint64_t kPiece = Spool::kPiece;
 // Live readers. Each has the decompressor's window (up to 128 MiB for zstd and xz) when it comes from the beginning,
 // and about 1 MiB when it jumped to a zip entry.
 constexpr size_t kMostCursors = 4, kMostJumped = 16;
-constexpr uint64_t kStartCost = 1 << 20, kJumpCost = 64 * 1024;  // bytes decoded in the time that a start takes
-constexpr auto kLookAgain = std::chrono::milliseconds(100);      // whether the caller gave up
+constexpr uint64_t kStartCost = 1 << 20,
+                   kJumpCost = uint64_t{64} << 10;           // bytes decoded in the time that a start takes
+constexpr auto kLookAgain = std::chrono::milliseconds(100);  // whether the caller gave up
 // Seeking far ahead in a big file: what lies more than this many pieces before the target is not kept.
 constexpr uint64_t kFarAhead = 64;
 

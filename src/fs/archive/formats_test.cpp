@@ -26,8 +26,8 @@ void make_source(const Folder& f) {
   std::filesystem::create_directories(src + "/empty");
   write_file(src + "/nothing", "");
   write_file(src + "/one", "1");
-  write_file(src + "/piece", random_bytes(128 * 1024, 1));
-  write_file(src + "/piece and one", random_bytes(128 * 1024 + 1, 2));
+  write_file(src + "/piece", random_bytes(131'072, 1));
+  write_file(src + "/piece and one", random_bytes(131'073, 2));
   write_file(src + "/random", random_bytes(1'000'003, 3));
   write_file(src + "/text", text_bytes(3'000'000, 4));
   write_file(src + "/deep/er/still/nested", text_bytes(5000, 5));

@@ -83,13 +83,13 @@ uint32_t Index::add_extra(const Extra& x) {
 
 uint32_t Index::add_xattrs(std::vector<Xattr> list) {
   for (auto& x : list) side_memory_ += sizeof(Xattr) + x.name.capacity() + x.value.capacity();
-  side_memory_ += sizeof(list);
+  side_memory_ += sizeof(std::vector<Xattr>);
   xattrs.push_back(std::move(list));
   return static_cast<uint32_t>(xattrs.size() - 1);
 }
 
 uint32_t Index::add_sparse(std::vector<Extent> map) {
-  side_memory_ += sizeof(map) + map.capacity() * sizeof(Extent);
+  side_memory_ += sizeof(std::vector<Extent>) + map.capacity() * sizeof(Extent);
   sparse.push_back(std::move(map));
   return static_cast<uint32_t>(sparse.size() - 1);
 }
@@ -104,7 +104,8 @@ std::string Index::path_of(uint32_t node) const {
   for (int depth = 0; node != 0 && depth < 4096; depth++) {
     auto it = std::find_if(names.begin(), names.end(), [&](const Name& n) { return n.node == node; });
     if (it == names.end()) return "(replaced) " + path;
-    path = std::string(text(*it)) + (path.empty() ? "" : "/") + path;
+    path.insert(0, path.empty() ? "" : "/");
+    path.insert(0, text(*it));
     node = it->parent;
   }
   return path;

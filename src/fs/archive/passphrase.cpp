@@ -44,6 +44,13 @@ Verdict try_secret(const Archive& a, const Secret& secret, const std::string& ch
              : Verdict::wrong;
 }
 
+// Wipes what it took.
+std::unique_ptr<Secret> take(std::string& text) {
+  auto secret = std::make_unique<Secret>(text);
+  explicit_bzero(text.data(), text.size());
+  return secret;
+}
+
 // The first line of a file. Nothing: `error` is set.
 std::unique_ptr<Secret> from_file(const std::string& path, OpenError& error) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -86,8 +93,7 @@ std::unique_ptr<Secret> find_passphrase(const Archive& a, const ArchiveOptions& 
         log(LogLevel::warning, "{}: encrypted files cannot be read: no passphrase was given", a.file.name);
         return nullptr;
       }
-      secret = std::make_unique<Secret>(*text);
-      explicit_bzero(text->data(), text->size());
+      secret = take(*text);
       if (secret->empty()) continue;
     }
     std::string why;

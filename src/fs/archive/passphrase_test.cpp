@@ -26,7 +26,7 @@ class Passphrase : public ::testing::TestWithParam<Kind> {
     write_file(folder_ / "small", "s");
     ASSERT_TRUE(run(fmt::format("cd {} && {}", folder_.path(), GetParam().command)));
   }
-  ArchiveHooks asking(std::vector<std::string> answers) {
+  ArchiveHooks asking(const std::vector<std::string>& answers) {
     ArchiveHooks h;
     h.passphrase = [this, answers](int attempt) -> std::optional<std::string> {
       asked_ = attempt;

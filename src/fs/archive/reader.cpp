@@ -12,7 +12,7 @@
 namespace isthmus::fs::archive {
 namespace {
 
-constexpr size_t kFirstStep = 4096, kMostStep = 256 * 1024;
+constexpr size_t kFirstStep = 4096, kMostStep = size_t{256} << 10;
 
 locale_t utf8_locale() {
   static const locale_t kLocale = [] {

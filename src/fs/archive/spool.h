@@ -22,7 +22,7 @@ namespace isthmus::fs::archive {
 class Spool {
  public:
   /// Bytes of a file that are cached and found together.
-  static constexpr uint64_t kPiece = 128 * 1024;
+  static constexpr uint64_t kPiece = uint64_t{128} << 10;
 
   struct Segment {
     Fd fd;  // none: the bytes are in memory

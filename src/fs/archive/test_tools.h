@@ -63,6 +63,7 @@ inline std::string read_file(const std::string& path) {
 }
 /// True when it exits with 0. Its output goes to /dev/null.
 inline bool run(const std::string& command) {
+  // NOLINTNEXTLINE(cert-env33-c): tests run archivers as people do
   return std::system(("{ " + command + "; } >/dev/null 2>&1").c_str()) == 0;
 }
 inline bool have(const std::string& tool) { return run("command -v " + tool); }
@@ -91,7 +92,10 @@ class LogCatcher {
       current()->text_ += std::string(line) + "\n";
     });
   }
-  ~LogCatcher() { set_log_sink(nullptr); }
+  ~LogCatcher() {
+    set_log_sink(nullptr);
+    current() = nullptr;
+  }
   std::string text() {
     std::lock_guard lock(m_);
     return text_;
@@ -188,7 +192,7 @@ inline Result<std::string> content(ArchiveFs& fs, const std::string& path) {
   if (!e) return err(ENOENT);
   std::string all;
   for (;;) {
-    auto part = read_at(fs, e->node, all.size(), 128 * 1024);
+    auto part = read_at(fs, e->node, all.size(), 131'072);
     if (!part) return part.error();
     if (part->empty()) return all;
     all += *part;
