@@ -1,11 +1,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/utf8.h"
@@ -41,6 +43,13 @@ TEST(Fd, ClosesOnce) {
     EXPECT_NE(fcntl(raw, F_GETFD), -1);
   }
   EXPECT_EQ(fcntl(raw, F_GETFD), -1);
+}
+
+TEST(Folder, Names) {
+  EXPECT_TRUE(names_in("/no/such/folder").empty());
+  auto self = names_in("/proc/self");
+  EXPECT_TRUE(std::is_sorted(self.begin(), self.end()));
+  EXPECT_TRUE(std::binary_search(self.begin(), self.end(), std::string("fd")));
 }
 
 TEST(Time, KeepsTheYearsBefore1970) {

@@ -22,8 +22,8 @@ inline Time clock_time(clockid_t clock) {
   clock_gettime(clock, &t);
   return to_time(t);
 }
-/// For time stamps of files. As fine as the clock goes, so that two changes in one tick of the kernel differ, as they do
-/// on native file systems since Linux 6.13 (multigrain time stamps).
+/// For time stamps of files. As fine as the clock goes, so that two changes in one tick of the kernel differ, as they
+/// do on native file systems since Linux 6.13 (multigrain time stamps).
 inline Time now() { return clock_time(CLOCK_REALTIME); }
 /// Nanoseconds of a clock that never jumps.
 inline int64_t monotonic_ns() {

@@ -10,7 +10,7 @@ struct MountArguments {
   std::string source, mountpoint, log_file, cache, trace_file;
   std::vector<std::string> options, source_options;
   std::optional<std::string> trace;  ///< "text" or "json"
-  unsigned timeout = 30;  ///< seconds
+  unsigned timeout = 30;             ///< seconds
   bool foreground = false, no_progress = false;
 };
 struct UnmountArguments {

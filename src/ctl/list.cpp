@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,10 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
-#include <memory>
 #include <optional>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/text.h"
 #include "ctl/control.h"
 
@@ -20,16 +19,6 @@ struct Socket {
   std::string path;
   uint32_t owner;
 };
-
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(folder.c_str()), closedir);
-  if (!dir) return names;
-  while (dirent* e = readdir(dir.get()))
-    if (e->d_name[0] != '.') names.emplace_back(e->d_name);
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 /// Sockets of a folder that belongs to `owner` alone; others' folders are not believed.
 void collect(const std::string& folder, uint32_t owner, std::vector<Socket>& to) {

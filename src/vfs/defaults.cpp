@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "vfs/baton.h"
+#include "vfs/permissions.h"
 #include "vfs/then.h"
 
 /// The defaults, one page:
@@ -31,24 +32,14 @@ namespace {
 
 // ---- access ----
 
-bool mode_allows(const Attr& a, const Credentials& c, uint32_t mask) {
-  if (!c.known) return true;
-  bool dir = S_ISDIR(a.mode);
-  if (c.uid == 0) return !(mask & X_OK) || dir || (a.mode & 0111);
-  bool in_group = c.gid == a.gid;
-  for (uint32_t g : c.groups) in_group = in_group || g == a.gid;
-  uint32_t bits = c.uid == a.uid ? a.mode >> 6 : in_group ? a.mode >> 3 : a.mode;
-  return (mask & ~bits & 7) == 0;
-}
-
 void default_access(FileSystem& fs, Call<op::Access> c) {
   if ((c->mask & W_OK) && is_read_only(fs)) return c.fail(EROFS);
   Context ctx = c.context();
   op::Getattr get{{}, c->node, HandleId::none};
   call_then(fs, ctx, get, [c = std::move(c), ctx](Result<Attributes> r) mutable {
     if (!r) return c.fail(r.error());
-    if (!mode_allows(r->attr, ctx.cred, static_cast<uint32_t>(c->mask))) return c.fail(EACCES);
-    c.reply({});
+    Guard guard{r->attr.mode, r->attr.uid, r->attr.gid, nullptr};
+    c.finish(ctx.cred.known ? may_access(ctx.cred, guard, static_cast<uint32_t>(c->mask)) : Status(Unit{}));
   });
 }
 
@@ -212,9 +203,9 @@ void default_seek_hole(FileSystem& fs, Call<op::SeekHole> c) {
 std::string_view acl_xattr(AclKind kind) {
   switch (kind) {
     case AclKind::posix_access:
-      return "system.posix_acl_access";
+      return kAccessAclName;
     case AclKind::posix_default:
-      return "system.posix_acl_default";
+      return kDefaultAclName;
     default:
       return {};
   }

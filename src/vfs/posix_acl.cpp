@@ -50,6 +50,15 @@ Result<PosixAcl> PosixAcl::parse(Bytes b) {
   return a;
 }
 
+Result<PosixAcl> PosixAcl::of(std::vector<Entry> entries) {
+  std::sort(entries.begin(), entries.end(),
+            [](auto& a, auto& b) { return a.tag != b.tag ? a.tag < b.tag : a.id < b.id; });
+  PosixAcl a;
+  a.entries_ = std::move(entries);
+  if (a.entries_.size() > kMaxEntries || !a.valid()) return err(EINVAL);
+  return a;
+}
+
 std::string PosixAcl::serialise() const {
   std::string s;
   s.reserve(kHeader + entries_.size() * kEntry);

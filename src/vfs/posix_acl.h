@@ -43,6 +43,8 @@ class PosixAcl {
   /// The bytes of an attribute, checked: EINVAL when they are no valid list, EOPNOTSUPP for another version. No entries
   /// at all give an empty list, which stands for "remove it".
   static Result<PosixAcl> parse(Bytes bytes);
+  /// Entries in any order, put into the order of the attribute. EINVAL when they are no valid list.
+  static Result<PosixAcl> of(std::vector<Entry> entries);
   std::string serialise() const;
 
   const std::vector<Entry>& entries() const { return entries_; }

@@ -42,14 +42,13 @@ const Row kRows[] = {
     // Cached pages stay until we say otherwise: every change passes through this kernel or is told by an upcall.
     {kInitExplicitInvalData, [](const PolicyFacts& f) { return !f.traits.changes_outside; }},
     // Listings with attributes: from the provider where it has them at hand, else the waist looks each name up, which
-    // is
-    // cheaper than a LOOKUP request each. AUTO lets the kernel ask for them only where they are used.
+    // is cheaper than a LOOKUP request each. AUTO lets the kernel ask for them only where they are used.
     {kInitDoReaddirplus, wants_readdirplus},
     {kInitReaddirplusAuto, wants_readdirplus},
     // Direct I/O with several requests under way.
     {kInitAsyncDio, yes},
-    // Small writes gather in the page cache, which then owns size and mtime. Asked for by hand: only the user knows that
-    // nobody else writes.
+    // Small writes gather in the page cache, which then owns size and mtime. Asked for by hand: only the user knows
+    // that nobody else writes.
     {kInitWritebackCache, [](const PolicyFacts& f) { return f.options.writeback_cache && f.traits.write_back; }},
     // The kernel takes ENOSYS from OPEN and OPENDIR for "never ask again" (stateless_open below).
     {kInitNoOpenSupport, yes},

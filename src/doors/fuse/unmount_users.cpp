@@ -1,12 +1,11 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
 #include <fstream>
-#include <memory>
 
+#include "base/folder.h"
 #include "base/text.h"
 #include "doors/fuse/unmount.h"
 
@@ -23,15 +22,6 @@ std::string link_of(const std::string& link) {
 bool below(const std::string& path, const std::string& top) {
   if (top == "/") return path.starts_with("/");
   return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/' || path[top.size()] == ' ');
-}
-
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(folder.c_str()), closedir);
-  if (!dir) return names;
-  while (dirent* e = readdir(dir.get()))
-    if (e->d_name[0] != '.') names.emplace_back(e->d_name);
-  return names;
 }
 
 /// The mount id in /proc/PID/fdinfo/N, which tells a mount from a path that looks like it.

@@ -4,35 +4,32 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
+
+#include "vfs/posix_acl.h"
 
 namespace isthmus::fs::archive {
 namespace {
 
-// linux/posix_acl_xattr.h: a version, then tag, permissions and id of each entry, little endian.
-constexpr uint32_t kAclVersion = 2;
 constexpr int kMostAclEntries = 1024;
 constexpr size_t kMostXattrs = 1024, kMostXattrBytes = 65536;
 
-void put(std::string& to, uint32_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) to += static_cast<char>(v >> (8 * i));
-}
-
-uint32_t acl_tag(int tag) {
+std::optional<PosixAcl::Tag> acl_tag(int tag) {
   switch (tag) {
     case ARCHIVE_ENTRY_ACL_USER_OBJ:
-      return 0x01;
+      return PosixAcl::kUserObj;
     case ARCHIVE_ENTRY_ACL_USER:
-      return 0x02;
+      return PosixAcl::kUser;
     case ARCHIVE_ENTRY_ACL_GROUP_OBJ:
-      return 0x04;
+      return PosixAcl::kGroupObj;
     case ARCHIVE_ENTRY_ACL_GROUP:
-      return 0x08;
+      return PosixAcl::kGroup;
     case ARCHIVE_ENTRY_ACL_MASK:
-      return 0x10;
+      return PosixAcl::kMask;
     case ARCHIVE_ENTRY_ACL_OTHER:
-      return 0x20;
+      return PosixAcl::kOther;
     default:
-      return 0;
+      return {};
   }
 }
 
@@ -62,7 +59,7 @@ std::vector<Xattr> read_xattrs(struct archive_entry* e, Index& index) {
     std::string acl = posix_acl(e, access);
     if (acl.empty()) continue;
     index.has_acl = true;
-    all.push_back({access ? "system.posix_acl_access" : "system.posix_acl_default", std::move(acl)});
+    all.push_back({std::string(access ? kAccessAclName : kDefaultAclName), std::move(acl)});
   }
   return all;
 }
@@ -88,32 +85,20 @@ uint32_t id(la_int64_t n) { return n < 0 || n > UINT32_MAX - 1 ? 65534 : static_
 std::string posix_acl(struct archive_entry* e, bool access) {
   int kind = access ? ARCHIVE_ENTRY_ACL_TYPE_ACCESS : ARCHIVE_ENTRY_ACL_TYPE_DEFAULT;
   if (!(archive_entry_acl_types(e) & kind)) return {};
-  struct Row {
-    uint32_t tag, permissions, id;
-  };
-  std::vector<Row> rows;
+  std::vector<PosixAcl::Entry> entries;
   int count = archive_entry_acl_reset(e, kind), type = 0, permissions = 0, tag = 0, qualifier = 0;
   if (count <= 0 || count > kMostAclEntries) return {};
   const char* name = nullptr;
   while (archive_entry_acl_next(e, kind, &type, &permissions, &tag, &qualifier, &name) == ARCHIVE_OK) {
-    uint32_t t = acl_tag(tag);
+    auto t = acl_tag(tag);
     if (!t) return {};
-    bool has_id = t == 0x02 || t == 0x08;
-    rows.push_back({t, static_cast<uint32_t>(permissions) & 7, has_id ? static_cast<uint32_t>(qualifier) : UINT32_MAX});
+    bool has_id = *t == PosixAcl::kUser || *t == PosixAcl::kGroup;
+    entries.push_back(
+        {*t, static_cast<uint16_t>(permissions & 7), has_id ? static_cast<uint32_t>(qualifier) : UINT32_MAX});
   }
-  // The kernel wants them in this order, and refuses what lacks owner, group or others.
-  std::sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.tag != b.tag ? a.tag < b.tag : a.id < b.id; });
-  auto has = [&](uint32_t t) { return std::any_of(rows.begin(), rows.end(), [&](auto& r) { return r.tag == t; }); };
-  if (!has(0x01) || !has(0x04) || !has(0x20)) return {};
-  if (access && rows.size() == 3) return {};  // says no more than the mode
-  std::string out;
-  put(out, kAclVersion, 4);
-  for (auto& r : rows) {
-    put(out, r.tag, 2);
-    put(out, r.permissions, 2);
-    put(out, r.id, 4);
-  }
-  return out;
+  auto acl = PosixAcl::of(std::move(entries));
+  if (!acl || (access && acl->is_minimal())) return {};  // not a list; or one that says no more than the mode
+  return acl->serialise();
 }
 
 bool read_attributes(struct archive_entry* e, Index& index, Node& n) {

@@ -140,6 +140,9 @@ class MemFs final : public Provider<MemFs> {
   /// Access checks for reads and writes through no handle.
   Status check_io(const Context& ctx, const Inode& n, HandleId h, uint32_t want) const;
 
+  /// unlink and rmdir; op says which.
+  Result<Unit> remove_name(const Context& ctx, NodeId dir, std::string_view name, Op op);
+
   // Making and removing names, with the directory locked (Unique).
   Status may_add(const Context& ctx, const Inode& dir, std::string_view name, Dirent** existing) const;
   Result<Inode*> give_birth(const Context& ctx, Inode& dir, Birth birth, uint32_t references);
