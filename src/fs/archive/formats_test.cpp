@@ -5,6 +5,11 @@
 #include "fs/archive/test_tools.h"
 
 // Archives made by the real tools, compared with the folder that they were made from.
+// libarchive calls mktime(3), which guards the time zone with a lock of the C library that ThreadSanitizer does not
+// see.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:tzset_internal"; }
+
 namespace isthmus::fs::archive {
 namespace {
 
