@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/fd.h"
 
@@ -20,25 +22,37 @@ size_t columns() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/// Echo off for as long as it lives; Ctrl-C still works, and ends the process with the terminal as it was.
+volatile sig_atomic_t g_signal = 0;
+void note_signal(int signal) { g_signal = signal; }
+
+/// Echo off for as long as it lives. A signal that would end the process is put off until the terminal is as it was.
 class Silence {
  public:
   explicit Silence(int tty) : tty_(tty) {
+    g_signal = 0;
+    struct sigaction act {};
+    act.sa_handler = note_signal;  // without SA_RESTART: read(2) returns
+    for (size_t i = 0; i < kSignals.size(); i++) sigaction(kSignals[i], &act, &handlers_[i]);
     valid_ = tcgetattr(tty, &before_) == 0;
     termios quiet = before_;
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     quiet.c_lflag |= ECHONL | ICANON;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ISIG);
     if (valid_) tcsetattr(tty, TCSAFLUSH, &quiet);
   }
   ~Silence() {
     if (valid_) tcsetattr(tty_, TCSAFLUSH, &before_);
+    for (size_t i = 0; i < kSignals.size(); i++) sigaction(kSignals[i], &handlers_[i], nullptr);
+    if (g_signal) raise(g_signal);
   }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
 
  private:
+  static constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
   int tty_;
   bool valid_ = false;
   termios before_{};
+  std::array<struct sigaction, kSignals.size()> handlers_{};
 };
 
 }  // namespace
@@ -63,13 +77,13 @@ void Progress::clear() {
 std::optional<std::string> ask_secret(const std::string& prompt) {
   Fd tty(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!tty) return std::nullopt;
+  Silence silence(tty.get());  // before the prompt, which says that one may type
   put(tty.get(), prompt);
   std::string answer;
-  Silence silence(tty.get());
-  for (char c = 0; read(tty.get(), &c, 1) == 1 && c != '\n';) {
-    if (c == 3) return std::nullopt;  // Ctrl-C
+  char c = 0;
+  while (read(tty.get(), &c, 1) == 1 && c != '\n')
     if (answer.size() < 4096) answer += c;
-  }
+  if (g_signal || c != '\n') return std::nullopt;
   if (answer.empty()) return std::nullopt;
   return answer;
 }

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ void collect(const std::string& folder, uint32_t owner, std::vector<Socket>& to)
   struct stat st {};
   if (lstat(folder.c_str(), &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != owner || (st.st_mode & 077) != 0) return;
   for (auto& name : names_in(folder))
-    if (name.ends_with(".sock")) to.push_back({folder + "/" + name, owner});
+    if (name.ends_with(".sock")) to.push_back({fmt::format("{}/{}", folder, name), owner});
 }
 
 std::vector<Socket> all_sockets() {

@@ -38,7 +38,8 @@ within() {
     done
     return 1
 }
-gone() { ! kill -0 "$1" 2>/dev/null || [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) = Z ]]; }
+# A zombie is gone, too; one that is collected between the two looks has no state.
+gone() { ! kill -0 "$1" 2>/dev/null || [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) = @(Z|X|) ]]; }
 unmounted() { [[ $(mounts_at "$mnt") = 0 ]]; }
 ended() { within 100 gone "$1" || fail "$2: the server (process $1) still runs after 10 s"; }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -130,6 +131,8 @@ Probe probe(const std::string& path, int limit_ms) {
   if (pid < 0) return result;
   if (pid == 0) {
     if (fork() != 0) _exit(0);
+    // It may be left behind, and then no signal of the terminal shall make it act for its parent.
+    for (int s : {SIGTERM, SIGHUP, SIGINT}) signal(s, SIG_IGN);
     // A child that hangs must not hold a pipe of ours open, for whose end somebody may wait.
     unsigned keep = static_cast<unsigned>(ends[1]);
     if (keep > 0) close_range(0, keep - 1, 0);

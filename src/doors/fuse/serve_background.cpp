@@ -55,12 +55,31 @@ void send_word(int fd, Word word, const std::string& what, const std::string& hi
   write_all(fd, hint.data(), hint.size());
 }
 
-pid_t g_child = -1;
+volatile pid_t g_child = -1, g_parent = -1;
 void pass_on(int signal) {
   int saved = errno;
-  if (g_child > 0) kill(g_child, signal);
+  // Not from a process that this one has forked since: it may outlive it and hear the terminal close.
+  if (g_child > 0 && g_parent == getpid()) kill(g_child, signal);
   errno = saved;
 }
+
+/// Passes SIGTERM and SIGHUP on to the child, as long as it lives. Ctrl-C reaches the child by itself, as a member of
+/// the terminal's foreground group.
+class PassOn {
+ public:
+  explicit PassOn(pid_t child) {
+    g_child = child;
+    g_parent = getpid();
+    struct sigaction act {};
+    act.sa_handler = pass_on;
+    act.sa_flags = SA_RESTART;
+    for (int s : {SIGTERM, SIGHUP}) sigaction(s, &act, nullptr);
+    signal(SIGINT, SIG_IGN);
+  }
+  ~PassOn() { g_child = -1; }
+  PassOn(const PassOn&) = delete;
+  PassOn& operator=(const PassOn&) = delete;
+};
 
 /// True if `child` has ended within `ms`.
 bool ended_within(pid_t child, int ms) {
@@ -119,14 +138,7 @@ bool Announcer::failed(const ServeOutcome& outcome) {
 }
 
 ServeOutcome wait_for_server(pid_t child, Fd pipe, unsigned answer_seconds) {
-  // Ctrl-C reaches the child by itself, as a member of the terminal's foreground group.
-  g_child = child;
-  struct sigaction act {};
-  act.sa_handler = pass_on;
-  act.sa_flags = SA_RESTART;
-  for (int s : {SIGTERM, SIGHUP}) sigaction(s, &act, nullptr);
-  signal(SIGINT, SIG_IGN);
-
+  PassOn pass_signals_on(child);
   Word word;
   std::string what, hint;
   bool heard = read_all(pipe.get(), &word, sizeof word) && word.what_size <= kMostText && word.hint_size <= kMostText;

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ std::string used_by(const std::string& proc, const MountEntry& m) {
   for (const char* kind : {"cwd", "root", "exe"})
     if (below(link_of(proc + "/" + kind), m.path)) return kind;
   for (auto& fd : names_in(proc + "/fd"))
-    if (open_in(proc, fd, m.id)) return "fd " + fd + " (" + link_of(proc + "/fd/" + fd) + ")";
+    if (open_in(proc, fd, m.id)) return fmt::format("fd {} ({})", fd, link_of(fmt::format("{}/fd/{}", proc, fd)));
   return mapped(proc, m) ? "map" : "";
 }
 
