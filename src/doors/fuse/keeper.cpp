@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,13 +22,34 @@ struct Order {
   UnmountHow how = UnmountHow::plain;
 };
 
+/// The number of the mount at `path` that no later mount gets (Linux 6.8), 0 if unknown. The server is not asked.
+uint64_t unique_id(const std::string& path) {
+  constexpr unsigned kMountIdUnique = 0x4000;  // STATX_MNT_ID_UNIQUE
+  struct statx sx {};
+  constexpr int kFlags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW;
+  bool known = statx(AT_FDCWD, path.c_str(), kFlags, kMountIdUnique, &sx) == 0 && (sx.stx_mask & kMountIdUnique);
+  return known ? sx.stx_mnt_id : 0;
+}
+
+struct Kept {
+  int id = -1;
+  uint64_t unique = 0;
+};
+
+Kept kept(int id) {
+  auto m = mount_by_id(id);
+  return {id, m ? unique_id(m->path) : 0};
+}
+
 /// The mount's path may change (a folder above it is renamed) and another mount may be put over it: it is looked up by
-/// its id each time, and a covered one is left alone.
-Status take_away(int id, UnmountHow how) {
+/// its id each time, and a covered one is left alone. An id that has gone to a later mount means that ours is gone.
+Status take_away(Kept mount, UnmountHow how) {
+  int id = mount.id;
   auto m = mount_by_id(id);
   if (!m) return Unit{};
   auto top = mount_at(m->path);
   if (top && top->id != id) return err(EBUSY);
+  if (mount.unique != 0 && unique_id(m->path) != mount.unique) return Unit{};
   return unmount_entry(*m, how);
 }
 
@@ -52,20 +74,20 @@ ssize_t receive(int fd, void* data, size_t size) {
   close_range(0, 2, 0);
   for (int i = 0; i < 3; i++)
     if (open("/dev/null", O_RDWR) < 0) _exit(1);
-  int id = -1;
+  Kept ours;
   bool on_death = false;
   for (Order o; receive(fd, &o, sizeof o) == static_cast<ssize_t>(sizeof o);) {
     if (o.kind == Order::leave) _exit(0);
     if (o.kind == Order::arm) {
-      id = o.mount_id;
+      if (ours.id != o.mount_id) ours = kept(o.mount_id);
       on_death = o.on_death != 0;
     }
     if (o.kind == Order::unmount) {
-      int32_t answer = take_away(id, o.how).code();
+      int32_t answer = take_away(ours, o.how).code();
       if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) < 0) break;
     }
   }
-  if (on_death && id >= 0) static_cast<void>(take_away(id, UnmountHow::lazy));
+  if (on_death && ours.id >= 0) static_cast<void>(take_away(ours, UnmountHow::lazy));
   _exit(0);
 }
 
