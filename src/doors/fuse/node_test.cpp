@@ -206,7 +206,6 @@ TEST(FuseNode, Statx) {
 
 TEST(FuseNode, SetattrEachFieldAndAll) {
   Rig rig({Op::Setattr});
-  SetAttr got;
   op::Setattr args;
   rig.fs.on_setattr = [&](auto c) {
     args = *c;
