@@ -405,6 +405,7 @@ int main(int argc, char** argv) {
   if (mkdtemp(plan.top.data()) == nullptr) return usage(std::string("mkdtemp: ") + strerror(errno));
   chmod(plan.top.c_str(), 0755);
   mkdir((plan.top + "/tmp").c_str(), 0755);
+  setenv("ISTHMUS_RUNTIME_DIR", (plan.top + "/run").c_str(), 1);  // control sockets go with the folder
   if (plan.mountpoint == "-") {
     plan.mountpoint = plan.top + "/mnt";
     mkdir(plan.mountpoint.c_str(), 0755);

@@ -39,6 +39,7 @@ begin() {
     mkdir -p "$scratch"
     mount -t tmpfs -o "size=${E2E_SIZE:-4g},mode=755" e2e "$scratch" || skip "no tmpfs can be mounted"
     mkdir "$src" "$mnt" "$tmp"
+    export ISTHMUS_RUNTIME_DIR=$scratch/run
     chmod 1777 "$src" "$tmp"
     command_line=("$@")
     cd "$scratch" || exit 1
