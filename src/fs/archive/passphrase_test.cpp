@@ -56,8 +56,19 @@ TEST_P(Passphrase, RightAtOnceOrLater) {
   EXPECT_EQ(log_.text().find("sesame"), std::string::npos);
 }
 
+// The old encryption of zip has so weak a check (one byte, chosen at random when the archive is made) that now and then
+// a wrong passphrase is only noticed by whoever reads: hence another archive then.
 TEST_P(Passphrase, WrongThreeTimes) {
-  EXPECT_THAT(open_error(path_, {}, asking({"1", "2", "3", "open sesame"})), HasSubstr("the passphrase is wrong"));
+  bool refused = false;
+  for (int i = 0; i < 4 && !refused; i++) {
+    if (i > 0) {
+      std::filesystem::remove(path_);
+      SetUp();
+    }
+    refused = open_error(path_, {}, asking({"1", "2", "3", "open sesame"})).find("the passphrase is wrong") !=
+              std::string::npos;
+  }
+  EXPECT_TRUE(refused);
   EXPECT_EQ(asked_, 3);
 }
 
