@@ -185,8 +185,8 @@ void Session::dispatch(Exchange& x, const Request& request, unsigned lane) {
     if (cut_off()) x.cancel().request();  // mark_ended() may have come too early to see it
     if (!may_ask(request)) return x.refuse(err(EACCES));
     if (auto op = needed_for(request.opcode(), policy_)) {
-      bool waist_says_erofs = kChanges.has(*op) && is_read_only(fs_);
-      if (!waist_says_erofs && !fs_.capabilities().has(*op)) return x.refuse(err(ENOSYS));
+      // What changes a read-only file system is left to the waist, which says EROFS.
+      if (!fs_.capabilities().has(*op) && !(kChanges.has(*op) && is_read_only(fs_))) return x.refuse(err(ENOSYS));
     }
   }
   auto number = static_cast<uint32_t>(request.opcode());
