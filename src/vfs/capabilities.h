@@ -42,7 +42,6 @@ struct Traits {
       false;                   ///< files change without passing through this waist: caches must compare mtime and size
   bool write_back = true;      ///< a client that was told to may keep written data for a while
   bool kills_suidgid = false;  ///< write, truncate, chown honour kill_suidgid themselves
-  bool device_numbers = true;  ///< devices that it shows are real ones
   uint32_t time_granularity_ns = 1;  ///< of stored times, a power of ten
   uint32_t name_max = 255;           ///< bytes
 };
