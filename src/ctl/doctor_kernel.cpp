@@ -63,8 +63,8 @@ Finding uring_check(const Version& v) {
 Finding passthrough_check(const Version& v) {
   Finding f{.id = "fuse_passthrough", .title = "FUSE passthrough (backing files)", .answer = Answer::info};
   f.detail = !v.at_least(6, 9)    ? "needs Linux 6.9"
-             : !fuse::may_mount() ? "the kernel can, for root; not used by this version"
-                                  : "the kernel can; not used by this version";
+             : !fuse::may_mount() ? "the kernel can, for root; switched on by -o passthrough"
+                                  : "the kernel can; switched on by -o passthrough";
   return f;
 }
 

@@ -14,6 +14,8 @@
   X(owners, "files have an owner and a group that root can change")                                 \
   X(other_users, "users other than the one who mounted may enter, and modes are enforced for them") \
   X(clears_setid, "writing and chown clear the set-user-id and set-group-id bits")                  \
+  X(root_keeps_setid, "writes of root leave the set-user-id and set-group-id bits alone")           \
+  X(append_off, "O_APPEND can be taken from an open file")                                          \
   X(xattrs, "extended attributes: user.*")                                                          \
   X(xattrs_trusted, "extended attributes: trusted.* and security.*")                                \
   X(posix_acl, "POSIX ACLs are stored and enforced")                                                \

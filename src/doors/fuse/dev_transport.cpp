@@ -82,6 +82,19 @@ Result<bool> DevTransport::send_file(unsigned lane, const wire::fuse::OutHeader&
   return true;
 }
 
+Result<int32_t> DevTransport::backing_open(int fd) {
+  wire::fuse::BackingMap map{fd, 0, 0};
+  int id = ::ioctl(device_.get(), wire::fuse::kDevIocBackingOpen, &map);
+  if (id <= 0) return id < 0 ? last_errno() : err(ENOTTY);
+  return id;
+}
+
+void DevTransport::backing_close(int32_t id) {
+  auto number = static_cast<uint32_t>(id);
+  if (::ioctl(device_.get(), wire::fuse::kDevIocBackingClose, &number) < 0 && errno != ENODEV)
+    log(LogLevel::warning, "the kernel does not let go of backing file {}: {}", id, text_of(last_errno()));
+}
+
 void DevTransport::hang_up() {
   if (socket_) ::shutdown(device_.get(), SHUT_RDWR);
 }

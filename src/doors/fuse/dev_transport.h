@@ -28,6 +28,8 @@ class DevTransport final : public Transport {
   Status send(unsigned lane, std::span<const iovec> message) override;
   Result<bool> send_file(unsigned lane, const wire::fuse::OutHeader& header, const Buffer::FileRange& range) override;
   Status notify(std::span<const iovec> message) override { return write_message(device_.get(), message); }
+  Result<int32_t> backing_open(int fd) override;
+  void backing_close(int32_t id) override;
   void hang_up() override;
 
  private:

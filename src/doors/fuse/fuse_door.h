@@ -22,6 +22,7 @@ struct SessionOptions {
   bool no_remote_flock = false;       ///< flock(2) locks likewise
   bool no_forget = false;             ///< nodes are kept for good, so that NFS handles of theirs stay valid
   bool direct_io = false;             ///< no page cache for any file
+  bool passthrough = false;           ///< the kernel reads and writes plain files of a store by itself (backing.h)
   bool kernel_cache = false;          ///< keep the page cache over opens, whatever the provider says
   bool splice = true;                 ///< long file ranges go to the kernel without being copied through this process
   bool clone_fd = true;               ///< each thread reads a descriptor of its own

@@ -45,7 +45,15 @@ uint32_t open_flags(uint32_t flags, const Policy& policy) {
 
 void answer_open(Exchange& x, const op::Open& a, Result<Opened>&& r) {
   if (!r) return x.error(r.error());
-  if (!x.reply(to_wire(*r, false, x.session().policy()))) release_unseen(x.fs(), a.node, *r, a.flags);
+  Backing& backing = x.session().backing();
+  OpenOut out = to_wire(*r, false, x.session().policy());
+  auto taken = backing.opened(a.node, *r, a.flags, out);
+  if (taken && x.reply(out)) return;
+  if (taken)
+    backing.closed(a.node);
+  else
+    x.error(taken.error());
+  release_unseen(x.fs(), a.node, *r, a.flags);
 }
 
 template <class T>
@@ -56,7 +64,13 @@ void answer_created(Exchange& x, const T& a, Result<Created>&& r) {
     EntryOut entry;
     OpenOut open;
   } out{to_wire(r->entry, policy), to_wire(r->opened, false, policy)};
-  if (x.reply(out)) return;
+  Backing& backing = x.session().backing();
+  auto taken = backing.opened(r->entry.node, r->opened, a.flags, out.open);
+  if (taken && x.reply(out)) return;
+  if (taken)
+    backing.closed(r->entry.node);
+  else
+    x.error(taken.error());
   release_unseen(x.fs(), r->entry.node, r->opened, a.flags);
   forget(x.fs(), own_context(), r->entry.node);
 }
@@ -209,6 +223,7 @@ void do_release(Exchange& x) {
   a.lock_owner = in.lock_owner;
   a.unlock_flock = in.release_flags & kReleaseFlockUnlock;
   x.session().notifier().disarm_polls(a.node, a.handle);
+  x.session().backing().closed(a.node);
   x.submit<op::Release, answer_unit<op::Release>>(a);
 }
 

@@ -27,7 +27,7 @@ struct MountOptions {
   std::optional<uint32_t> max_write, max_readahead;              ///< bytes
   std::optional<uint16_t> max_background, congestion_threshold;  ///< requests
   bool sync_read = false, writeback_cache = false, no_readdirplus = false, no_splice = false;
-  bool direct_io = false, kernel_cache = false;
+  bool direct_io = false, kernel_cache = false, passthrough = false;
   bool posix_locks = true, flock_locks = true;  ///< false: locks stay inside this machine's kernel
   bool noforget = false;
   std::optional<uint32_t> entry_ttl, attr_ttl, negative_ttl;  ///< milliseconds, in place of the provider's (vfs Ttl)

@@ -15,6 +15,8 @@ bool wants_readdirplus(const PolicyFacts& f) {
 }
 bool locks_by_provider(const PolicyFacts& f) { return f.can.has(Op::SetLock); }
 
+bool wants_writeback(const PolicyFacts& f) { return f.options.writeback_cache && f.traits.write_back; }
+
 struct Row {
   uint64_t flag;
   bool (*wanted)(const PolicyFacts&);
@@ -49,7 +51,7 @@ const Row kRows[] = {
     {kInitAsyncDio, yes},
     // Small writes gather in the page cache, which then owns size and mtime. Asked for by hand: only the user knows
     // that nobody else writes.
-    {kInitWritebackCache, [](const PolicyFacts& f) { return f.options.writeback_cache && f.traits.write_back; }},
+    {kInitWritebackCache, wants_writeback},
     // The kernel takes ENOSYS from OPEN and OPENDIR for "never ask again" (stateless_open below).
     {kInitNoOpenSupport, yes},
     {kInitNoOpendirSupport, yes},
@@ -77,13 +79,18 @@ const Row kRows[] = {
     {kInitDirectIoAllowMmap, yes},
     // Requests marked as sent before are understood: answered as if they were new.
     {kInitHasResend, yes},
+    // Opens may name a file for the kernel to read and write by itself (backing.h). Kernels refuse it with write-back,
+    // and direct_io asks for the opposite. Asked for by hand: it needs OPEN and RELEASE, which small files feel more
+    // than what it saves.
+    {kInitPassthrough,
+     [](const PolicyFacts& f) { return f.options.passthrough && !f.options.direct_io && !wants_writeback(f); }},
     // Never:
     // - ATOMIC_O_TRUNC: the kernel's own SETATTR(size 0) after OPEN is what every provider understands.
     // - SPLICE_WRITE, SPLICE_MOVE, SPLICE_READ: splice(2) works without; kernels ignore them.
     // - HANDLE_KILLPRIV: version 2 says when.
     // - ALLOW_IDMAP: requests would lose their uid and gid on every mount, mapped or not.
     // - NO_EXPORT_SUPPORT: handles of nodes that the kernel still remembers work without EXPORT_SUPPORT.
-    // - PASSTHROUGH, OVER_IO_URING: need a transport that has them.
+    // - OVER_IO_URING: needs a transport that has it.
     // - REQUEST_TIMEOUT: a deadline is for the administrator (sysctl fs.fuse.default_request_timeout).
     // - FILE_OPS, HAS_IOCTL_DIR: said by the kernel only. MAP_ALIGNMENT, SUBMOUNTS, HAS_INODE_DAX: virtiofs only.
 };
@@ -130,10 +137,13 @@ Policy decide(const PolicyFacts& f) {
     if (g == 1'000'000'000) break;
   }
 
+  // A backing file must not lie on a store that is itself stacked; more would keep overlayfs from lying on us.
+  if (p.has(kInitPassthrough)) p.max_stack_depth = 1;
+
   // Without OPEN there is no RELEASE, and a flock(2) lock would outlive its file.
   p.stateless_open = p.has(kInitNoOpenSupport) && !f.can.has(Op::Open) && !f.can.has(Op::Create) &&
                      !f.can.has(Op::Release) && !p.has(kInitFlockLocks) && !f.options.direct_io &&
-                     !f.traits.changes_outside;
+                     !p.has(kInitPassthrough) && !f.traits.changes_outside;
   // Without OPENDIR the kernel caches listings, which is wrong where others change directories.
   p.stateless_opendir = p.has(kInitNoOpendirSupport) && !f.can.has(Op::OpenDir) && !f.can.has(Op::ReleaseDir) &&
                         !f.traits.changes_outside;
@@ -158,6 +168,7 @@ InitOut init_reply(const Policy& p, size_t& size) {
   out.max_write = p.max_write;
   out.time_gran = p.time_granularity_ns;
   out.max_pages = p.max_pages;
+  out.max_stack_depth = p.max_stack_depth;
   size = init_out_size(p.minor);
   return out;
 }

@@ -256,6 +256,7 @@ SessionOptions session_options(const MountOptions& o) {
   s.no_remote_flock = !o.flock_locks;
   s.no_forget = o.noforget;
   s.direct_io = o.direct_io;
+  s.passthrough = o.passthrough;
   s.kernel_cache = o.kernel_cache;
   s.splice = !o.no_splice;
   if (o.sync_read) s.async_read = false;

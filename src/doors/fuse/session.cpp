@@ -106,7 +106,12 @@ size_t data_size_for(const SessionOptions& options) {
 }  // namespace
 
 Session::Session(FileSystem& fs, Transport& transport, const SessionOptions& options)
-    : fs_(fs), transport_(transport), options_(options), pool_(*this, data_size_for(options)), notifier_(transport) {}
+    : fs_(fs),
+      transport_(transport),
+      options_(options),
+      pool_(*this, data_size_for(options)),
+      notifier_(transport),
+      backing_(transport) {}
 
 Session::~Session() {
   for (Lane& l : lanes_)
@@ -229,6 +234,7 @@ void Session::init(Exchange& x) {
   negotiated_ = {policy_.minor, policy_.flags};
   log(LogLevel::debug, "kernel {}.{}, agreed on {}", in.major, in.minor, init_flag_names(policy_.flags));
   notifier_.begin(policy_);
+  backing_.begin(policy_);
   // Ready before the answer: the next request may be read by another thread the moment it is out.
   state_.store(State::ready, std::memory_order_release);
   size_t size = 0;

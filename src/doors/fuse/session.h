@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "doors/fuse/backing.h"
 #include "doors/fuse/dev_transport.h"
 #include "doors/fuse/exchange.h"
 #include "doors/fuse/fuse_door.h"
@@ -33,6 +34,7 @@ class Session final : public LineSource {
   Transport& transport() { return transport_; }
   Notifier& notifier() { return notifier_; }
   Interrupts& interrupts() { return interrupts_; }
+  Backing& backing() { return backing_; }
   ExchangePool& pool() { return pool_; }
   const SessionOptions& options() const { return options_; }
   /// Settled: only after INIT.
@@ -77,6 +79,7 @@ class Session final : public LineSource {
   ExchangePool pool_;
   Interrupts interrupts_;
   Notifier notifier_;
+  Backing backing_;
   Policy policy_;
   bool dir_attr_ = false;
   wire::fuse::Negotiated negotiated_;

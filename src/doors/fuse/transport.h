@@ -31,6 +31,9 @@ class Transport {
                                  const Buffer::FileRange& range) = 0;
   /// A notification. May block until the kernel has the locks it needs: never on a thread that answers requests.
   virtual Status notify(std::span<const iovec> message) = 0;
+  /// Registers an open file for passthrough and answers its number, above 0 (backing.h). ENOTTY: this cannot.
+  virtual Result<int32_t> backing_open(int /*fd*/) { return err(ENOTTY); }
+  virtual void backing_close(int32_t /*id*/) {}
   /// Makes receivers return soon, where that is possible without a signal.
   virtual void hang_up() = 0;
 };

@@ -15,14 +15,16 @@ namespace {
 constexpr std::size_t kMostOpen = 8;
 constexpr std::size_t kMostBytes = 200'000;
 constexpr std::size_t kHistory = 25;
+constexpr std::size_t kShown = 100;  // bytes of an answer that are told as they are, if they are text
 
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
 std::string told(long result, int error, const std::string& text) {
   if (result < 0) return error_name(error);
-  return std::to_string(result) + (text.empty() ? ""
-                                                : " " + std::to_string(text.size()) + " bytes, hash " +
-                                                      std::to_string(std::hash<std::string>{}(text)));
+  if (text.size() < kShown && std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; }))
+    return std::to_string(result) + (text.empty() ? "" : " " + quoted(text));
+  return std::to_string(result) + " " + std::to_string(text.size()) + " bytes, hash " +
+         std::to_string(std::hash<std::string>{}(text));
 }
 
 }  // namespace
@@ -164,7 +166,7 @@ Outcome World::attributes_step() {
   const char* const p = path.c_str();
   switch (below(7)) {
     case 0: {
-      const auto mode = static_cast<mode_t>(below(010000));
+      const auto mode = static_cast<mode_t>(below(traits_.root_keeps_setid ? 010000 : 02000));
       return both("chmod " + quoted(path) + " " + std::to_string(mode),
                   [=](int, int dir, std::string*) { return fchmodat(dir, p, mode, 0); });
     }
