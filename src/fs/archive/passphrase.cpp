@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <string.h>
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
@@ -12,11 +14,36 @@
 namespace isthmus::fs::archive {
 namespace {
 
-enum class Verdict { right, wrong, unsupported };
-constexpr uint64_t kReadToCheck = 16 << 20;  // to the checksum at the end, which catches what the first bytes do not
+// likely: nothing speaks against it, but what was read cannot rule chance out.
+enum class Verdict { right, likely, wrong, unsupported };
 
-Verdict try_secret(const Archive& a, const Secret& secret, const std::string& charset, std::string& why) {
-  const Node& n = a.index.nodes[a.smallest_encrypted];
+// Zip's old cipher has a check of one byte before the data, which one wrong passphrase in 256 passes, and the checksum
+// of the decrypted data after it. The checksum of fewer than 4 bytes is worth no more than these bytes: one file of one
+// byte lets a wrong passphrase in 65,536 through. From kTelling bytes on it is worth its full 32 bits.
+constexpr uint64_t kTelling = 4;
+constexpr size_t kMostEvidence = 8;  // entries that are tried while none is enough
+// Bytes read of the first, and of each that follows: a larger entry's checksum is not reached.
+constexpr uint64_t kReadOfFirst = 64 << 20, kReadOfOther = 1 << 20;
+
+// Encrypted files to try a passphrase on: those large enough, the smallest first, then the others.
+std::vector<uint32_t> find_evidence(const Index& index) {
+  std::vector<uint32_t> found;
+  auto before = [&](uint32_t x, uint32_t y) {
+    uint64_t a = index.nodes[x].size, b = index.nodes[y].size;
+    if ((a >= kTelling) != (b >= kTelling)) return a >= kTelling;
+    return a >= kTelling ? a < b : a > b;
+  };
+  for (uint32_t i = 0; i < index.nodes.size(); i++) {
+    const Node& n = index.nodes[i];
+    if (!n.encrypted || n.nlink == 0) continue;
+    found.insert(std::upper_bound(found.begin(), found.end(), i, before), i);
+    if (found.size() > kMostEvidence) found.pop_back();
+  }
+  return found;
+}
+
+Verdict try_on(const Archive& a, const Node& n, uint64_t most, const Secret& secret, const std::string& charset,
+               std::string& why) {
   bool jump = n.plan == Plan::jump;
   Reader::Setup s;
   s.file = &a.file;
@@ -36,12 +63,25 @@ Verdict try_secret(const Archive& a, const Secret& secret, const std::string& ch
   uint64_t got = 0, offset = 0;
   Bytes bytes;
   int r = ARCHIVE_OK;
-  while (got <= kReadToCheck && (r = reader->block(bytes, offset)) == ARCHIVE_OK) got += bytes.size() + 1;
-  if (r == ARCHIVE_OK || r == ARCHIVE_EOF) return Verdict::right;
+  while (got <= most && (r = reader->block(bytes, offset)) == ARCHIVE_OK) got += bytes.size() + 1;
+  if (r == ARCHIVE_EOF) return n.size >= kTelling ? Verdict::right : Verdict::likely;
+  if (r == ARCHIVE_OK) return Verdict::likely;
   why = reader->reason();
   return why.find("unsupported") != std::string::npos || why.find("not supported") != std::string::npos
              ? Verdict::unsupported
              : Verdict::wrong;
+}
+
+// Right as soon as one entry says so beyond doubt: others may have another passphrase.
+Verdict try_secret(const Archive& a, const std::vector<uint32_t>& evidence, const Secret& secret,
+                   const std::string& charset, std::string& why) {
+  Verdict v = Verdict::likely;
+  for (uint32_t node : evidence) {
+    uint64_t most = node == evidence.front() ? kReadOfFirst : kReadOfOther;
+    v = try_on(a, a.index.nodes[node], most, secret, charset, why);
+    if (v != Verdict::likely) break;
+  }
+  return v;
 }
 
 // Wipes what it took.
@@ -76,7 +116,8 @@ std::unique_ptr<Secret> from_file(const std::string& path, OpenError& error) {
 std::unique_ptr<Secret> find_passphrase(const Archive& a, const ArchiveOptions& o, const ArchiveHooks& hooks,
                                         OpenError& error) {
   bool file = !o.passphrase_file.empty();
-  if (a.smallest_encrypted == kNone) return nullptr;
+  const auto evidence = find_evidence(a.index);
+  if (evidence.empty()) return nullptr;
   if (!file && !hooks.passphrase) {
     log(LogLevel::warning, "{}: has encrypted files, which cannot be read: no passphrase was given (passphrase_file)",
         a.file.name);
@@ -97,8 +138,8 @@ std::unique_ptr<Secret> find_passphrase(const Archive& a, const ArchiveOptions& 
       if (secret->empty()) continue;
     }
     std::string why;
-    Verdict v = try_secret(a, *secret, o.charset, why);
-    if (v == Verdict::right) return secret;
+    Verdict v = try_secret(a, evidence, *secret, o.charset, why);
+    if (v == Verdict::right || v == Verdict::likely) return secret;
     if (v == Verdict::unsupported) {
       log(LogLevel::warning, "{}: encrypted files cannot be read: {}", a.file.name, why);
       return nullptr;

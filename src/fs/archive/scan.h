@@ -15,12 +15,11 @@ struct Archive {
   std::string format, filters;  ///< as libarchive names them: "GNU tar format", "gzip"
   Formats formats = Formats::all;
   bool zip = false;
-  bool filtered = false;                ///< compressed as a whole: offsets in it are not offsets in the file
-  bool solid = false;                   ///< passing over an entry costs about as much as reading it
-  uint64_t decoded = 0;                 ///< bytes that one pass over the data gives
-  uint64_t data_size = 0;               ///< sum of the sizes of files
-  uint32_t entries = 0;                 ///< in the archive
-  uint32_t smallest_encrypted = kNone;  ///< node, for checking a passphrase
+  bool filtered = false;   ///< compressed as a whole: offsets in it are not offsets in the file
+  bool solid = false;      ///< passing over an entry costs about as much as reading it
+  uint64_t decoded = 0;    ///< bytes that one pass over the data gives
+  uint64_t data_size = 0;  ///< sum of the sizes of files
+  uint32_t entries = 0;    ///< in the archive
   bool truncated = false;
 };
 

@@ -205,12 +205,6 @@ bool Scanner::entry(struct archive_entry* e) {
   show_ids(n);
   if (type == S_IFREG && !data(e, n, size_known || link)) return false;
   bool fine = link ? builder_.add_link(path, link, n) : builder_.add(path, n);
-  if (fine && n.encrypted && !link) {
-    auto& least = a_.smallest_encrypted;
-    auto made = static_cast<uint32_t>(a_.index.nodes.size() - 1);
-    if (a_.index.nodes[made].ordinal == n.ordinal && (least == kNone || n.size < a_.index.nodes[least].size))
-      least = made;
-  }
   return fine || refuse(err(E2BIG), builder_.over_limit() + "; if you trust it, raise that limit");
 }
 
