@@ -41,8 +41,8 @@ Status status_of(const fuse::Serving& serving, const std::string& label, int64_t
   s.source = label;
   s.mountpoint = serving.mounted.path;
   s.door = "fuse";
-  s.transport = "/dev/fuse";
   fuse::SessionStats stats = serving.door.stats();
+  s.transport = stats.by_rings ? "io_uring" : "/dev/fuse";
   s.protocol = "7." + std::to_string(stats.minor);
   s.pid = getpid();
   s.uid = geteuid();

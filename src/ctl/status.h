@@ -15,7 +15,7 @@ struct Status {
   std::string source;      ///< Source::label()
   std::string mountpoint;  ///< absolute
   std::string door;        ///< "fuse"
-  std::string transport;   ///< "/dev/fuse"
+  std::string transport;   ///< "/dev/fuse", "io_uring"
   std::string protocol;    ///< "7.45"
   int pid = 0;
   uint32_t uid = 0;

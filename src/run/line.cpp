@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "run/threads.h"
 
 namespace isthmus {
 namespace {
@@ -20,24 +21,6 @@ void futex_wait(std::atomic<uint32_t>& word, uint32_t while_it_is) {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, while_it_is, nullptr, nullptr, 0);
 }
 void futex_wake(std::atomic<uint32_t>& word) { syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }
-
-/// Blocks every signal of the calling thread while it lives; threads made meanwhile inherit that.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
-void set_name(std::thread& t, const std::string& name, const std::string& suffix) {
-  pthread_setname_np(t.native_handle(), (name.substr(0, 11) + suffix).substr(0, 15).c_str());
-}
 
 }  // namespace
 
@@ -73,7 +56,7 @@ Status Line::start() {
     stopping_.store(true);
     return err(e.code().value());
   }
-  set_name(sentinel_, options_.name, "/s");
+  name_thread(sentinel_, options_.name, "/s");
   return Unit{};
 }
 
@@ -88,7 +71,7 @@ Status Line::start_thread_locked() {
     started_.fetch_sub(1, std::memory_order_relaxed);
     return err(e.code().value());
   }
-  set_name(place->thread, options_.name, "/" + std::to_string(place->index));
+  name_thread(place->thread, options_.name, "/" + std::to_string(place->index));
   places_.push_back(std::move(place));
   running_++;
   return Unit{};
@@ -174,7 +157,7 @@ bool Line::look(uint64_t& ops_before, unsigned& idle_looks) {
   if (++looks_in_window_ >= options_.patience) {
     looks_in_window_ = 0;
     std::lock_guard lock(m_);
-    surplus_.store(fewest_waiting_ > 1 ? fewest_waiting_ - 1 : 0, std::memory_order_relaxed);
+    if (options_.parks) surplus_.store(fewest_waiting_ > 1 ? fewest_waiting_ - 1 : 0, std::memory_order_relaxed);
   }
   blocked_looks_ = waiting == 0 && !progress ? blocked_looks_ + 1 : 0;
   // Also where nothing is to be read yet: somebody should wait, and the sentinel can sleep.

@@ -42,6 +42,7 @@ class Line {
  public:
   struct Options {
     bool may_block = true;
+    bool parks = true;  ///< false: a thread that has come stays, because requests may have been promised to it
     unsigned max_threads = 64;
     std::chrono::microseconds tick{1000};
     unsigned patience = 64;

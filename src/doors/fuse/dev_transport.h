@@ -30,6 +30,7 @@ class DevTransport final : public Transport {
   Status notify(std::span<const iovec> message) override { return write_message(device_.get(), message); }
   Result<int32_t> backing_open(int fd) override;
   void backing_close(int32_t id) override;
+  int device() const override { return socket_ ? -1 : device_.get(); }
   void hang_up() override;
 
  private:

@@ -1,8 +1,5 @@
 #include "doors/fuse/exchange.h"
 
-#include <sys/mman.h>
-#include <sys/uio.h>
-
 #include <algorithm>
 
 #include "doors/fuse/session.h"
@@ -11,21 +8,14 @@ namespace isthmus::fuse {
 
 using namespace wire::fuse;
 
-Exchange::Exchange(Session& session, size_t data_size) : session_(session), data_size_(round_up(data_size, kPage)) {
-  void* p =
-      ::mmap(nullptr, kPage + data_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) throw std::bad_alloc();
-  memory_ = static_cast<std::byte*>(p);
+void Exchange::drop() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  cancel_.reset();
+  write_data = {};
+  origin_.take_back(*this);
 }
-
-Exchange::~Exchange() { ::munmap(memory_, kPage + data_size_); }
 
 FileSystem& Exchange::fs() const { return session_.fs(); }
-
-void Exchange::begin(const Request& request, unsigned lane) {
-  in_ = request;
-  lane_ = lane;
-}
 
 Context Exchange::context() {
   const InHeader& h = *in_.header;
@@ -87,13 +77,8 @@ void Exchange::finish() {
   session_.over(*this);
 }
 
-Status Exchange::send(Bytes header, Bytes a, Bytes b) {
-  auto part = [](Bytes bytes) { return iovec{const_cast<std::byte*>(bytes.data()), bytes.size()}; };
-  std::array<iovec, 3> parts{part(header)};
-  size_t n = 1;
-  if (!a.empty()) parts[n++] = part(a);
-  if (!b.empty()) parts[n++] = part(b);
-  Status s = session_.transport().send(lane_, std::span(parts).first(n));
+Status Exchange::send(const OutHeader& header, Bytes a, Bytes b) {
+  Status s = origin_.send(*this, header, a, b);
   if (!s) session_.note_undelivered(s.error(), in_);
   return s;
 }
@@ -102,57 +87,20 @@ bool Exchange::reply() { return reply_bytes({}); }
 
 bool Exchange::reply_bytes(Bytes a, Bytes b) {
   OutHeader h = make_reply(in_.header->unique, a.size() + b.size());
-  Status s = send(std::as_bytes(std::span(&h, 1)), a, b);
+  Status s = send(h, a, b);
   // A refused answer has left the caller waiting.
   if (!s && s.error() == err(EINVAL)) error(err(EIO));
   return s.ok();
 }
 
 bool Exchange::reply_file(const Buffer::FileRange& range) {
-  auto sent = session_.transport().send_file(lane_, make_reply(in_.header->unique, range.length), range);
+  auto sent = origin_.send_file(*this, make_reply(in_.header->unique, range.length), range);
   return sent ? *sent : sent.error() == err(ENOENT);
 }
 
 void Exchange::error(Errno e) {
   session_.count_error();
-  OutHeader h = make_error(in_.header->unique, e);
-  static_cast<void>(send(std::as_bytes(std::span(&h, 1)), {}, {}));
-}
-
-// ---- the pool ----
-
-ExchangePool::~ExchangePool() {
-  while (free_) delete std::exchange(free_, free_->next_);
-}
-
-Exchange* ExchangePool::take() {
-  Exchange* x = nullptr;
-  {
-    std::lock_guard lock(m_);
-    if (free_) {
-      x = std::exchange(free_, free_->next_);
-      free_count_--;
-    }
-  }
-  if (!x) x = new Exchange(session_, data_size_);
-  x->next_ = nullptr;
-  x->refs_.store(1, std::memory_order_relaxed);
-  return x;
-}
-
-void ExchangePool::drop(Exchange* x) {
-  if (x->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  x->cancel_.reset();
-  x->write_data = {};
-  {
-    std::lock_guard lock(m_);
-    if (free_count_ < kKept) {
-      x->next_ = std::exchange(free_, x);
-      free_count_++;
-      return;
-    }
-  }
-  delete x;
+  static_cast<void>(send(make_error(in_.header->unique, e), {}, {}));
 }
 
 }  // namespace isthmus::fuse

@@ -2,13 +2,11 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <memory>
-#include <mutex>
 #include <new>
-#include <vector>
 
 #include "base/bytes.h"
 #include "doors/fuse/dir_fill.h"
+#include "doors/fuse/transport.h"
 #include "vfs/filesystem.h"
 #include "wire/fuse/reply.h"
 #include "wire/fuse/request.h"
@@ -16,29 +14,45 @@
 namespace isthmus::fuse {
 
 class Session;
+class Exchange;
 
-/// One request of the kernel and the memory for everything until it has been answered: the message as read, the waist's
-/// Pending, the data of the answer. Comes from a pool and goes back there; a provider that answers at once costs no
-/// allocation. Used by one thread at a time: the one that read it, then the one that answers.
+/// What an exchange belongs to: carries its answer, and gets it back when everybody is through with it. The pool of a
+/// session for requests read from the device, an entry of an io_uring queue for those that came by it (ring.h).
+class Origin {
+ public:
+  /// The answer: header, whose len is right, then `a`, then `b`. Either may lie in the exchange's data().
+  virtual Status send(Exchange& x, const wire::fuse::OutHeader& header, Bytes a, Bytes b) = 0;
+  /// As Transport::send_file.
+  virtual Result<bool> send_file(Exchange& x, const wire::fuse::OutHeader& header, const Buffer::FileRange& range) = 0;
+  /// Nobody uses `x` any more. On whichever thread let go last.
+  virtual void take_back(Exchange& x) = 0;
+
+ protected:
+  ~Origin() = default;
+};
+
+/// One request of the kernel and what it needs until it has been answered: the waist's Pending, the memory of the
+/// answer. Belongs to its origin; a provider that answers at once costs no allocation. Used by one thread at a time:
+/// the one that got the request, then the one that answers.
 class Exchange {
  public:
-  /// Data begins at a page; the message before it, so that the data of a WRITE begins there too.
-  static constexpr size_t kPage = 4096;
-  static constexpr size_t kHead = sizeof(wire::fuse::InHeader) + sizeof(wire::fuse::WriteIn);
-
-  Exchange(Session& session, size_t data_size);  ///< std::bad_alloc
-  ~Exchange();
+  /// `data` is the memory of data(): it begins at a page, and is the origin's.
+  Exchange(Session& session, Origin& origin, MutableBytes data) : session_(session), origin_(origin), data_(data) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Where a message is read to.
-  MutableBytes frame() { return {memory_ + kPage - kHead, kHead + data_size_}; }
-  /// The data of an answer, over the message from its 80th byte on: only for requests that have nothing there.
-  MutableBytes data() { return {memory_ + kPage, data_size_}; }
+  /// Room for the data of an answer. What follows the request's fixed struct lies here too (of a WRITE from the first
+  /// byte on): only for requests that have nothing there, or are through with it.
+  MutableBytes data() { return data_; }
 
-  /// Takes over what was read by `lane`.
-  void begin(const wire::fuse::Request& request, unsigned lane);
+  /// Takes over a request.
+  void begin(const wire::fuse::Request& request) { in_ = request; }
+  /// With one reference, for its origin.
+  void renew() { refs_.store(1, std::memory_order_relaxed); }
+  /// Drops a reference; the last one gives the exchange back.
+  void drop();
   const wire::fuse::Request& in() const { return in_; }
+  Origin& origin() const { return origin_; }
   NodeId node() const { return NodeId{in_.header->nodeid}; }
   Session& session() const { return session_; }
   FileSystem& fs() const;
@@ -76,7 +90,6 @@ class Exchange {
   Cancel& cancel() { return cancel_; }
 
  private:
-  friend class ExchangePool;
   friend class Interrupts;
   template <class T, auto Then>
   struct Task;
@@ -92,42 +105,21 @@ class Exchange {
   static constexpr size_t kMaxGroups = 32;
 
   void answer_begins();
-  Status send(Bytes header, Bytes a, Bytes b);
+  Status send(const wire::fuse::OutHeader& header, Bytes a, Bytes b);
 
   Session& session_;
-  std::byte* memory_ = nullptr;
-  size_t data_size_;
+  Origin& origin_;
+  MutableBytes data_;
   wire::fuse::Request in_;
-  unsigned lane_ = 0;
   Cancel cancel_;
   std::array<op::Label, kMaxLabels> labels_;
   std::array<uint32_t, kMaxGroups> groups_;
   alignas(std::max_align_t) std::byte task_[kTaskRoom];
 
-  // Of Interrupts and the pool.
   std::atomic<uint32_t> refs_{0};
+  // Of Interrupts.
   Exchange* next_ = nullptr;
   bool listed_ = false;
-};
-
-/// Free exchanges, the one used last first. Any thread.
-class ExchangePool {
- public:
-  ExchangePool(Session& session, size_t data_size) : session_(session), data_size_(data_size) {}
-  ~ExchangePool();
-  /// With one reference. std::bad_alloc.
-  Exchange* take();
-  /// Drops a reference; the last one frees the exchange for the next request.
-  void drop(Exchange* x);
-  size_t data_size() const { return data_size_; }
-
- private:
-  static constexpr size_t kKept = 16;  // more are for bursts: their memory goes back
-  Session& session_;
-  const size_t data_size_;
-  std::mutex m_;  // leaf
-  Exchange* free_ = nullptr;
-  size_t free_count_ = 0;
 };
 
 template <class T, auto Then>

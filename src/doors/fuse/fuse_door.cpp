@@ -80,7 +80,7 @@ void Door::abort() {
 
 SessionStats Door::stats() const {
   SessionStats s = impl_->session.stats();
-  s.threads = impl_->line.started();
+  s.threads += impl_->line.started();
   return s;
 }
 

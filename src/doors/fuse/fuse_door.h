@@ -14,6 +14,9 @@
 /// whose other end plays the kernel). Mounting is separate (mount.h). docs/fuse.md.
 namespace isthmus::fuse {
 
+/// What carries requests. automatic: io_uring where the kernel allows it, else /dev/fuse.
+enum class TransportChoice : uint8_t { automatic, uring, classic };
+
 /// What a mount's options decide about the protocol. Zero or empty: the door chooses (policy.h has the table).
 struct SessionOptions {
   bool default_permissions = true;    ///< the kernel checks modes, before the provider is asked
@@ -32,8 +35,10 @@ struct SessionOptions {
   std::optional<uint32_t> max_readahead;  ///< bytes; never above what the kernel offers
   uint16_t max_background = 0;            ///< background requests (read-ahead, write-back, asynchronous I/O); 0: 64
   uint16_t congestion_threshold = 0;      ///< 0: three quarters of max_background
-  unsigned threads = 0;                   ///< upper limit; 0: 1 for a provider that never blocks, else 64
-  std::optional<uint32_t> only_uid;       ///< allow_root: everyone but this user and root gets EACCES
+  TransportChoice transport = TransportChoice::automatic;
+  unsigned threads = 0;      ///< upper limit; 0: one, by io_uring one a CPU, for a provider that never blocks, else 64
+  unsigned uring_depth = 0;  ///< requests that the kernel hands over to each io_uring queue at a time; 0: 8
+  std::optional<uint32_t> only_uid;                      ///< allow_root: everyone but this user and root gets EACCES
   std::optional<Ttl> entry_ttl, negative_ttl, attr_ttl;  ///< in place of the provider's
 };
 
@@ -52,6 +57,7 @@ struct SessionStats {
   uint64_t malformed = 0;      ///< refused before the provider saw them
   uint64_t notifications = 0;  ///< sent to the kernel
   unsigned threads = 0;        ///< started so far
+  bool by_rings = false;       ///< requests come by io_uring
   uint32_t minor = 0;          ///< negotiated protocol 7.minor; 0: not yet
 };
 

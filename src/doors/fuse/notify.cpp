@@ -1,14 +1,12 @@
 #include "doors/fuse/notify.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <system_error>
 
 #include "base/log.h"
+#include "run/threads.h"
 #include "wire/fuse/reply.h"
 
 namespace isthmus::fuse {
@@ -85,17 +83,14 @@ void Notifier::add_locked(Item item) {
   }
   queue_.push_back(std::move(item));
   if (thread_.joinable()) return more_.notify_one();
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  SignalsBlocked blocked;
   try {
     thread_ = std::thread([this] { thread_main(); });
     running_ = true;
-    pthread_setname_np(thread_.native_handle(), "fuse/notify");
+    name_thread(thread_, "fuse/notify");
   } catch (const std::system_error& e) {
     log(LogLevel::error, "no thread for news to the kernel: {}", e.what());
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Notifier::thread_main() {
@@ -209,7 +204,7 @@ Status Notifier::retrieve(NodeId node, uint64_t offset, size_t length, Taker tak
   std::lock_guard lock(m_);
   if (!open_) return err(ENOTCONN);
   if (asked_.size() >= kMaxAsked) return err(EAGAIN);
-  uint64_t unique = next_unique_++;
+  uint64_t unique = new_unique();
   asked_.emplace(unique, Asked{taker, self, node, offset});
   add_locked({.kind = Kind::retrieve,
               .node = node,
@@ -217,6 +212,14 @@ Status Notifier::retrieve(NodeId node, uint64_t offset, size_t length, Taker tak
               .length = std::min<size_t>(length, kMaxStore),
               .unique = unique});
   return Unit{};
+}
+
+Status Notifier::poke() {
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_retrieve(out, new_unique(), raw(NodeId::root), 0, 0);
+  if (!n) return n.error();
+  iovec part{out.data(), *n};
+  return transport_.notify({&part, 1});
 }
 
 void Notifier::retrieved(uint64_t unique, NodeId node, uint64_t offset, Bytes data) {

@@ -41,6 +41,9 @@ class Notifier final : public Upcalls {
   Status retrieve(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
   void poll_ready(NodeId node, HandleId handle, uint32_t events) override;
 
+  /// Has the kernel send a NOTIFY_REPLY that nobody waits for, from the CPU of the caller. Any thread, also one that
+  /// answers: it touches no file.
+  Status poke();
   /// A NOTIFY_REPLY: passes what it brings to the taker that asked.
   void retrieved(uint64_t unique, NodeId node, uint64_t offset, Bytes data);
   /// The poll with the kernel's handle `kh` wants to hear of (node, handle), once.
@@ -72,8 +75,12 @@ class Notifier final : public Upcalls {
   void send(const Item& item);
   void send_epoch();
 
+  /// Numbers the kernel does not use for requests of its own: those are even, too, and lower.
+  uint64_t new_unique() { return next_unique_.fetch_add(2, std::memory_order_relaxed); }
+
   Transport& transport_;
   std::atomic<uint64_t> sent_{0};
+  std::atomic<uint64_t> next_unique_{uint64_t{1} << 62};
 
   std::mutex m_;  // leaf; never held while sending
   std::condition_variable more_;
@@ -84,7 +91,6 @@ class Notifier final : public Upcalls {
   std::unordered_set<std::string> queued_;  // keys of the invalidations in queue_
   size_t queued_bytes_ = 0;                 // of stores
   std::unordered_map<uint64_t, Asked> asked_;
-  uint64_t next_unique_ = 1;
   std::map<PollKey, std::vector<uint64_t>> polls_;
   std::thread thread_;
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "doors/fuse/convert.h"
 #include "doors/fuse/handlers.h"
+#include "doors/fuse/page_memory.h"
 #include "doors/fuse/session.h"
 #include "vfs/baton.h"
 #include "vfs/then.h"
@@ -45,7 +46,7 @@ void answer_statx(Exchange& x, const op::Getattr& args, Result<Attributes>&& r) 
 void answer_link_target(Exchange& x, const op::Readlink&, Result<std::string>&& r) {
   if (!r) return x.error(r.error());
   // The kernel has a page for it and ends it with a NUL.
-  if (r->empty() || r->size() >= Exchange::kPage || r->find('\0') != std::string::npos) {
+  if (r->empty() || r->size() >= kPage || r->find('\0') != std::string::npos) {
     log(LogLevel::error, "readlink: the target of node {} has {} bytes or a NUL in it", raw(x.node()), r->size());
     return x.error(err(EIO));
   }

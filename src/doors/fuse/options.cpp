@@ -71,6 +71,18 @@ bool set_threads(O& o, V v) {
   o.threads = static_cast<unsigned>(*n);
   return true;
 }
+bool set_uring_depth(O& o, V v) {
+  auto n = parse_number(v, 1024);
+  if (!n || *n == 0) return false;
+  o.uring_depth = static_cast<unsigned>(*n);
+  return true;
+}
+bool set_transport(O& o, V v) {
+  using enum TransportChoice;
+  if (v != "auto" && v != "uring" && v != "classic") return false;
+  o.transport = v == "auto" ? automatic : v == "uring" ? uring : classic;
+  return true;
+}
 bool set_grace(O& o, V v) {
   auto n = parse_number(v, 86400);
   if (!n) return false;
@@ -152,7 +164,13 @@ constexpr OptionInfo kTable[] = {
     {"splice_write", kNone, door, "answer reads without copying where the data is in a file (default)",
      flag<&O::no_splice, false>},
     {"no_splice_write", kNone, door, "copy the data of reads", flag<&O::no_splice, true>},
-    {"threads", kNumber, door, "threads that read requests; default: by the number of CPUs", set_threads},
+    {"transport", kText, door,
+     "what carries requests: uring (FUSE over io_uring), classic (/dev/fuse), or auto (default): uring where the "
+     "kernel allows it",
+     set_transport},
+    {"threads", kNumber, door, "most threads that run requests; default: by the number of CPUs", set_threads},
+    {"uring_depth", kNumber, door, "requests that each CPU's io_uring queue can hand over at a time; default 8",
+     set_uring_depth},
     {"max_threads", kNumber, door, "the same, by libfuse's name", set_threads},
     {"clone_fd", kNone, door, "a device descriptor for each thread (default, where the device can be opened)",
      flag<&O::clone_fd, true>},
@@ -213,7 +231,7 @@ V unit_of(OptionValue v) {
   return "";
 }
 
-Expected<Unit> apply(V item, MountOptions& options) {
+Expected<Unit> apply_item(V item, MountOptions& options) {
   size_t eq = item.find('=');
   V name = item.substr(0, eq);
   const OptionInfo* o = find(name);
@@ -249,7 +267,7 @@ Expected<Unit> parse_options(V list, MountOptions& options) {
       item += list[++i];
     } else if (i == list.size() || list[i] == ',') {
       if (!item.empty())
-        if (auto done = apply(item, options); !done) return done;
+        if (auto done = apply_item(item, options); !done) return done;
       item.clear();
     } else {
       item += list[i];

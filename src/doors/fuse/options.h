@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/problem.h"
+#include "doors/fuse/fuse_door.h"
 
 namespace isthmus::fuse {
 
@@ -31,7 +32,9 @@ struct MountOptions {
   bool posix_locks = true, flock_locks = true;  ///< false: locks stay inside this machine's kernel
   bool noforget = false;
   std::optional<uint32_t> entry_ttl, attr_ttl, negative_ttl;  ///< milliseconds, in place of the provider's (vfs Ttl)
-  unsigned threads = 0;                                       ///< 0: as many as the machine suggests
+  TransportChoice transport = TransportChoice::automatic;
+  unsigned threads = 0;      ///< 0: as many as the machine suggests
+  unsigned uring_depth = 0;  ///< entries of an io_uring queue; 0: the door decides
   bool clone_fd = true;
   bool debug = false;   ///< one line an operation, by the trace decorator
   unsigned grace = 10;  ///< seconds that a busy mount may live on after the first signal

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "doors/fuse/page_memory.h"
+
 namespace isthmus::fuse {
 namespace {
 
 constexpr size_t kKept = 16;
-constexpr size_t kPage = 4096;
 
 std::unique_ptr<Pipes::Pipe> make_pipe() {
   int fds[2];

@@ -84,13 +84,14 @@ const Row kRows[] = {
     // than what it saves.
     {kInitPassthrough,
      [](const PolicyFacts& f) { return f.options.passthrough && !f.options.direct_io && !wants_writeback(f); }},
+    // Requests come by a queue for each CPU, and only forgets and interrupts by the device.
+    {kInitOverIoUring, [](const PolicyFacts& f) { return f.rings; }},
     // Never:
     // - ATOMIC_O_TRUNC: the kernel's own SETATTR(size 0) after OPEN is what every provider understands.
     // - SPLICE_WRITE, SPLICE_MOVE, SPLICE_READ: splice(2) works without; kernels ignore them.
     // - HANDLE_KILLPRIV: version 2 says when.
     // - ALLOW_IDMAP: requests would lose their uid and gid on every mount, mapped or not.
     // - NO_EXPORT_SUPPORT: handles of nodes that the kernel still remembers work without EXPORT_SUPPORT.
-    // - OVER_IO_URING: needs a transport that has it.
     // - REQUEST_TIMEOUT: a deadline is for the administrator (sysctl fs.fuse.default_request_timeout).
     // - FILE_OPS, HAS_IOCTL_DIR: said by the kernel only. MAP_ALIGNMENT, SUBMOUNTS, HAS_INODE_DAX: virtiofs only.
 };

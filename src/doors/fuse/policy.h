@@ -39,6 +39,7 @@ struct PolicyFacts {
   uint64_t offered = 0;        ///< kInit... of the kernel
   uint32_t minor = 0;          ///< of the kernel
   uint32_t max_readahead = 0;  ///< bytes, of the kernel
+  bool rings = false;          ///< io_uring queues are ready to be used
   size_t buffer_size = 0;      ///< bytes of data that a request or an answer of ours can hold
 };
 

@@ -267,7 +267,9 @@ SessionOptions session_options(const MountOptions& o) {
   s.max_readahead = o.max_readahead;
   s.max_background = o.max_background.value_or(0);
   s.congestion_threshold = o.congestion_threshold.value_or(0);
+  s.transport = o.transport;
   s.threads = o.threads;
+  s.uring_depth = o.uring_depth;
   s.entry_ttl = o.entry_ttl;
   s.negative_ttl = o.negative_ttl;
   s.attr_ttl = o.attr_ttl;

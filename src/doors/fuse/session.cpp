@@ -97,10 +97,12 @@ bool concerns_open_file(Opcode op) {
   }
 }
 
+constexpr auto kForgetPause = 5ms;
+
 size_t data_size_for(const SessionOptions& options) {
   size_t want = options.max_write ? options.max_write : size_t{1} << 20;
-  size_t most = size_t{kernel_max_pages()} * Exchange::kPage;
-  return std::clamp<size_t>(want, 128u << 10, std::max<size_t>(most, 128u << 10));
+  size_t most = size_t{kernel_max_pages()} * kPage;
+  return round_up(std::clamp<size_t>(want, 128u << 10, std::max<size_t>(most, 128u << 10)), kPage);
 }
 
 }  // namespace
@@ -109,13 +111,13 @@ Session::Session(FileSystem& fs, Transport& transport, const SessionOptions& opt
     : fs_(fs),
       transport_(transport),
       options_(options),
-      pool_(*this, data_size_for(options)),
+      pool_(*this, transport, data_size_for(options)),
       notifier_(transport),
       backing_(transport) {}
 
 Session::~Session() {
   for (Lane& l : lanes_)
-    if (l.next) pool_.drop(l.next);
+    if (l.next) l.next->drop();
 }
 
 LineSource::Got Session::wait(unsigned thread) {
@@ -132,6 +134,9 @@ LineSource::Got Session::wait(unsigned thread) {
       return Got::nothing;
     }
   }
+  // Each wake-up for a FORGET takes the CPU from whoever makes them; after a while many come as one BATCH_FORGET.
+  if (std::exchange(lane.forgot, false) && by_rings_.load(std::memory_order_relaxed))
+    std::this_thread::sleep_for(kForgetPause);
   auto n = transport_.receive(thread, lane.next->frame());
   if (n) {
     lane.length = *n;
@@ -157,35 +162,47 @@ LineSource::Got Session::wait(unsigned thread) {
 
 void Session::run(unsigned thread) {
   Lane& lane = lanes_[thread];
-  Exchange& x = *lane.next;
-  requests_.fetch_add(1, std::memory_order_relaxed);
+  ReadExchange& x = *std::exchange(lane.next, nullptr);
+  x.lane = thread;
   bool ready = state_.load(std::memory_order_acquire) == State::ready;
   auto parsed = parse_request(Bytes(x.frame()).first(lane.length), ready ? negotiated_ : Negotiated{});
-  if (auto* failure = std::get_if<ParseFailure>(&parsed)) return refuse_malformed(*failure, thread);
-  lane.next = nullptr;
-  dispatch(x, std::get<Request>(parsed), thread);
+  if (auto* request = std::get_if<Request>(&parsed))
+    lane.forgot = request->opcode() == Opcode::Forget || request->opcode() == Opcode::BatchForget;
+  arrived(x, parsed);
 }
 
-void Session::refuse_malformed(const ParseFailure& failure, unsigned lane) {
+void Session::ring_request(RingEntry& entry) {
+  Exchange& x = entry.exchange();
+  arrived(x, parse_ring_request(entry.request(), x.data(), negotiated_));
+}
+
+void Session::arrived(Exchange& x, const Parsed& parsed) {
+  requests_.fetch_add(1, std::memory_order_relaxed);
+  if (auto* failure = std::get_if<ParseFailure>(&parsed)) return refuse_malformed(x, *failure);
+  dispatch(x, std::get<Request>(parsed));
+}
+
+void Session::refuse_malformed(Exchange& x, const ParseFailure& failure) {
   malformed_.fetch_add(1, std::memory_order_relaxed);
   bool new_to_us = failure.error == ParseError::UnknownOpcode;
   log(new_to_us ? LogLevel::debug : LogLevel::error, "request refused: {}", failure.describe());
-  if (!failure.wants_answer()) return;
-  count_error();
-  OutHeader h = make_error(failure.header->unique, failure.answer());
-  iovec part{&h, sizeof(h)};
-  static_cast<void>(transport_.send(lane, {&part, 1}));
+  if (failure.wants_answer()) {
+    count_error();
+    static_cast<void>(x.origin().send(x, make_error(failure.header->unique, failure.answer()), {}, {}));
+  }
+  x.drop();
 }
 
-void Session::dispatch(Exchange& x, const Request& request, unsigned lane) {
+void Session::dispatch(Exchange& x, const Request& request) {
   under_way_.fetch_add(1, std::memory_order_relaxed);
-  x.begin(request, lane);
+  x.begin(request);
   bool answers = !(request.info->flags & kOpcodeNoReply);
   if ((state_.load(std::memory_order_acquire) == State::ready) == (request.opcode() == Opcode::Init)) {
     log(LogLevel::error, "{} {} INIT", request.info->name, request.opcode() == Opcode::Init ? "after" : "before");
     return answers ? x.refuse(err(EIO)) : x.finish();
   }
   if (answers) {
+    if (by_rings_.load(std::memory_order_relaxed) && cut_off()) return x.refuse(err(ECONNABORTED));
     interrupts_.add(x);
     if (cut_off()) x.cancel().request();  // mark_ended() may have come too early to see it
     if (!may_ask(request)) return x.refuse(err(EACCES));
@@ -229,6 +246,7 @@ void Session::init(Exchange& x) {
   facts.minor = in.minor;
   facts.max_readahead = in.max_readahead;
   facts.buffer_size = pool_.data_size();
+  facts.rings = make_rings(facts.offered);
   policy_ = decide(facts);
   dir_attr_ = facts.traits.dir_attr;
   negotiated_ = {policy_.minor, policy_.flags};
@@ -240,8 +258,37 @@ void Session::init(Exchange& x) {
   size_t size = 0;
   InitOut out = init_reply(policy_, size);
   bool sent = x.reply_bytes(std::as_bytes(std::span(&out, 1)).first(size));
+  // From here on the kernel waits for the rings.
+  if (sent && rings_) {
+    by_rings_.store(true, std::memory_order_relaxed);
+    rings_->begin();
+  }
   x.finish();
   if (sent) set_state(State::ready);
+}
+
+/// Queues that only have to be registered; false: requests go by the device.
+bool Session::make_rings(uint64_t offered) {
+  if (options_.transport == TransportChoice::classic || transport_.device() < 0) return false;
+  bool asked = options_.transport == TransportChoice::uring;
+  if (!(offered & kInitOverIoUring)) {
+    if (asked) log(LogLevel::warning, "this kernel does not let FUSE use io_uring; requests go by /dev/fuse");
+    return false;
+  }
+  RingLines::Options o;
+  o.may_block = fs_.blocking() == Blocking::may_block;
+  o.threads = options_.threads;
+  o.depth = options_.uring_depth;
+  o.data_size = pool_.data_size();
+  o.device = transport_.device();
+  auto rings = std::make_unique<RingLines>(*this, o);
+  if (auto s = rings->prepare(); !s) {
+    log(asked ? LogLevel::warning : LogLevel::info, "no io_uring here ({}); requests go by /dev/fuse",
+        text_of(s.error()));
+    return false;
+  }
+  rings_ = std::move(rings);
+  return true;
 }
 
 void Session::interrupt(Exchange& x) {
@@ -249,7 +296,7 @@ void Session::interrupt(Exchange& x) {
   if (Exchange* found = interrupts_.find(unique)) {
     interrupts_found_.fetch_add(1, std::memory_order_relaxed);
     found->cancel().request();
-    pool_.drop(found);
+    found->drop();
     return x.finish();
   }
   // Not seen yet, or answered already: the kernel sends it again if it still has the request.
@@ -274,7 +321,7 @@ void Session::note_undelivered(Errno e, const Request& request) {
 
 /// The last touch of the session by an exchange: drain() may return right after.
 void Session::over(Exchange& x) {
-  pool_.drop(&x);
+  x.drop();
   under_way_.fetch_sub(1, std::memory_order_release);
 }
 
@@ -303,7 +350,7 @@ Status Session::wait_ready(std::chrono::milliseconds timeout) {
 void Session::cancel_all() {
   for (Exchange* x : interrupts_.all()) {
     x->cancel().request();
-    pool_.drop(x);
+    x->drop();
   }
 }
 
@@ -316,16 +363,18 @@ void Session::drain() {
       std::this_thread::sleep_for(1ms);
       continue;
     }
-    Exchange* x = pool_.take();
+    ReadExchange* x = pool_.take();
+    x->lane = 0;
     auto n = transport_.receive(0, x->frame());
     auto parsed = n ? parse_request(Bytes(x->frame()).first(*n), negotiated_) : Parsed(ParseFailure{});
     if (auto* r = std::get_if<Request>(&parsed); r && !(r->info->flags & kOpcodeNoReply)) {
-      x->begin(*r, 0);
+      x->begin(*r);
       x->error(err(ECONNABORTED));
     }
-    pool_.drop(x);
+    x->drop();
     if (!n && n.error() != err(EINTR) && n.error() != err(EAGAIN)) std::this_thread::sleep_for(1ms);
   }
+  if (rings_) rings_->stop();
 }
 
 SessionStats Session::stats() const {
@@ -335,6 +384,8 @@ SessionStats Session::stats() const {
   s.interrupts = interrupts_found_.load(std::memory_order_relaxed);
   s.malformed = malformed_.load(std::memory_order_relaxed);
   s.notifications = notifier_.sent();
+  s.by_rings = by_rings_.load(std::memory_order_relaxed);
+  if (s.by_rings) s.threads = rings_->threads();
   if (state_.load(std::memory_order_acquire) == State::ready) s.minor = policy_.minor;
   return s;
 }

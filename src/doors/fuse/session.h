@@ -8,11 +8,12 @@
 
 #include "doors/fuse/backing.h"
 #include "doors/fuse/dev_transport.h"
-#include "doors/fuse/exchange.h"
+#include "doors/fuse/exchange_pool.h"
 #include "doors/fuse/fuse_door.h"
 #include "doors/fuse/interrupts.h"
 #include "doors/fuse/notify.h"
 #include "doors/fuse/policy.h"
+#include "doors/fuse/ring_lines.h"
 #include "run/line.h"
 
 namespace isthmus::fuse {
@@ -29,13 +30,16 @@ class Session final : public LineSource {
   void run(unsigned thread) override;
   bool readable() override { return transport_.readable(); }
 
+  // For rings. Any of their threads.
+  /// Runs the request that has come in `entry`.
+  void ring_request(RingEntry& entry);
+
   // For handlers and exchanges.
   FileSystem& fs() { return fs_; }
   Transport& transport() { return transport_; }
   Notifier& notifier() { return notifier_; }
   Interrupts& interrupts() { return interrupts_; }
   Backing& backing() { return backing_; }
-  ExchangePool& pool() { return pool_; }
   const SessionOptions& options() const { return options_; }
   /// Settled: only after INIT.
   const Policy& policy() const { return policy_; }
@@ -62,12 +66,15 @@ class Session final : public LineSource {
   enum class State : uint8_t { new_, ready, refused, ended };
   struct alignas(64) Lane {
     bool open = false;
-    Exchange* next = nullptr;  // receives the next request
-    size_t length = 0;         // of the message in it
+    bool forgot = false;           // the last message was a FORGET
+    ReadExchange* next = nullptr;  // receives the next request
+    size_t length = 0;             // of the message in it
   };
 
-  void dispatch(Exchange& x, const wire::fuse::Request& request, unsigned lane);
-  void refuse_malformed(const wire::fuse::ParseFailure& failure, unsigned lane);
+  void arrived(Exchange& x, const wire::fuse::Parsed& parsed);
+  void dispatch(Exchange& x, const wire::fuse::Request& request);
+  void refuse_malformed(Exchange& x, const wire::fuse::ParseFailure& failure);
+  bool make_rings(uint64_t offered);
   bool may_ask(const wire::fuse::Request& request) const;
   void set_state(State s);
   void cancel_all();
@@ -83,6 +90,8 @@ class Session final : public LineSource {
   Policy policy_;
   bool dir_attr_ = false;
   wire::fuse::Negotiated negotiated_;
+  std::unique_ptr<RingLines> rings_;
+  std::atomic<bool> by_rings_{false};  // requests come by rings_
   std::array<Lane, DevTransport::kMaxLanes> lanes_;
 
   std::atomic<State> state_{State::new_};

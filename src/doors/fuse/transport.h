@@ -12,7 +12,8 @@ namespace isthmus::fuse {
 
 /// Carries whole messages between the kernel and a session. A lane is a way in and out: an answer goes out on the lane
 /// that its request came in by. Any thread, several at once, also on one lane.
-/// Here: dev_transport.h, read(2) and writev(2). An io_uring queue is another implementation of the same interface.
+/// dev_transport.h: read(2) and writev(2). Requests that come by io_uring queues (ring_lines.h) do not pass through
+/// here, as their answers are no messages; all others, and notifications, do.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -34,6 +35,8 @@ class Transport {
   /// Registers an open file for passthrough and answers its number, above 0 (backing.h). ENOTTY: this cannot.
   virtual Result<int32_t> backing_open(int /*fd*/) { return err(ENOTTY); }
   virtual void backing_close(int32_t /*id*/) {}
+  /// The device, for what is neither message nor notification (io_uring commands); -1: it is no device.
+  virtual int device() const = 0;
   /// Makes receivers return soon, where that is possible without a signal.
   virtual void hang_up() = 0;
 };
