@@ -36,7 +36,7 @@ class Transport {
   virtual Result<int32_t> backing_open(int /*fd*/) { return err(ENOTTY); }
   virtual void backing_close(int32_t /*id*/) {}
   /// The device, for what is neither message nor notification (io_uring commands); -1: it is no device.
-  virtual int device() const = 0;
+  virtual int device() const { return -1; }
   /// Makes receivers return soon, where that is possible without a signal.
   virtual void hang_up() = 0;
 };
