@@ -159,8 +159,7 @@ void Ring::mail(RingEntry& entry) {
   do entry.next_mailed_ = head;
   while (!mailed_.compare_exchange_weak(head, &entry, std::memory_order_release, std::memory_order_relaxed));
   if (head) return;  // the bell has been rung for that one
-  uint64_t one = 1;
-  static_cast<void>(::write(bell_.get(), &one, sizeof(one)));
+  static_cast<void>(::eventfd_write(bell_.get(), 1));
 }
 
 void Ring::open_mail() {

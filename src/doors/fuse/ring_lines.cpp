@@ -54,13 +54,12 @@ void RingWork::add(Session& session, RingEntry& entry) {
     std::lock_guard lock(m_);
     items_.push_back({&session, &entry});
   }
-  uint64_t one = 1;
-  static_cast<void>(::write(count_.get(), &one, sizeof(one)));
+  static_cast<void>(::eventfd_write(count_.get(), 1));
 }
 
 LineSource::Got RingWork::wait(unsigned thread) {
-  uint64_t one = 0;
-  if (::read(count_.get(), &one, sizeof(one)) != sizeof(one)) return Got::nothing;
+  eventfd_t one = 0;
+  if (::eventfd_read(count_.get(), &one) != 0) return Got::nothing;
   std::lock_guard lock(m_);
   in_hand_[thread] = items_.front();
   items_.pop_front();
