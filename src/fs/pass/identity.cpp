@@ -69,9 +69,15 @@ bool set_effective(const std::array<__user_cap_data_struct, 2>& base, uint64_t e
   return ::syscall(SYS_capset, &head, data.data()) == 0;
 }
 
-/// 0: from now on umask(2) of this thread touches nobody else's. Else the errno.
-int own_umask() {
+/// The umask of this thread alone, from its first call on, and until the next: threads that serve make files in no
+/// other way, so there is nothing to put back. Answers 0 or an errno.
+int set_umask(uint32_t mask) {
   thread_local const int failed = ::unshare(CLONE_FS) == 0 ? 0 : errno;
+  thread_local uint32_t is = UINT32_MAX;
+  if (failed == 0 && is != mask) {
+    ::umask(mask);
+    is = mask;
+  }
   return failed;
 }
 
@@ -117,14 +123,11 @@ Groups Identities::groups_of(const Credentials& cred) const {
 }
 
 AsCaller::AsCaller(const Identities& ids, const Context& ctx, Why why, uint32_t mode) : ids_(ids) {
-  if (why == Why::make) {
-    if (int e = own_umask()) {
+  if (why == Why::make)
+    if (int e = set_umask(ctx.umask_pending ? ctx.cred.umask & 0777 : 0)) {
       error_ = err(e);
       return;
     }
-    old_umask_ = ::umask(ctx.umask_pending ? ctx.cred.umask & 0777 : 0);
-    umask_ = true;
-  }
   if (!ids.can_switch() || !ctx.cred.known) return;
   if (ctx.access_checked && why == Why::check) return;
   bool keep_caps = ctx.access_checked;
@@ -143,7 +146,6 @@ void AsCaller::become(const Credentials& cred, bool keep_caps, bool with_groups)
   }
   if (cred.gid != ids_.gid()) {
     gid_ = true;
-    as_gid_ = cred.gid;
     if (!set_fsgid(cred.gid)) {
       error_ = err(EPERM);
       return;
@@ -151,7 +153,6 @@ void AsCaller::become(const Credentials& cred, bool keep_caps, bool with_groups)
   }
   if (stays_root) return;
   uid_ = true;
-  as_uid_ = cred.uid;
   if (!set_fsuid(cred.uid)) {
     error_ = err(EPERM);
     return;
@@ -168,8 +169,7 @@ void AsCaller::leave() noexcept {
   if (gid_ && !set_fsgid(ids_.gid())) cannot_return("group");
   if (caps_ && !set_effective(ids_.caps_, ids_.effective())) cannot_return("capabilities");
   if (groups_ && set_groups(*ids_.own_groups()) < 0) cannot_return("groups");  // needs CAP_SETGID
-  if (umask_) ::umask(old_umask_);
-  uid_ = gid_ = groups_ = caps_ = umask_ = false;
+  uid_ = gid_ = groups_ = caps_ = false;
   errno = saved;
 }
 

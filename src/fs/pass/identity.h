@@ -52,7 +52,8 @@ class Identities {
 /// group, set-group-ID and default ACL, and checks permissions, as for the caller itself (path_resolution(7),
 /// credentials(7); the raw setfsuid, setgroups and capset calls change one thread only).
 ///   make:  a new file is made. When the door has checked permissions, the server's right to pass over modes is kept,
-///          without CAP_FSETID, and only ownership is the caller's. The umask is set too.
+///          without CAP_FSETID, and only ownership is the caller's. The thread's umask is the
+///          caller's until the next call; no other thread shares it then.
 ///   check: permissions matter. Nothing is switched when the door has checked them.
 /// Never nested. A thread that cannot be made root again must not live: abort().
 class AsCaller {
@@ -74,8 +75,7 @@ class AsCaller {
   void become(const Credentials& cred, bool keep_caps, bool with_groups);
 
   const Identities& ids_;
-  bool uid_ = false, gid_ = false, groups_ = false, caps_ = false, umask_ = false;
-  uint32_t as_uid_ = 0, as_gid_ = 0, old_umask_ = 0;
+  bool uid_ = false, gid_ = false, groups_ = false, caps_ = false;
   Errno error_{};
 };
 

@@ -107,7 +107,7 @@ Status PassFs::unlink(const Context& ctx, const op::Unlink& a) {
   if (!at) return at.error();
   auto victim = nodes_.before_removal(at->at(), at->c_str());
   if (auto s = remove(*ids_, ctx, at->at(), at->c_str(), 0); !s) return s;
-  nodes_.after_removal(victim, at->at(), *at->dir, at->c_str());
+  nodes_.after_removal(victim, *at->dir, at->c_str());
   return Unit{};
 }
 
@@ -117,7 +117,7 @@ Status PassFs::rmdir(const Context& ctx, const op::Rmdir& a) {
   if (!at) return at.error();
   auto victim = nodes_.before_removal(at->at(), at->c_str());
   if (auto s = remove(*ids_, ctx, at->at(), at->c_str(), AT_REMOVEDIR); !s) return s;
-  nodes_.after_removal(victim, at->at(), *at->dir, at->c_str());
+  nodes_.after_removal(victim, *at->dir, at->c_str());
   return Unit{};
 }
 
@@ -127,16 +127,24 @@ Status PassFs::rename(const Context& ctx, const op::Rename& a) {
   if (!from) return from.error();
   auto to = place(a.to_dir, a.to_name, Op::Rename);
   if (!to) return to.error();
-  bool exchange = a.flags & RENAME_EXCHANGE, fresh = a.flags & RENAME_NOREPLACE;
-  auto victim = exchange || fresh ? Nodes::Victim{} : nodes_.before_removal(to->at(), to->c_str());
-  auto done = [&]() -> Status {
+  auto move = [&](uint32_t flags) -> Status {
     // RENAME_WHITEOUT makes a device node, as its asker.
-    AsCaller as(*ids_, ctx, a.flags & RENAME_WHITEOUT ? AsCaller::Why::make : AsCaller::Why::check);
+    AsCaller as(*ids_, ctx, flags & RENAME_WHITEOUT ? AsCaller::Why::make : AsCaller::Why::check);
     if (!as) return as.error();
-    return check(static_cast<int>(::syscall(SYS_renameat2, from->at(), from->c_str(), to->at(), to->c_str(), a.flags)));
-  }();
+    return check(static_cast<int>(::syscall(SYS_renameat2, from->at(), from->c_str(), to->at(), to->c_str(), flags)));
+  };
+  bool exchange = a.flags & RENAME_EXCHANGE;
+  // Most names are not taken: then no file loses one, and there is nobody to look for.
+  auto done = move(exchange ? a.flags : a.flags | RENAME_NOREPLACE);
+  if (!exchange && !(a.flags & RENAME_NOREPLACE) && !done && (done.code() == EEXIST || done.code() == EINVAL)) {
+    auto victim = nodes_.before_removal(to->at(), to->c_str());
+    done = move(a.flags);
+    // A name is not replaced by another of the same file (rename(2)).
+    if (done && !Nodes::is_at(victim, to->at(), to->c_str())) nodes_.after_removal(victim, *to->dir, to->c_str());
+  }
   if (!done) return done;
-  if (!exchange && !fresh) nodes_.after_removal(victim, to->at(), *to->dir, to->c_str());
+  // What is found by handle is found wherever it is; its directory is of interest to exports.
+  if (from->dir == to->dir && to->dir->by_handle()) return Unit{};
   nodes_.after_move(to->at(), *to->dir, to->c_str());
   if (exchange) nodes_.after_move(from->at(), *from->dir, from->c_str());
   return Unit{};

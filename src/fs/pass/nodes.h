@@ -100,10 +100,12 @@ class Nodes {
   struct Victim {
     Pinned node;
     SharedFd fd;
+    bool last = false;  ///< the name is its only one
   };
   Victim before_removal(int dir_fd, const char* name);
+  static bool is_at(const Victim& v, int dir_fd, const char* name);
   /// The name went. The node stays usable without one until it is forgotten.
-  void after_removal(Victim& v, int dir_fd, Node& dir, const char* name);
+  void after_removal(Victim& v, Node& dir, const char* name);
   /// A file found by name moved.
   void after_move(int dir_fd, Node& to_dir, const char* to_name);
 
@@ -133,6 +135,8 @@ class Nodes {
   NodeId erase_locked(Shard& s, Node& n, SharedFd& close_later);
   Result<SharedFd> open_by_name(Node& n);
   Result<SharedFd> reopen(const Fd& path, int flags);
+  /// ESTALE unless `fd` is the file of `n`.
+  Status verify(Node& n, const Fd& fd);
 
   NodeTable<Node> table_;
   std::array<Shard, kShards> shards_;

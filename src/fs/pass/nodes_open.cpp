@@ -25,14 +25,18 @@ Result<SharedFd> Nodes::path(Node& n) {
   })
                           : open_by_name(n);
   if (!fd) return fd;
-  if (!n.verified.load(std::memory_order_acquire)) {
-    auto st = stat_at((*fd)->get(), "");
-    if (!st) return st.error();
-    if (!is_file(*st, n)) return err(ESTALE);
-    if (n.by_handle()) n.verified.store(true, std::memory_order_release);
-  }
+  if (auto s = verify(n, **fd); !s) return s.error();
   fds_.put(n.id, *fd);
   return fd;
+}
+
+Status Nodes::verify(Node& n, const Fd& fd) {
+  if (n.verified.load(std::memory_order_acquire)) return Unit{};
+  auto st = stat_at(fd.get(), "");
+  if (!st) return st.error();
+  if (!is_file(*st, n)) return err(ESTALE);
+  if (n.by_handle()) n.verified.store(true, std::memory_order_release);
+  return Unit{};
 }
 
 Result<SharedFd> Nodes::open_by_name(Node& n) {
@@ -60,11 +64,14 @@ Result<SharedFd> Nodes::reopen(const Fd& path, int flags) {
 }
 
 Result<SharedFd> Nodes::open(Node& n, int flags) {
-  if (n.by_handle() && n.verified.load(std::memory_order_acquire)) {
+  // What was seen as a file may have been a device when its handle was taken: not opened before it is verified.
+  if (n.by_handle() && ((flags & O_DIRECTORY) || n.verified.load(std::memory_order_acquire))) {
     auto fd = fds_.make([&] {
       auto r = open_handle(n.mount->fd->get(), n.handle, flags);
       return r ? *r : (errno = r.code(), -1);
     });
+    if (fd)
+      if (auto s = verify(n, **fd); !s) return s.error();
     if (fd || fd.error() != err(ESTALE)) return fd;  // a kept or open descriptor may still lead there
   }
   auto p = path(n);
@@ -78,20 +85,24 @@ Nodes::Victim Nodes::before_removal(int dir_fd, const char* name) {
   Victim v{find_file(*look), nullptr};
   Node* n = v.node.get();
   if (!n || n->id == NodeId::root) return {};
-  bool last = n->type == S_IFDIR || look->st.stx_nlink <= 1;
-  if (!last && n->by_handle()) return {};
+  v.last = n->type == S_IFDIR || look->st.stx_nlink <= 1;
+  if (!v.last && n->by_handle()) return {};
   if (auto fd = path(*n)) v.fd = std::move(*fd);
   return v;
 }
 
-void Nodes::after_removal(Victim& v, int dir_fd, Node& dir, const char* name) {
+bool Nodes::is_at(const Victim& v, int dir_fd, const char* name) {
+  if (!v.node.get()) return false;
+  auto st = stat_at(dir_fd, name);
+  return st && is_file(*st, *v.node.get());
+}
+
+void Nodes::after_removal(Victim& v, Node& dir, const char* name) {
   Node* n = v.node.get();
   if (!n || !v.fd) return;
-  bool gone = false;
-  if (n->type == S_IFDIR) {  // the link count of a removed directory is not 0 everywhere
-    auto st = stat_at(dir_fd, name);
-    gone = !st || !is_file(*st, *n);
-  } else {
+  // Somebody behind the mount may have given it another name since we looked: then that name becomes another node.
+  bool gone = v.last;
+  if (!gone) {
     auto st = stat_at(v.fd->get(), "");
     gone = st && st->stx_nlink == 0;
   }
