@@ -47,7 +47,8 @@ Line::~Line() { stop(); }
 Status Line::start() {
   std::lock_guard lock(m_);
   places_.reserve(std::max(1u, options_.max_threads));
-  if (auto s = start_thread_locked(); !s) return s;
+  for (unsigned i = 0; i < std::min(options_.first_threads, options_.max_threads); i++)
+    if (auto s = start_thread_locked(); !s && i == 0) return s;
   SignalsBlocked blocked;
   try {
     sentinel_ = std::thread([this] { sentinel_main(); });

@@ -42,7 +42,8 @@ class Line {
  public:
   struct Options {
     bool may_block = true;
-    bool parks = true;  ///< false: a thread that has come stays, because requests may have been promised to it
+    bool parks = true;           ///< false: a thread that has come stays, because requests may have been promised to it
+    unsigned first_threads = 1;  ///< started at once
     unsigned max_threads = 64;
     std::chrono::microseconds tick{1000};
     unsigned patience = 64;

@@ -214,9 +214,9 @@ Status Notifier::retrieve(NodeId node, uint64_t offset, size_t length, Taker tak
   return Unit{};
 }
 
-Status Notifier::poke() {
+Status Notifier::poke(NodeId node) {
   std::array<std::byte, kNotifyMax> out;
-  auto n = write_notify_retrieve(out, new_unique(), raw(NodeId::root), 0, 0);
+  auto n = write_notify_retrieve(out, new_unique(), raw(node), 0, 0);
   if (!n) return n.error();
   iovec part{out.data(), *n};
   return transport_.notify({&part, 1});

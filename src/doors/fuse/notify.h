@@ -41,9 +41,10 @@ class Notifier final : public Upcalls {
   Status retrieve(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
   void poll_ready(NodeId node, HandleId handle, uint32_t events) override;
 
-  /// Has the kernel send a NOTIFY_REPLY that nobody waits for, from the CPU of the caller. Any thread, also one that
-  /// answers: it touches no file.
-  Status poke();
+  /// Has the kernel send a NOTIFY_REPLY that nobody waits for, from the CPU of the caller. `node`: a regular file that
+  /// a request under way concerns, so that nothing of it ends here. Any thread, also one that answers: no lock of a
+  /// file is taken. EINVAL: not a regular file; ENOENT: not known.
+  Status poke(NodeId node);
   /// A NOTIFY_REPLY: passes what it brings to the taker that asked.
   void retrieved(uint64_t unique, NodeId node, uint64_t offset, Bytes data);
   /// The poll with the kernel's handle `kh` wants to hear of (node, handle), once.

@@ -1,8 +1,9 @@
 #include "doors/fuse/policy.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 
 namespace isthmus::fuse {
 namespace {
@@ -101,19 +102,26 @@ constexpr uint32_t kPagesWithoutMaxPages = 32;
 constexpr uint32_t kDefaultMaxWrite = 1 << 20;
 constexpr uint16_t kDefaultBackground = 64;
 
+/// The first word of a file of /proc or /sys; empty where there is none.
+std::string kernel_setting(const char* path) {
+  std::string word;
+  std::ifstream(path) >> word;
+  return word;
+}
+
 }  // namespace
 
 bool Policy::writeback() const { return has(kInitWritebackCache); }
 
 uint32_t kernel_max_pages() {
   constexpr unsigned long kUsual = 256;
-  unsigned long limit = 0;
-  char text[32] = "";
-  if (FILE* f = std::fopen("/proc/sys/fs/fuse/max_pages_limit", "re")) {
-    if (std::fgets(text, sizeof text, f)) limit = std::strtoul(text, nullptr, 10);
-    std::fclose(f);
-  }
+  unsigned long limit = std::strtoul(kernel_setting("/proc/sys/fs/fuse/max_pages_limit").c_str(), nullptr, 10);
   return static_cast<uint32_t>(std::min(limit ? limit : kUsual, 65535ul));
+}
+
+bool kernel_has_rings() {
+  std::string set = kernel_setting("/sys/module/fuse/parameters/enable_uring");
+  return set == "Y" || set == "1";
 }
 
 Policy decide(const PolicyFacts& f) {

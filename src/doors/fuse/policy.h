@@ -56,4 +56,8 @@ std::optional<Op> needed_for(wire::fuse::Opcode opcode, const Policy& policy);
 /// fs.fuse.max_pages_limit of this kernel (256 where it has none), in pages.
 uint32_t kernel_max_pages();
 
+/// Whether this kernel lets FUSE use io_uring: the parameter enable_uring of its module, which kernels before 6.14
+/// lack.
+bool kernel_has_rings();
+
 }  // namespace isthmus::fuse

@@ -139,12 +139,10 @@ void Ring::grow() {
   }
 }
 
-/// The kernel looks for waiting requests only when an answer gives an entry back. So it is made to send one that is
-/// answered at once: the reply to a retrieve of nothing, which comes by the queue of the CPU that asks for it.
+/// The kernel looks for waiting requests only when an answer gives an entry back.
 void Ring::ask_for_waiting() {
   io_uring_submit(&ring_);
-  if (auto s = session_.notifier().poke(); !s)
-    log(LogLevel::debug, "io_uring queue of CPU {}: {}", queues_[0].cpu, text_of(s.error()));
+  session_.provoke_request();
 }
 
 void Ring::expect_mail() {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/log.h"
 #include "doors/fuse/session.h"
@@ -15,6 +14,8 @@ namespace isthmus::fuse {
 
 namespace {
 
+// Threads of a CPU that are there before operations prove to block: so many block without others waiting for a look.
+constexpr unsigned kSpareThreads = 4;
 constexpr unsigned kMaxCpus = 65536;  // numbers of queues are 16 bits
 
 /// CPUs the machine can have: the kernel waits for a queue of each, also of those that are off.
@@ -35,15 +36,6 @@ std::vector<bool> allowed_cpus(unsigned count) {
 }
 
 }  // namespace
-
-bool kernel_has_rings() {
-  char answer = 'N';
-  if (FILE* f = std::fopen("/sys/module/fuse/parameters/enable_uring", "re")) {
-    answer = static_cast<char>(std::fgetc(f));
-    std::fclose(f);
-  }
-  return answer == 'Y' || answer == '1';
-}
 
 // ---- RingWork ----
 
@@ -85,6 +77,7 @@ RingLine::RingLine(Session& session, RingWork* work, Options options)
       rings_(options_.max_threads),
       line_(*this, {.may_block = options_.may_block,
                     .parks = false,
+                    .first_threads = options_.first_threads,
                     .max_threads = options_.max_threads,
                     .name = options_.name}) {}
 
@@ -133,7 +126,7 @@ Ring* RingLine::ring_of(unsigned thread) {
   if (!s && thread > 0)
     log(LogLevel::warning, "{}: no io_uring for one more thread: {}", options_.name, text_of(s.error()));
   if (!pass_gate(s)) return nullptr;
-  ring->begin(thread > 0);
+  ring->begin(thread >= options_.first_threads);
   return ring.get();
 }
 
@@ -187,6 +180,7 @@ RingLines::RingLines(Session& session, const Options& o) {
     line.ring.queues = std::move(queues);
     line.may_block = o.may_block;
     line.max_threads = o.may_block ? limit : 1;
+    line.first_threads = o.may_block ? std::min(kSpareThreads, limit) : 1;
     line.device = o.device;
     lines_.push_back(std::make_unique<RingLine>(session, work_.get(), std::move(line)));
   };

@@ -39,6 +39,7 @@ class RingLine final : public LineSource {
   struct Options {
     Ring::Options ring;
     bool may_block = true;
+    unsigned first_threads = 1;
     unsigned max_threads = 1;
     int device = -1;
     std::string name;
@@ -103,8 +104,5 @@ class RingLines {
   std::unique_ptr<Line> workers_;
   std::vector<std::unique_ptr<RingLine>> lines_;
 };
-
-/// Whether this kernel lets FUSE use io_uring, as the parameter of its module says. Nothing where there is none.
-bool kernel_has_rings();
 
 }  // namespace isthmus::fuse

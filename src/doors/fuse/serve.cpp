@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "doors/fuse/keeper.h"
+#include "doors/fuse/policy.h"
 #include "doors/fuse/serve_background.h"
 #include "doors/fuse/serve_signals.h"
 #include "doors/fuse/unmount.h"
@@ -209,11 +210,19 @@ ServeOutcome serve_mounted(const ServeRequest& request, const ServeHooks& hooks,
   return result;
 }
 
+/// What is asked for in vain is told before anything is mounted.
+Expected<Unit> check_transport(const MountOptions& options) {
+  if (options.transport != TransportChoice::uring || kernel_has_rings()) return Unit{};
+  return Problem{err(EOPNOTSUPP), "mount option 'transport=uring': this kernel does not let FUSE use io_uring",
+                 "`isthmus doctor` says what would change that; transport=auto does without"};
+}
+
 ServeOutcome serve_here(const ServeRequest& request, const ServeHooks& hooks, Announcer& announcer) {
   auto keeper = Keeper::start();
   if (!keeper) return outcome(ServeStage::mounting, keeper.problem());
   auto point = open_mountpoint(request.mountpoint);
   if (!point) return outcome(ServeStage::mounting, point.problem());
+  if (auto able = check_transport(request.options); !able) return outcome(ServeStage::mounting, able.problem());
   prepare_process();
   auto opened = hooks.open();
   if (!opened) return outcome(ServeStage::opening, opened.problem());

@@ -97,6 +97,29 @@ bool concerns_open_file(Opcode op) {
   }
 }
 
+/// Requests whose node can be a regular file.
+bool concerns_file(Opcode op) {
+  switch (op) {
+    case Opcode::Open:
+    case Opcode::Read:
+    case Opcode::Write:
+    case Opcode::Flush:
+    case Opcode::Fsync:
+    case Opcode::Fallocate:
+    case Opcode::Lseek:
+    case Opcode::CopyFileRange:
+    case Opcode::CopyFileRange64:
+    case Opcode::Getlk:
+    case Opcode::Setlk:
+    case Opcode::Setlkw:
+    case Opcode::Ioctl:
+    case Opcode::Poll:
+      return true;
+    default:
+      return false;
+  }
+}
+
 constexpr auto kForgetPause = 5ms;
 
 size_t data_size_for(const SessionOptions& options) {
@@ -174,6 +197,14 @@ void Session::run(unsigned thread) {
 void Session::ring_request(RingEntry& entry) {
   Exchange& x = entry.exchange();
   arrived(x, parse_ring_request(entry.request(), x.data(), negotiated_));
+}
+
+void Session::provoke_request() {
+  bool done = false;
+  for (Exchange* x : interrupts_.all()) {
+    if (!done && concerns_file(x->in().opcode())) done = static_cast<bool>(notifier_.poke(x->node()));
+    x->drop();
+  }
 }
 
 void Session::arrived(Exchange& x, const Parsed& parsed) {

@@ -33,6 +33,9 @@ class Session final : public LineSource {
   // For rings. Any of their threads.
   /// Runs the request that has come in `entry`.
   void ring_request(RingEntry& entry);
+  /// Makes the kernel send a request, answered at once, by the queue of the caller's CPU. Only while requests for files
+  /// are under way: nothing else is safe to ask about, and only those wait for each other.
+  void provoke_request();
 
   // For handlers and exchanges.
   FileSystem& fs() { return fs_; }

@@ -192,9 +192,18 @@ Parsed parse_ring_request(const UringReqHeader& ring, Bytes payload, const Negot
   r.info = find_opcode(r.header->opcode);
   if (r.info == nullptr) return ParseFailure{ParseError::UnknownOpcode, r.header};
   const size_t fixed = fixed_size(*r.info, negotiated, kUringOpInOutSize);
-  if (r.header->len != sizeof(InHeader) + fixed + used) return ParseFailure{ParseError::LengthMismatch, r.header};
-  r.body = std::as_bytes(std::span(ring.op_in)).first(fixed);
-  if (const Failed failed = parse_rest(r, payload.first(used), negotiated)) return ParseFailure{*failed, r.header};
+  Bytes rest = payload.first(used);
+  if (r.header->len == sizeof(InHeader) + used) {
+    // NOTIFY_REPLY has its struct in the payload (Linux 6.18).
+    if (used < fixed) return ParseFailure{ParseError::ShortBody, r.header};
+    if (!aligned(rest.data())) return ParseFailure{ParseError::Misaligned, r.header};
+    r.body = rest.first(fixed);
+    rest = rest.subspan(fixed);
+  } else {
+    if (r.header->len != sizeof(InHeader) + fixed + used) return ParseFailure{ParseError::LengthMismatch, r.header};
+    r.body = std::as_bytes(std::span(ring.op_in)).first(fixed);
+  }
+  if (const Failed failed = parse_rest(r, rest, negotiated)) return ParseFailure{*failed, r.header};
   return r;
 }
 

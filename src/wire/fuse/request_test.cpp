@@ -367,5 +367,23 @@ TEST(FuseRequest, RingEntriesReadLikeMessages) {
   }
 }
 
+// Linux 6.18 puts all of a NOTIFY_REPLY in the payload.
+TEST(FuseRequest, RingEntriesMayHaveTheStructInThePayload) {
+  const OpcodeInfo& info = info_of(Opcode::NotifyReply);
+  const Message m = make_sample(info);
+  Ring ring;
+  std::memcpy(ring.header.in_out, m.data(), sizeof(InHeader));
+  ring.payload.assign(m.begin() + static_cast<std::ptrdiff_t>(sizeof(InHeader)), m.end());
+  uint32_t& used = ring.header.ring_ent_in_out.payload_sz;
+  used = static_cast<uint32_t>(ring.payload.size());
+  const Parsed parsed = parse_ring_request(ring.header, ring.payload);
+  ASSERT_TRUE(std::holds_alternative<Request>(parsed)) << std::get<ParseFailure>(parsed).describe();
+  const auto& request = std::get<Request>(parsed);
+  EXPECT_EQ(request.in<Opcode::NotifyReply>().size, request.data.size());
+  used = static_cast<uint32_t>(sizeof(NotifyRetrieveIn)) - 8;
+  reinterpret_cast<InHeader*>(ring.header.in_out)->len = static_cast<uint32_t>(sizeof(InHeader)) + used;
+  EXPECT_EQ(error_of(parse_ring_request(ring.header, ring.payload)), ParseError::ShortBody);
+}
+
 }  // namespace
 }  // namespace isthmus::wire::fuse
