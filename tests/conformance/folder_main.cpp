@@ -1,9 +1,11 @@
-// conformance_folder --dir=PATH [--traits=LIST] [--expect=TREE] [--small=DIR] [--native=DIR] [gtest options]
+// conformance_folder --dir=PATH [--traits=LIST] [--expect=TREE] [--small=DIR] [--native=DIR]
+// [--threads=N] [gtest options]
 #include "tests/conformance/folder.h"
 
 #include <gtest/gtest.h>
 #include <clocale>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -20,14 +22,15 @@ constexpr int kUsage = 2;
 int usage(const char* complaint) {
   if (complaint != nullptr) fprintf(stderr, "conformance_folder: %s\n", complaint);
   fprintf(stderr,
-          "usage: conformance_folder --dir=PATH [--traits=LIST] [--expect=TREE] [--small=DIR] [--native=DIR] [gtest "
-          "options]\n"
+          "usage: conformance_folder --dir=PATH [--traits=LIST] [--expect=TREE] [--small=DIR] [--native=DIR] "
+          "[--threads=N] [gtest options]\n"
           "Tests the POSIX behaviour of the file system PATH lies on; run as root.\n"
           "  --traits=LIST   comma list applied in order to what is known of the file system:\n"
           "                  presets all, tmpfs, ext4; `trait`, `-trait`, `trait=value`\n"
           "  --expect=TREE   read-only file systems: a native folder with the same content\n"
           "  --small=DIR     a folder on a file system of a few MiB, for ENOSPC\n"
           "  --native=DIR    a folder on another, native file system (default /tmp)\n"
+          "  --threads=N     that do the same at the same time in the Concurrency tests, even (default 8)\n"
           "Exit status: 0 passed, 1 failed, 2 usage, 3 a test hung, 77 not root.\nTraits:\n%s",
           isthmus::conformance::trait_list().c_str());
   return complaint != nullptr ? kUsage : 0;
@@ -44,6 +47,7 @@ bool take(std::string_view argument, std::string_view option, std::string* value
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   std::string traits;
+  std::string threads;
   Options& given = options();
   given.native = "/tmp";
   for (int i = 1; i < argc; ++i) {
@@ -51,12 +55,15 @@ int main(int argc, char** argv) {
     if (argument == "--help") return usage(nullptr);
     if (!take(argument, "--dir=", &given.dir) && !take(argument, "--traits=", &traits) &&
         !take(argument, "--expect=", &given.expect) && !take(argument, "--small=", &given.small) &&
-        !take(argument, "--native=", &given.native)) {
+        !take(argument, "--native=", &given.native) && !take(argument, "--threads=", &threads)) {
       return usage(("unknown argument " + std::string(argument)).c_str());
     }
   }
   if (given.dir.empty() && !GTEST_FLAG_GET(list_tests)) return usage("--dir is missing");
   if (!given.dir.empty() && given.dir.front() != '/') return usage("--dir must be an absolute path");
+  if (!threads.empty()) given.threads = atoi(threads.c_str());
+  if (given.threads < 2 || given.threads > 256 || given.threads % 2 != 0)
+    return usage("--threads must be even, 2 to 256");
   given.traits = Traits::of_folder(given.dir);
   while (!traits.empty()) {
     const auto comma = traits.find(',');

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMostOpen = 8;
 constexpr std::size_t kMostBytes = 200'000;
 constexpr std::size_t kHistory = 25;
+constexpr int kAttempts = 50;        // when errors are injected
 constexpr std::size_t kShown = 100;  // bytes of an answer that are told as they are, if they are text
 
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
@@ -27,19 +28,38 @@ std::string told(long result, int error, const std::string& text) {
          std::to_string(std::hash<std::string>{}(text));
 }
 
+// Calls `some` for what is left until `size` bytes are through, it gives none, or fails at once. An error in the middle
+// of a read or write makes it short; where errors are injected the rest has to follow.
+long whole(std::size_t size, bool persist, const std::function<ssize_t(std::size_t done)>& some) {
+  std::size_t done = 0;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const ssize_t n = some(done);
+    if (n < 0 && done == 0) return n;
+    if (n > 0) done += static_cast<std::size_t>(n);
+    if (n == 0 || done == size || !persist) break;
+  }
+  return static_cast<long>(done);
+}
+
 }  // namespace
 
-World::World(const std::string& tested, const std::string& reference, std::uint64_t seed, const Traits& traits)
-    : traits_(traits), state_(seed * 2 + 1) {
-  const std::string* const places[2] = {&tested, &reference};
+World::World(const Settings& settings, const Traits& traits)
+    : traits_(traits), injected_(settings.injected), state_(settings.seed * 2 + 1) {
+  const std::string* const places[2] = {&settings.tested, &settings.reference};
   for (int side = 0; side < 2; ++side) {
     auto& each = sides_[side];
-    each.top = *places[side] + "/model." + std::to_string(getpid());
-    if (mkdir(each.top.c_str(), 0755) != 0) {
+    each.top = *places[side] + "/model." + std::to_string(getpid()) + "." + std::to_string(settings.seed);
+    int made = 0;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      made = mkdir(each.top.c_str(), 0755);
+      if (made == 0 || !injected(errno)) break;
+    }
+    if (made != 0) {
       fprintf(stderr, "conformance_model: %s: %s\n", each.top.c_str(), strerror(errno));
       return;
     }
-    each.fd.reset(open(each.top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (int attempt = 0; attempt < kAttempts && !each.fd; ++attempt)
+      each.fd.reset(open(each.top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!each.fd) return;
   }
   ready_ = true;
@@ -49,8 +69,14 @@ World::~World() {
   open_.clear();
   for (auto& side : sides_) {
     side.fd.reset();
-    remove_tree(side.top);
+    // An injected error ends the removal early.
+    for (int attempt = 0; attempt < (injected_.empty() ? 1 : kAttempts) && exists(side.top); ++attempt)
+      remove_tree(side.top);
   }
+}
+
+bool World::injected(int error) const {
+  return std::find(injected_.begin(), injected_.end(), error) != injected_.end();
 }
 
 std::size_t World::below(std::size_t limit) {
@@ -79,8 +105,14 @@ Outcome World::both(std::string what, const Act& act) {
   outcome.what = std::move(what);
   for (int side = 0; side < 2; ++side) {
     std::string text;
-    errno = 0;
-    const long result = act(side, sides_[side].fd.get(), &text);
+    long result = -1;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      text.clear();
+      errno = 0;
+      result = act(side, sides_[side].fd.get(), &text);
+      if (side == 1 || result >= 0 || !injected(errno)) break;
+      ++injections_;
+    }
     (side == 0 ? outcome.got : outcome.expected) = told(result, errno, text);
     if (side == 1 && result >= 0) ++successes_;
   }
@@ -149,12 +181,19 @@ Outcome World::names_step() {
       break;
   }
   return both("readdir " + quoted(path), [=](int, int dir, std::string* text) {
-    const int fd = openat(dir, p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return -1L;
-    DIR* stream = fdopendir(fd);
+    Fd fd(openat(dir, p, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    DIR* stream = fd ? fdopendir(fd.get()) : nullptr;
+    if (stream == nullptr) return -1L;
+    fd.release();
     std::vector<std::string> names;
+    errno = 0;
     while (const dirent* entry = readdir(stream)) names.emplace_back(entry->d_name);
+    const int error = errno;
     closedir(stream);
+    if (error != 0) {
+      errno = error;
+      return -1L;
+    }
     std::sort(names.begin(), names.end());
     for (const auto& name : names) *text += name + "\n";
     return 0L;
@@ -220,8 +259,10 @@ Outcome World::attributes_step() {
 Outcome World::open_step() {
   if (open_.size() >= kMostOpen || (!open_.empty() && one_in(4))) {
     const std::size_t victim = below(open_.size());
-    Outcome outcome = both("close " + open_[victim].what,
-                           [&](int side, int, std::string*) { return close(open_[victim].fds[side].release()); });
+    Outcome outcome = both("close " + open_[victim].what, [&](int side, int, std::string*) {
+      // Whatever it answers, the file is closed.
+      return close(open_[victim].fds[side].release()) == 0 || (side == 0 && injected(errno)) ? 0 : -1;
+    });
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(victim));
     return outcome;
   }
@@ -243,11 +284,11 @@ Outcome World::open_step() {
       kept = false;
       return 0;
     }
+    if (side == 0 && injected(errno)) return -1;
     opened.fds[side].reset(openat(dir, path.c_str(), flags, 0644));
-    if (!opened.fds[side]) kept = false;
     return opened.fds[side] ? 0 : -1;
   });
-  if (kept && outcome.same()) open_.push_back(std::move(opened));
+  if (kept && opened.fds[0] && opened.fds[1] && outcome.same()) open_.push_back(std::move(opened));
   return outcome;
 }
 
@@ -261,18 +302,23 @@ Outcome World::data_step() {
     case 1: {
       const std::string data = any_data();
       return both("pwrite of " + std::to_string(data.size()) + at, [&](int side, int, std::string*) {
-        return pwrite(target.fds[side].get(), data.data(), data.size(), offset);
+        return whole(data.size(), persists(side), [&](std::size_t done) {
+          return pwrite(target.fds[side].get(), data.data() + done, data.size() - done,
+                        offset + static_cast<off_t>(done));
+        });
       });
     }
     case 2: {
       const std::string data = any_data();
-      return both(
-          "write of " + std::to_string(data.size()) + " " + target.what, [&](int side, int, std::string*) -> long {
-            struct stat about {};
-            if (fstat(target.fds[side].get(), &about) == 0 && about.st_size > static_cast<off_t>(kMostBytes) * 2)
-              return 0;
-            return write(target.fds[side].get(), data.data(), data.size());
-          });
+      return both("write of " + std::to_string(data.size()) + " " + target.what,
+                  [&](int side, int, std::string*) -> long {
+                    struct stat about {};
+                    if (fstat(target.fds[side].get(), &about) != 0) return -1;
+                    if (about.st_size > static_cast<off_t>(kMostBytes) * 2) return 0;
+                    return whole(data.size(), persists(side), [&](std::size_t done) {
+                      return write(target.fds[side].get(), data.data() + done, data.size() - done);
+                    });
+                  });
     }
     case 3:
       return both("ftruncate" + at,
@@ -312,9 +358,11 @@ Outcome World::data_step() {
   const std::size_t size = below(one_in(5) ? 100'000 : 8'000) + 1;
   return both("pread of " + std::to_string(size) + at, [&](int side, int, std::string* text) {
     text->resize(size);
-    const ssize_t done = pread(target.fds[side].get(), text->data(), size, offset);
-    text->resize(done < 0 ? 0 : static_cast<std::size_t>(done));
-    return done;
+    const long got = whole(size, persists(side), [&](std::size_t done) {
+      return pread(target.fds[side].get(), text->data() + done, size - done, offset + static_cast<off_t>(done));
+    });
+    text->resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return got;
   });
 }
 

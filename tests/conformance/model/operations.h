@@ -20,8 +20,17 @@ struct Outcome {
 
 class World {
  public:
-  // Makes an empty folder in each of the two; both are removed at the end.
-  World(const std::string& tested, const std::string& reference, std::uint64_t seed, const Traits& traits);
+  struct Settings {
+    std::string tested;
+    std::string reference;
+    std::uint64_t seed = 0;
+    // Errors that the tested side may answer at any time, as `fault+` does before it does anything: no operation of the
+    // model has them otherwise. The operation is then done again.
+    std::vector<int> injected;
+  };
+  // Makes an empty folder, which tells worlds of one process apart by the seed, in each of the two; both are removed at
+  // the end. A world belongs to one thread.
+  World(const Settings& settings, const Traits& traits);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   ~World();
@@ -31,6 +40,7 @@ class World {
   void close_all() { open_.clear(); }
   void print_history() const;  // the last operations before a difference
   std::uint64_t successes() const { return successes_; }
+  std::uint64_t injections() const { return injections_; }
   const std::string& tested_top() const { return sides_[0].top; }
   const std::string& reference_top() const { return sides_[1].top; }
 
@@ -50,6 +60,8 @@ class World {
   bool one_in(std::size_t n) { return below(n) == 0; }
   std::string any_path();
   std::string any_data();
+  bool injected(int error) const;
+  bool persists(int side) const { return side == 0 && !injected_.empty(); }
   Outcome both(std::string what, const Act& act);
   Outcome names_step();
   Outcome attributes_step();
@@ -58,11 +70,13 @@ class World {
 
   Side sides_[2];  // tested, reference
   Traits traits_;
+  std::vector<int> injected_;
   std::uint64_t state_;
   bool ready_ = false;
   std::vector<Open> open_;
   std::deque<std::string> history_;
   std::uint64_t successes_ = 0;
+  std::uint64_t injections_ = 0;
 };
 
 }  // namespace isthmus::conformance

@@ -11,11 +11,9 @@ namespace {
 
 class Concurrency : public FolderTest {};
 
-constexpr int kThreads = 8;
-
 void on_threads(const std::function<void(int)>& body) {
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) threads.emplace_back(body, i);
+  for (int i = 0; i < options().threads; ++i) threads.emplace_back(body, i);
   for (auto& thread : threads) thread.join();
 }
 
@@ -35,7 +33,7 @@ TEST_F(Concurrency, CreateRenameUnlinkInOneFolder) {
     }
   });
   std::vector<std::string> want;
-  for (int thread = 0; thread < kThreads; ++thread) {
+  for (int thread = 0; thread < options().threads; ++thread) {
     for (int i = 0; i < kEach; ++i) {
       const std::string name = std::to_string(thread) + "." + std::to_string(i);
       if (i % 3 == 1) want.push_back(name + ".renamed");
@@ -127,23 +125,23 @@ TEST_F(Concurrency, EachThreadWritesItsPartOfOneFile) {
     }
   });
   std::string want;
-  for (int thread = 0; thread < kThreads; ++thread) want += pattern(kPart, static_cast<unsigned>(thread));
+  for (int thread = 0; thread < options().threads; ++thread) want += pattern(kPart, static_cast<unsigned>(thread));
   EXPECT_TRUE(read_file("file") == want);
 }
 
 TEST_F(Concurrency, RenamesBetweenFoldersInBothDirections) {
   ASSERT_OK(mkdir("a", 0755));
   ASSERT_OK(mkdir("b", 0755));
-  for (int i = 0; i < kThreads; ++i) write_file("a/" + std::to_string(i), std::to_string(i));
+  for (int i = 0; i < options().threads; ++i) write_file("a/" + std::to_string(i), std::to_string(i));
   on_threads([](int thread) {
     const std::string name = "/" + std::to_string(thread);
     for (int i = 0; i < 100; ++i) {
       EXPECT_OK(rename((i % 2 == 0 ? "a" + name : "b" + name).c_str(), (i % 2 == 0 ? "b" + name : "a" + name).c_str()));
     }
   });
-  EXPECT_EQ(names_of("a").size(), static_cast<std::size_t>(kThreads));
+  EXPECT_EQ(names_of("a").size(), static_cast<std::size_t>(options().threads));
   EXPECT_TRUE(names_of("b").empty());
-  for (int i = 0; i < kThreads; ++i) EXPECT_EQ(read_file("a/" + std::to_string(i)), std::to_string(i));
+  for (int i = 0; i < options().threads; ++i) EXPECT_EQ(read_file("a/" + std::to_string(i)), std::to_string(i));
 }
 
 // Two directories moved into each other at once: one of the moves must fail, or the tree has a loop.
@@ -175,13 +173,13 @@ TEST_F(Concurrency, LinksCountRight) {
       }
     }
   });
-  EXPECT_EQ(lstat_of("file").st_nlink, static_cast<nlink_t>(kThreads) + 1);
+  EXPECT_EQ(lstat_of("file").st_nlink, static_cast<nlink_t>(options().threads) + 1);
 }
 
 TEST_F(Concurrency, ReadersListWhileWritersChange) {
   ASSERT_OK(mkdir("dir", 0755));
   for (int i = 0; i < 200; ++i) write_file("dir/keep" + std::to_string(i), "");
-  std::atomic<int> running{kThreads / 2};
+  std::atomic<int> running{options().threads / 2};
   on_threads([&](int thread) {
     if (thread % 2 == 0) {
       for (int i = 0; i < 150; ++i) {
