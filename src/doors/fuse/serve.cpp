@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "base/clock.h"
@@ -40,7 +41,7 @@ class EndWatcher {
 
  private:
   Fd event_;
-  EndReason reason_ = EndReason::failed;
+  std::atomic<EndReason> reason_{EndReason::failed};
   std::thread thread_;
 };
 
