@@ -4,11 +4,14 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import os
+import pathlib
+import signal
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
 import check
+import mounts
 import plot
 from figures import Figures, geometric_mean
 
@@ -84,6 +87,17 @@ class CheckTest(unittest.TestCase):
         self.assertEqual([v.against for v in found], ["peer ll", "peer sshfs"])
         self.assertAlmostEqual(found[0].value, (0.25 * 0.5) ** 0.5)
 
+    def test_every_other_test_against_the_best_peer(self):
+        found = verdicts("3 open_close native - - - - 0.25", "20 @rest - - - - - 1")
+        self.assertEqual([(v.row, v.test, v.value) for v in found], [(3, "open_close", 0.25), (20, "rename", 0.5)])
+
+    def test_the_first_of_a_kind_decides(self):
+        figures = some_figures()
+        figures.add("open_close", "mem-classic", (1, 1, 1))
+        with bars_file("3 open_close native 2 - - - -") as path:
+            found = check.check(check.read_bars(path), figures, {**KINDS, "mem-classic": "mem"})
+        self.assertEqual([(v.variant, v.decides, v.met) for v in found], [("mem", True, False), ("mem-classic", False, True)])
+
     def test_no_figures_no_verdict(self):
         self.assertEqual(verdicts("4 unlink native 1 1 1 1.1 1", "18 rename self:none 1 - - - -"), [])
 
@@ -93,7 +107,34 @@ class CheckTest(unittest.TestCase):
 
     def test_the_bars_of_the_tree(self):
         rows = {bar.row for bar in check.read_bars()}
-        self.assertEqual(rows, set(range(1, 19)))
+        self.assertEqual(rows, set(range(1, 19)) | {20})  # 19, CPU time, is in a column of the others
+
+
+class SwitchTest(unittest.TestCase):
+    def state_after(self, before, ends):
+        """What the switch says inside, and after a process that turned it on has ended by `ends`."""
+        with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:
+            file.write(before + "\n")
+            file.flush()
+            read_end, write_end = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                with mounts.uring_allowed(file.name):
+                    os.write(write_end, pathlib.Path(file.name).read_bytes())
+                    if ends:
+                        os.kill(os.getpid(), ends)
+                os._exit(0)
+            os.close(write_end)
+            inside = os.read(read_end, 10)
+            os.read(read_end, 1)  # ends when the last process that has the pipe does: the one that puts the switch back
+            os.close(read_end)
+            os.waitpid(pid, 0)
+            return inside.decode().strip(), pathlib.Path(file.name).read_text(encoding="ascii").strip()
+
+    def test_is_put_back(self):
+        for ends in (0, signal.SIGTERM, signal.SIGKILL):
+            self.assertEqual(self.state_after("N", ends), ("Y", "N"))
+            self.assertEqual(self.state_after("Y", ends), ("Y", "Y"))
 
 
 class OutputTest(unittest.TestCase):

@@ -3,6 +3,7 @@ import dataclasses
 import os
 
 from figures import geometric_mean, ratio
+from variants import OUR_KINDS
 
 BARS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bars.txt")
 META_ROWS = range(2, 11)
@@ -32,6 +33,7 @@ class Verdict:
     against: str   # what it is compared with
     value: float   # the ratio seen
     limit: float
+    decides: bool = True  # False: another file system of the kind stands for it; this one is shown only
 
     @property
     def met(self):
@@ -44,7 +46,8 @@ class Verdict:
 
     def __str__(self):
         margin = f"{abs(1 - self.over) * 100:.0f} % {'below' if self.met else 'ABOVE'}"
-        return (f"{'met   ' if self.met else 'MISSED'} row {self.row:2} {self.test:24} {self.variant:13} {self.value:7.2f} x {self.against:22} "
+        word = "met" if self.met else "MISSED" if self.decides else "above"
+        return (f"{word:6} row {self.row:2} {self.test:24} {self.variant:13} {self.value:7.2f} x {self.against:22} "
                 f"bar {self.limit:5.2f}  {margin}")
 
 
@@ -62,19 +65,23 @@ def read_bars(path=BARS):
 
 
 def check(bars, figures, variants):
-    """Verdicts of all bars that the run has figures for. `variants`: name -> kind, of those that ran."""
+    """Verdicts of all bars that the run has figures for. `variants`: name -> kind, of those that ran; the first of a kind decides."""
     peers = [name for name, kind in variants.items() if kind == "peer"]
     native = next((name for name, kind in variants.items() if kind == "native"), None)
+    deciding = {kind: name for name, kind in reversed(variants.items())}
     verdicts = []
     for bar in bars:
         for name, kind in variants.items():
-            if kind not in ("mem", "pass", "through"):
+            if kind not in OUR_KINDS:
                 continue
             if bar.test == "@meta":
-                verdicts += against_each_peer(bar, bars, figures, name, kind, peers)
-                continue
-            verdicts += against_base(bar, figures, name, kind, native)
-            verdicts += against_best_peer(bar, figures, name, kind, peers)
+                found = [*against_each_peer(bar, bars, figures, name, kind, peers)]
+            elif bar.test == "@rest":
+                others = [dataclasses.replace(bar, test=test) for test in tests_without_peer_bar(bars, figures)]
+                found = [v for other in others for v in against_best_peer(other, figures, name, kind, peers)]
+            else:
+                found = [*against_base(bar, figures, name, kind, native), *against_best_peer(bar, figures, name, kind, peers)]
+            verdicts += [dataclasses.replace(v, decides=deciding[kind] == name) for v in found]
     return verdicts
 
 
@@ -102,6 +109,11 @@ def against_best_peer(bar, figures, name, kind, peers):
     seen = ratio(figures.wall(bar.test, name), figures.wall(bar.test, best))
     if bar.peer is not None and kind != "through" and seen is not None:
         yield Verdict(bar.row, bar.test, name, "peer " + best, seen, bar.peer)
+
+
+def tests_without_peer_bar(bars, figures):
+    barred = {b.test for b in bars if b.peer is not None}
+    return [test for test in figures.tests if test not in barred]
 
 
 def meta_mean(bars, figures, name, peer):

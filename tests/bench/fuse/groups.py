@@ -27,8 +27,8 @@ class Bench:
         except subprocess.TimeoutExpired as problem:
             raise Failed(f"no end after {self.options.timeout} s") from problem
         except subprocess.CalledProcessError as problem:
-            lines = problem.stderr.strip().splitlines()
-            raise Failed(lines[-1][:200] if lines else f"exit status {problem.returncode}") from problem
+            lines = problem.stderr.strip().splitlines()[-2:]
+            raise Failed("; ".join(lines)[:200] or f"exit status {problem.returncode}") from problem
 
     def measure(self, mount, measurement, *arguments):
         """Runs the measuring program in a fresh folder of the mount; a list of its lines."""
@@ -96,7 +96,7 @@ def make_inputs(bench):
     git = ["git", "-C", repository, "-c", "core.safecrlf=false", "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "headers"], ["gc", "-q"]):
         bench.run([*git, *command])
-    texts = {f"s{i}.c": SOURCE.format(i) for i in range(40)} | {"p.h": "#define V 7\n", "Makefile": MAKEFILE}
+    texts = {f"s{i}.c": SOURCE.format(i) for i in range(min(40, bench.options.headers))} | {"p.h": "#define V 7\n", "Makefile": MAKEFILE}
     for name, text in texts.items():
         with open(os.path.join(project, name), "w", encoding="ascii") as file:
             file.write(text)

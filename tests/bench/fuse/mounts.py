@@ -11,6 +11,9 @@ from variants import EXAMPLES
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 EXAMPLE_FOLDER = "/usr/share/doc/libfuse3-dev/examples"
+# What libfuse's own build finds on Linux; without them the examples lack operations.
+SYSTEM_CALLS = ("UTIMENSAT", "POSIX_FALLOCATE", "SETXATTR", "COPY_FILE_RANGE", "FSTATAT", "OPENAT", "READLINKAT", "PIPE2", "SPLICE", "VMSPLICE",
+                "FALLOCATE", "FDATASYNC")
 
 
 class Skip(Exception):
@@ -27,7 +30,7 @@ def build_peers(folder):
             continue
         flags = flags or subprocess.check_output(["pkg-config", "--cflags", "--libs", "fuse3"], text=True).split()
         compiler = ["g++", "-std=c++17"] if name.endswith(".cc") else ["gcc"]
-        subprocess.run([*compiler, "-O2", "-w", "-o", program, source, *flags], check=True)
+        subprocess.run([*compiler, "-O2", "-w", *(f"-DHAVE_{call}" for call in SYSTEM_CALLS), "-o", program, source, *flags], check=True)
 
 
 def mounted_minor(path):
@@ -152,14 +155,18 @@ def scratch(folder):
 @contextlib.contextmanager
 def uring_allowed(switch="/sys/module/fuse/parameters/enable_uring"):
     """Lets the kernel offer FUSE over io_uring, and puts the switch back at the end, however we end."""
+    def turn(state):
+        with open(switch, "w", encoding="ascii") as file:
+            file.write(state)
+
     try:
-        with open(switch, "r+", encoding="ascii") as file:
-            before = file.read().strip()
-            if before == "N":
-                file.write("Y")
+        with open(switch, encoding="ascii") as file:
+            off = file.read().strip() == "N"
+        if off:
+            turn("Y")
     except OSError:
-        before = None
-    if before != "N":
+        off = False
+    if not off:
         yield
         return
     # A process of its own puts it back when its pipe closes, which also SIGKILL does.
@@ -171,8 +178,7 @@ def uring_allowed(switch="/sys/module/fuse/parameters/enable_uring"):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         os.read(read_end, 1)
-        with open(switch, "w", encoding="ascii") as file:
-            file.write("N")
+        turn("N")
         os._exit(0)
     os.close(read_end)
     try:

@@ -3,6 +3,7 @@ import html
 import math
 
 from figures import ratio
+from variants import OUR_KINDS
 
 COLOURS = {"mem": ("#1b6ca8", "#63b3ed"), "pass": ("#b83280", "#f687b3"), "through": ("#dd6b20",),
            "peer": ("#4a5568", "#718096", "#a0aec0", "#38a169", "#9ae6b4", "#805ad5", "#b794f4", "#744210")}
@@ -11,7 +12,7 @@ LEFT, ROW, TOP, WIDTH = 190, 20, 70, 1000
 
 def plot(figures, kinds, bars):
     tests = [t for t in dict.fromkeys(b.test for b in bars if b.base == "native") if figures.wall(t, "native")]
-    limits = {(b.test, kind): b.of(kind) for b in bars if b.base == "native" for kind in ("mem", "pass", "through") if b.of(kind)}
+    limits = {(b.test, kind): b.of(kind) for b in bars if b.base == "native" for kind in OUR_KINDS if b.of(kind)}
     names = [n for n in kinds if n != "native"]
     ratios = {(t, n): ratio(figures.wall(t, n), figures.wall(t, "native")) for t in tests for n in names}
     largest = max([r for r in ratios.values() if r] + [10])
@@ -40,7 +41,7 @@ def plot(figures, kinds, bars):
     for row, test in enumerate(tests):
         y = TOP + ROW * row + ROW // 2
         out.append(f'<text x="{LEFT - 10}" y="{y + 4}" text-anchor="end">{html.escape(test)}</text>')
-        for kind in ("mem", "pass", "through"):
+        for kind in OUR_KINDS:
             if (test, kind) in limits and kind in kinds.values():
                 at = x(limits[test, kind])
                 out.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y - 8}" y2="{y + 8}" stroke="{COLOURS[kind][0]}" stroke-width="2"/>')

@@ -87,8 +87,9 @@ class Report:
         lines = [f"- {note}" for note in self.notes()]
         for title, rows in self.parts():
             lines += ["", title + ":", "", *markdown(rows)]
-        missed, verdicts = [v for v in self.run.verdicts() if not v.met], self.run.verdicts()
-        lines += ["", f"Bars: {len(verdicts) - len(missed)} met, {len(missed)} missed.", ""]
+        verdicts = [v for v in self.run.verdicts() if v.decides]
+        missed = sum(not v.met for v in verdicts)
+        lines += ["", f"Bars: {len(verdicts) - missed} met, {missed} missed.", ""]
         rows = [["row", "test", "file system", "seen", "against", "bar", ""]]
         rows += [[str(v.row), v.test, v.variant, short(v.value), v.against, short(v.limit), "met" if v.met else "**missed**"] for v in verdicts]
         return "\n".join(lines + markdown(rows))
