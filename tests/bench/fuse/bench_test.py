@@ -146,8 +146,8 @@ class OutputTest(unittest.TestCase):
         run = script("run").Run(check.read_bars(), {"variants": KINDS, "tests": some_figures().tests, "skipped": {"hp": "no source"},
                                                     "failed": {"ll": {"many": "Too many open files"}}, "conditions": {"kernel": "6"}})
         report = script("run").Report(run)
-        for text in (report.text(), report.markdown()):
-            for part in ("kernel: 6", "skipped hp: no source", "failed ll, many: Too many open files", "5.00 2.50x", "geometric mean"):
+        for text, own in (report.text(), "geometric mean"), (report.markdown(), "| **2.50 > 2.20** |"):
+            for part in ("kernel: 6", "skipped hp: no source", "failed ll, many: Too many open files", "5.00 2.50x", own):
                 self.assertIn(part, text)
 
     def test_requests_are_counted_by_phase(self):

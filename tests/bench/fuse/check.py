@@ -33,7 +33,7 @@ class Verdict:
     against: str   # what it is compared with
     value: float   # the ratio seen
     limit: float
-    decides: bool = True  # False: another file system of the kind stands for it; this one is shown only
+    decides: bool = True  # False: another file system of the kind stands for it
 
     @property
     def met(self):
@@ -46,8 +46,7 @@ class Verdict:
 
     def __str__(self):
         margin = f"{abs(1 - self.over) * 100:.0f} % {'below' if self.met else 'ABOVE'}"
-        word = "met" if self.met else "MISSED" if self.decides else "above"
-        return (f"{word:6} row {self.row:2} {self.test:24} {self.variant:13} {self.value:7.2f} x {self.against:22} "
+        return (f"{'met' if self.met else 'MISSED':6} row {self.row:2} {self.test:24} {self.variant:13} {self.value:7.2f} x {self.against:22} "
                 f"bar {self.limit:5.2f}  {margin}")
 
 
