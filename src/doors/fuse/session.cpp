@@ -4,6 +4,7 @@
 #include <array>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "doors/fuse/handlers.h"
 #include "vfs/defaults.h"
@@ -191,7 +192,13 @@ void Session::run(unsigned thread) {
   auto parsed = parse_request(Bytes(x.frame()).first(lane.length), ready ? negotiated_ : Negotiated{});
   if (auto* request = std::get_if<Request>(&parsed))
     lane.forgot = request->opcode() == Opcode::Forget || request->opcode() == Opcode::BatchForget;
+  // Several threads are there because operations block: where they run matters less.
+  if (thread > 0 || by_rings_.load(std::memory_order_relaxed) || !lane.core.due()) return arrived(x, parsed);
+  auto* header = reinterpret_cast<const InHeader*>(x.frame().data());
+  auto client = static_cast<pid_t>(lane.length >= sizeof(InHeader) ? header->pid : 0);
+  int64_t start = monotonic_ns();
   arrived(x, parsed);
+  lane.core.look(client, monotonic_ns() - start);
 }
 
 void Session::ring_request(RingEntry& entry) {

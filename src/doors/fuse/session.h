@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "doors/fuse/backing.h"
+#include "doors/fuse/core_follower.h"
 #include "doors/fuse/dev_transport.h"
 #include "doors/fuse/exchange_pool.h"
 #include "doors/fuse/fuse_door.h"
@@ -72,6 +73,7 @@ class Session final : public LineSource {
     bool forgot = false;           // the last message was a FORGET
     ReadExchange* next = nullptr;  // receives the next request
     size_t length = 0;             // of the message in it
+    CoreFollower core;
   };
 
   void arrived(Exchange& x, const wire::fuse::Parsed& parsed);
