@@ -111,10 +111,10 @@ Status may_write_xattr(const Credentials& c, const Guard& g, std::string_view na
   return may_access(c, g, kWantWrite);
 }
 
-uint32_t without_suidgid(uint32_t mode) {
+uint32_t without_suidgid(const Credentials& c, uint32_t mode, uint32_t gid) {
   mode &= ~static_cast<uint32_t>(S_ISUID);
   if (mode & S_IXGRP) mode &= ~static_cast<uint32_t>(S_ISGID);
-  return mode;
+  return strip_sgid(c, mode, gid);
 }
 
 uint32_t strip_sgid(const Credentials& c, uint32_t mode, uint32_t gid) {

@@ -47,9 +47,10 @@ Status may_write_xattr(const Credentials& c, const Guard& g, std::string_view na
 /// The part of the above that does not depend on who asks: EOPNOTSUPP, EINVAL for an empty name after the dot, EPERM.
 Status check_xattr_name(uint32_t mode, std::string_view name, bool write);
 
-/// The mode after write(2), truncate(2), chown(2) by one without CAP_FSETID: setuid goes, and setgid where the group
-/// may execute.
-uint32_t without_suidgid(uint32_t mode);
+/// The mode after write(2), truncate(2), chown(2) by one without CAP_FSETID, before it belongs to somebody else: setuid
+/// goes, and setgid where the group may execute or the caller is neither of the group nor uid 0 (the latter matters for
+/// chown, which Linux lets nobody keep setuid over).
+uint32_t without_suidgid(const Credentials& c, uint32_t mode, uint32_t gid);
 /// Setgid does not survive in `mode` when set by one who is not of the file's group (chmod(2)); not for directories'
 /// inheritance.
 uint32_t strip_sgid(const Credentials& c, uint32_t mode, uint32_t gid);

@@ -108,8 +108,11 @@ TEST(Permissions, XattrNameSpaces) {
 }
 
 TEST(Permissions, SetIds) {
-  EXPECT_EQ(without_suidgid(S_IFREG | 06777), S_IFREG | 0777u);
-  EXPECT_EQ(without_suidgid(S_IFREG | 06767), S_IFREG | 02767u);
+  EXPECT_EQ(without_suidgid(who(5, 2), S_IFREG | 06777, 2), S_IFREG | 0777u);
+  EXPECT_EQ(without_suidgid(who(0, 0), S_IFREG | 06777, 2), S_IFREG | 0777u);
+  EXPECT_EQ(without_suidgid(who(5, 2), S_IFREG | 06767, 2), S_IFREG | 02767u);
+  EXPECT_EQ(without_suidgid(who(0, 0), S_IFREG | 06767, 2), S_IFREG | 02767u);
+  EXPECT_EQ(without_suidgid(who(5, 9), S_IFREG | 06767, 2), S_IFREG | 0767u);
   EXPECT_EQ(strip_sgid(who(5, 9), 02755, 2), 0755u);
   EXPECT_EQ(strip_sgid(who(5, 2), 02755, 2), 02755u);
   EXPECT_EQ(strip_sgid(who(0, 0), 02755, 2), 02755u);

@@ -73,6 +73,7 @@ Result<Attributes> MemFs::setattr(const Context& ctx, const op::Setattr& a) {
     if (s.mask & kSetSize && s.to.size > static_cast<uint64_t>(INT64_MAX)) return err(EFBIG);
     if (auto r = space_.move(n.uid, uid, n.charged_bytes(), 1); !r) return r.error();
     // Nothing fails below.
+    uint32_t old_gid = n.gid;
     n.uid = uid;
     n.gid = gid;
     Time now = isthmus::now();
@@ -82,7 +83,7 @@ Result<Attributes> MemFs::setattr(const Context& ctx, const op::Setattr& a) {
       told |= kWatchModified;
     }
     if ((s.mask & (kSetUid | kSetGid)) && !n.is_dir()) {
-      n.mode = without_suidgid(n.mode);
+      n.mode = without_suidgid(ctx.cred, n.mode, old_gid);
     }
     if (n.extras && (s.mask & (kSetUid | kSetGid | kSetSize))) remove_plain_xattr(n, "security.capability");
     if (s.mask & kSetMode) {
@@ -91,7 +92,7 @@ Result<Attributes> MemFs::setattr(const Context& ctx, const op::Setattr& a) {
       n.mode = (n.mode & S_IFMT) | mode;
       if (n.extras && n.extras->access) n.extras->access->chmod(mode);
     } else if (s.kill_suidgid) {
-      n.mode = n.is_dir() ? n.mode : without_suidgid(n.mode);
+      n.mode = n.is_dir() ? n.mode : without_suidgid(ctx.cred, n.mode, old_gid);
     }
     if (s.mask & kSetAtime) n.atime = s.to.atime;
     if (s.mask & kSetAtimeNow) n.atime = now;

@@ -181,7 +181,7 @@ Status MemFs::may_change(const Inode& n) const {
 
 void MemFs::kill_privileges(const Context& ctx, Inode& n, bool asked) {
   if (!n.is(S_IFREG)) return;
-  if (asked || (!skips_checks(ctx) && ctx.cred.uid != 0)) n.mode = without_suidgid(n.mode);
+  if (asked || (!skips_checks(ctx) && ctx.cred.uid != 0)) n.mode = without_suidgid(ctx.cred, n.mode, n.gid);
 }
 
 // The relatime rule of mount(8), for every door: the FUSE client leaves access times to us.

@@ -1,4 +1,5 @@
 // chmod(2), chown(2): values, who may, and what clears the set-id bits.
+#include <sys/xattr.h>
 #include "tests/conformance/folder.h"
 
 namespace isthmus::conformance {
@@ -184,6 +185,59 @@ TEST_F(Chown, WritingClearsSetIdBits) {
   if (!options().traits.root_keeps_setid) return;
   EXPECT_EQ(write(open_ok("file", O_WRONLY).get(), "y", 1), 1);
   EXPECT_EQ(mode_of("file"), 06777u);
+}
+
+// Ways to change "file".
+struct Act {
+  const char* how;
+  void (*act)();
+};
+constexpr Act kWrite{"write", [] { EXPECT_EQ(write(open_ok("file", O_WRONLY).get(), "y", 1), 1); }};
+constexpr Act kTruncate{"truncate", [] { EXPECT_OK(truncate("file", 3)); }};
+constexpr Act kOpenTruncated{"O_TRUNC", [] { open_ok("file", O_WRONLY | O_TRUNC); }};
+
+// Set-group-ID without group execution runs nothing, but only members of the group (and root) may leave it there.
+TEST_F(Chown, SetGroupIdOfOthersGroups) {
+  REQUIRE_TRAIT(clears_setid);
+  REQUIRE_TRAIT(other_users);
+  write_file("file", "content");
+  auto after = [](const User& who, mode_t mode, void (*act)()) {
+    EXPECT_OK(chown("file", 0, kAlice.gid));
+    EXPECT_OK(chmod("file", mode));
+    as_user(who, act);
+    return mode_of("file");
+  };
+  const Act acts[] = {kWrite, kTruncate, kOpenTruncated};
+  for (const auto& each : acts) {
+    SCOPED_TRACE(each.how);
+    EXPECT_EQ(after(kAlice, 06767, each.act), 02767u);
+    EXPECT_EQ(after(kBob, 06767, each.act), 0767u);
+    EXPECT_EQ(after(kAlice, 02676, each.act), 0676u);
+    EXPECT_EQ(after(kBob, 04666, each.act), 0666u);
+  }
+}
+
+// File capabilities go when anybody writes, also root.
+TEST_F(Chown, WritingDropsCapabilities) {
+  REQUIRE_TRAIT(clears_setid);
+  REQUIRE_TRAIT(xattrs_trusted);
+  const Fd other = open_ok("file", O_RDWR | O_CREAT);
+  // A version 2 vfs_cap_data: cap_net_raw, effective and permitted.
+  const unsigned char caps[20] = {1, 0, 0, 2, 0, 0x20};
+  char room[64];
+  const Act acts[] = {kWrite, kTruncate, kOpenTruncated, {"chown", [] { EXPECT_OK(chown("file", 0, 0)); }}};
+  for (const auto& each : acts) {
+    SCOPED_TRACE(each.how);
+    ASSERT_OK(setxattr("file", "security.capability", caps, sizeof caps, 0));
+    ASSERT_EQ(getxattr("file", "security.capability", room, sizeof room), 20);
+    each.act();
+    EXPECT_ERRNO(getxattr("file", "security.capability", room, sizeof room), ENODATA);
+  }
+  // Also on a descriptor that has been written through before, when the kernel had seen that there are none.
+  EXPECT_EQ(write(other.get(), "x", 1), 1);
+  ASSERT_OK(setxattr("file", "security.capability", caps, sizeof caps, 0));
+  EXPECT_EQ(write(other.get(), "x", 1), 1);
+  EXPECT_ERRNO(getxattr("file", "security.capability", room, sizeof room), ENODATA);
 }
 
 TEST_F(Chown, SetIdOnADescriptorOpenedBefore) {
