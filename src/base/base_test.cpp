@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/folder.h"
+#include "base/kernel_version.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/utf8.h"
@@ -30,6 +31,15 @@ TEST(Result, Names) {
   EXPECT_EQ(name_of(err(ENOTEMPTY)), "ENOTEMPTY");
   EXPECT_EQ(text_of(err(ENOENT)), "No such file or directory");
   EXPECT_EQ(name_of(err(99999)), "E?");
+}
+
+TEST(KernelVersion, IsThisOne) {
+  KernelVersion v = kernel_version();
+  EXPECT_TRUE(v.release.starts_with(std::to_string(v.major) + "." + std::to_string(v.minor))) << v.release;
+  EXPECT_TRUE(v.at_least(v.major, v.minor));
+  EXPECT_TRUE(v.at_least(v.major - 1, v.minor + 1));
+  EXPECT_FALSE(v.at_least(v.major, v.minor + 1));
+  EXPECT_FALSE(v.at_least(v.major + 1, 0));
 }
 
 TEST(Fd, ClosesOnce) {

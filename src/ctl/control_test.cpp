@@ -27,6 +27,7 @@ Status sample() {
   s.door = "fuse";
   s.transport = "/dev/fuse";
   s.protocol = "7.45";
+  s.settled = {{"open", "no request"}, {"permissions", "kernel"}};
   s.pid = getpid();
   s.uid = geteuid();
   s.started = 1234567890;
@@ -43,6 +44,7 @@ TEST(Json, StatusSurvivesTheTrip) {
   EXPECT_EQ(back->started, 1234567890);
   EXPECT_EQ(back->operations, 5u);
   EXPECT_EQ(back->by_operation, sample().by_operation);
+  EXPECT_EQ(back->settled, sample().settled);
 }
 
 TEST(Json, OthersMayBeWrong) {

@@ -1,10 +1,10 @@
 #include <linux/capability.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
 
+#include "base/kernel_version.h"
 #include "base/text.h"
 #include "ctl/doctor_checks.h"
 #include "doors/fuse/mount.h"
@@ -13,28 +13,10 @@
 namespace isthmus::ctl {
 namespace {
 
-struct Version {
-  int major = 0, minor = 0;
-  bool at_least(int a, int b) const { return major > a || (major == a && minor >= b); }
-};
-
-Version kernel_version(std::string* release) {
-  utsname u{};
-  uname(&u);
-  *release = u.release;
-  Version v;
-  size_t dot = release->find('.');
-  if (dot == std::string::npos) return v;
-  auto digits = [](std::string_view s) { return s.substr(0, s.find_first_not_of("0123456789")); };
-  v.major = static_cast<int>(parse_number(digits(*release)).value_or(0));
-  v.minor = static_cast<int>(parse_number(digits(std::string_view(*release).substr(dot + 1))).value_or(0));
-  return v;
-}
-
 /// Linux and the FUSE protocol that came with it (include/uapi/linux/fuse.h of those releases).
-std::string protocol_of(const Version& v) {
+std::string protocol_of(const KernelVersion& v) {
   struct Step {
-    int major, minor, protocol;
+    unsigned major, minor, protocol;
   };
   constexpr Step kSteps[] = {{6, 18, 45}, {6, 16, 44}, {6, 15, 43}, {6, 14, 42}, {6, 12, 41}, {6, 9, 40},
                              {6, 6, 39},  {6, 2, 38},  {6, 1, 37},  {5, 17, 36}, {5, 16, 35}, {5, 14, 34},
@@ -45,7 +27,7 @@ std::string protocol_of(const Version& v) {
   return "FUSE protocol older than 7.23";
 }
 
-Finding uring_check(const Version& v) {
+Finding uring_check(const KernelVersion& v) {
   Finding f{.id = "fuse_io_uring", .title = "FUSE over io_uring"};
   f.answer = Answer::info;
   bool known = !first_line("/sys/module/fuse/parameters/enable_uring").empty();
@@ -63,7 +45,7 @@ Finding uring_check(const Version& v) {
   return f;
 }
 
-Finding passthrough_check(const Version& v) {
+Finding passthrough_check(const KernelVersion& v) {
   Finding f{.id = "fuse_passthrough", .title = "FUSE passthrough (backing files)", .answer = Answer::info};
   f.detail = !v.at_least(6, 9)    ? "needs Linux 6.9"
              : !fuse::may_mount() ? "the kernel can, for root; switched on by -o passthrough"
@@ -110,9 +92,8 @@ Finding control_check() {
 }  // namespace
 
 void check_kernel(std::vector<Finding>& to) {
-  std::string release;
-  Version v = kernel_version(&release);
-  Finding kernel{.id = "kernel", .title = "Linux " + release, .needed_for = "every mount"};
+  KernelVersion v = kernel_version();
+  Finding kernel{.id = "kernel", .title = "Linux " + v.release, .needed_for = "every mount"};
   kernel.answer = v.at_least(3, 15) ? Answer::yes : Answer::no;
   kernel.essential = true;
   kernel.detail = protocol_of(v);

@@ -16,12 +16,15 @@ std::string text(const J& j, int indent) {
 ordered_json status_object(const Status& s) {
   ordered_json operations = ordered_json::object();
   for (auto& [name, count] : s.by_operation) operations[name] = count;
+  ordered_json settled = ordered_json::object();
+  for (auto& [name, value] : s.settled) settled[name] = value;
   return {{"version", s.version},
           {"source", s.source},
           {"mountpoint", s.mountpoint},
           {"door", s.door},
           {"transport", s.transport},
           {"protocol", s.protocol},
+          {"settled", settled},
           {"pid", s.pid},
           {"uid", s.uid},
           {"started", s.started},
@@ -46,6 +49,8 @@ Expected<Status> status_from_json(std::string_view input) {
     s.door = j.at("door").get<std::string>();
     s.transport = j.value("transport", "");
     s.protocol = j.value("protocol", "");
+    if (auto settled = j.find("settled"); settled != j.end())
+      for (auto& [name, value] : settled->items()) s.settled.emplace_back(name, value.get<std::string>());
     s.pid = j.at("pid").get<int>();
     s.uid = j.at("uid").get<uint32_t>();
     s.started = j.at("started").get<int64_t>();

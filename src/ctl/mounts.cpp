@@ -44,6 +44,7 @@ Status status_of(const fuse::Serving& serving, const std::string& label, int64_t
   fuse::SessionStats stats = serving.door.stats();
   s.transport = stats.by_rings ? "io_uring" : "/dev/fuse";
   s.protocol = "7." + std::to_string(stats.minor);
+  s.settled = std::move(stats.settled);
   s.pid = getpid();
   s.uid = geteuid();
   s.started = started;

@@ -14,7 +14,7 @@ constexpr OptionHelp kOptions[] = {
     {"ttl=MS|forever", "how long names and attributes may be believed"},
     {"atime=on|off", "whether reading changes access times"},
     {"locks=on|off", "off: the kernel keeps the locks"},
-    {"handles=on|off", "off: opening a file costs no request"},
+    {"handles=on|off", "off: open files have no state"},
     {"name=TEXT", "what mount tables show"},
 };
 

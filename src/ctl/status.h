@@ -11,12 +11,13 @@ namespace isthmus::ctl {
 
 /// What a serving process tells about itself. Never holds a secret.
 struct Status {
-  std::string version;     ///< of isthmus
-  std::string source;      ///< Source::label()
-  std::string mountpoint;  ///< absolute
-  std::string door;        ///< "fuse"
-  std::string transport;   ///< "/dev/fuse", "io_uring"
-  std::string protocol;    ///< "7.45"
+  std::string version;                                       ///< of isthmus
+  std::string source;                                        ///< Source::label()
+  std::string mountpoint;                                    ///< absolute
+  std::string door;                                          ///< "fuse"
+  std::string transport;                                     ///< "/dev/fuse", "io_uring"
+  std::string protocol;                                      ///< "7.45"
+  std::vector<std::pair<std::string, std::string>> settled;  ///< with the kernel: names and values (docs/fuse.md)
   int pid = 0;
   uint32_t uid = 0;
   int64_t started = 0;      ///< seconds since 1970

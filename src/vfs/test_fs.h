@@ -80,6 +80,8 @@ struct FlatFs final : Provider<FlatFs> {
   };
   std::map<uint64_t, File> files;
   std::map<uint64_t, int64_t> lookups;
+  Traits given;
+  Traits traits() const override { return given; }
 
   uint64_t put(std::string name, std::string data = "", uint32_t mode = S_IFREG | 0644) {
     uint64_t id = 10 + files.size();

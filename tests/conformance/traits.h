@@ -10,6 +10,7 @@
   X(hard_links, "a file can have several names")                                                    \
   X(symlinks, "symbolic links")                                                                     \
   X(special_files, "fifos and sockets can be made")                                                 \
+  X(special_modes, "modes are enforced for fifos and sockets, too")                                 \
   X(devices, "character and block devices can be made")                                             \
   X(owners, "files have an owner and a group that root can change")                                 \
   X(other_users, "users other than the one who mounted may enter, and modes are enforced for them") \

@@ -112,6 +112,13 @@ conformance_variant(pass_user pass USER TRAITS -devices,-owners,-other_users,-po
 conformance_variant(pass_root pass ALONE TRAITS -other_users FILTER -Readdir.*:Concurrency.* ONCE)
 conformance_variant(mem_root mem ALONE TRAITS -other_users FILTER -Readdir.*:Concurrency.* ONCE)
 
+# Every open and close is a request, and the file system keeps the locks.
+conformance_variant(mem_stateful mem OPTIONS no_stateless_open,remote_lock SUITES folder model)
+
+# Several users, whose permissions the file system checks alone; it is not asked when a fifo or a socket is opened.
+conformance_variant(pass_unchecked pass ALONE OPTIONS allow_other,no_default_permissions TRAITS -special_modes ONCE)
+conformance_variant(mem_unchecked mem ALONE OPTIONS allow_other,no_default_permissions TRAITS -special_modes ONCE)
+
 # Under fault+. Delays may change no result. Injected errors may come for any operation, and nothing else may: after each the
 # operation is done again and must then do what it does on tmpfs; seeds are fixed, the schedule of the threads is not.
 set(errors *:EIO:p=0.004$<SEMICOLON>*:ENOMEM:p=0.003$<SEMICOLON>*:EINTR:p=0.003)

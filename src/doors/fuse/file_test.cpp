@@ -61,17 +61,6 @@ TEST(FuseFile, StatelessOpens) {
   EXPECT_EQ(rig.kernel.call(Opcode::Fsync, 5, FsyncIn{}).code(), ENOSYS);
 }
 
-TEST(FuseFile, OpensHaveStateWhereTheKernelOrLocksNeedIt) {
-  Rig old({Op::Read});
-  old.init(TestKernel::kAll & ~(kInitNoOpenSupport | kInitNoOpendirSupport));
-  EXPECT_EQ(old.kernel.call(Opcode::Open, 5, OpenIn{}).as<OpenOut>().fh, 0u);
-  EXPECT_EQ(old.kernel.call(Opcode::Opendir, 1, OpenIn{}).code(), 0);
-  Rig locks({Op::Read, Op::SetLock});
-  locks.init();
-  EXPECT_EQ(locks.kernel.call(Opcode::Open, 5, OpenIn{}).code(), 0);
-  EXPECT_EQ(locks.kernel.call(Opcode::Flush, 5, FlushIn{}).code(), 0) << "drops POSIX locks";
-}
-
 TEST(FuseFile, CreateReturnsEntryAndHandle) {
   Rig rig({Op::Create});
   op::Create args;
@@ -302,7 +291,7 @@ TEST(FuseFile, FlushReleaseFsync) {
 }
 
 TEST(FuseFile, SeekCopyTmpfile) {
-  Rig rig({Op::SeekHole, Op::CopyRange, Op::Tmpfile});
+  Rig rig({Op::SeekHole, Op::CopyRange, Op::Tmpfile, Op::Open});
   rig.fs.on_seek_hole = [](auto c) { c->offset > 100 ? c.fail(ENXIO) : c.reply(c->whence == SEEK_DATA ? 10u : 20u); };
   op::CopyRange copy;
   rig.fs.on_copy_range = [&](auto c) {

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -19,19 +21,22 @@ enum class TransportChoice : uint8_t { automatic, uring, classic };
 
 /// What a mount's options decide about the protocol. Zero or empty: the door chooses (policy.h has the table).
 struct SessionOptions {
-  bool default_permissions = true;    ///< the kernel checks modes, before the provider is asked
-  bool writeback_cache = false;       ///< the kernel may keep written data; needs Traits::write_back
-  bool no_remote_posix_lock = false;  ///< fcntl(2) locks stay in this machine's kernel
-  bool no_remote_flock = false;       ///< flock(2) locks likewise
-  bool no_forget = false;             ///< nodes are kept for good, so that NFS handles of theirs stay valid
-  bool direct_io = false;             ///< no page cache for any file
-  bool passthrough = false;           ///< the kernel reads and writes plain files of a store by itself (backing.h)
-  bool kernel_cache = false;          ///< keep the page cache over opens, whatever the provider says
-  bool splice = true;                 ///< long file ranges go to the kernel without being copied through this process
-  bool clone_fd = true;               ///< each thread reads a descriptor of its own
-  std::optional<bool> async_read;     ///< empty: yes
-  std::optional<bool> readdirplus;    ///< empty: yes
-  uint32_t max_write = 0;             ///< bytes of one write or read; 0: 1 MiB. Never above what the kernel allows
+  bool default_permissions = true;        ///< the kernel checks modes, before the provider is asked
+  bool only_root = false;                 ///< the kernel lets nobody in but processes all of whose ids are root's
+  std::optional<bool> writeback_cache;    ///< the kernel may keep written data; needs Traits::write_back; empty: where
+                                          ///< Traits::small_writes_dear
+  std::optional<bool> remote_posix_lock;  ///< fcntl(2) locks come to the provider; empty: Traits::locks_shared
+  std::optional<bool> remote_flock;       ///< flock(2) locks likewise
+  std::optional<bool> stateless_open;     ///< false: every open and close is a request; empty: as the provider allows
+  bool no_forget = false;                 ///< nodes are kept for good, so that NFS handles of theirs stay valid
+  bool direct_io = false;                 ///< no page cache for any file
+  bool passthrough = false;               ///< the kernel reads and writes plain files of a store by itself (backing.h)
+  bool kernel_cache = false;              ///< keep the page cache over opens, whatever the provider says
+  bool splice = true;               ///< long file ranges go to the kernel without being copied through this process
+  bool clone_fd = true;             ///< each thread reads a descriptor of its own
+  std::optional<bool> async_read;   ///< empty: yes
+  std::optional<bool> readdirplus;  ///< empty: yes
+  uint32_t max_write = 0;           ///< bytes of one write or read; 0: 1 MiB. Never above what the kernel allows
   std::optional<uint32_t> max_readahead;  ///< bytes; never above what the kernel offers
   uint16_t max_background = 0;            ///< background requests (read-ahead, write-back, asynchronous I/O); 0: 64
   uint16_t congestion_threshold = 0;      ///< 0: three quarters of max_background
@@ -59,6 +64,8 @@ struct SessionStats {
   unsigned threads = 0;        ///< started so far
   bool by_rings = false;       ///< requests come by io_uring
   uint32_t minor = 0;          ///< negotiated protocol 7.minor; 0: not yet
+  /// What was settled with the kernel, for people: names and values (docs/fuse.md). Empty: not yet.
+  std::vector<std::pair<std::string, std::string>> settled;
 };
 
 /// One mount. Life: constructed; fs.start(door.upcalls()) by the caller; start(); wait_ready() and wait(); fs.stop();

@@ -61,7 +61,7 @@ std::vector<Parameter> parameters(int device, const MountOptions& o, uint32_t ro
                            {"rootmode", octal(root_type & S_IFMT)},
                            {"user_id", std::to_string(getuid())},
                            {"group_id", std::to_string(getgid())}};
-  if (o.default_permissions) p.push_back({"default_permissions", "", false});
+  if (o.default_permissions.value_or(true)) p.push_back({"default_permissions", "", false});
   if (o.allow_other) p.push_back({"allow_other", "", false});
   if (o.max_read) p.push_back({"max_read", std::to_string(o.max_read)});
   return p;

@@ -141,7 +141,7 @@ std::string helper_options(const MountOptions& o, const std::string& source, con
   if (o.noatime) s += ",noatime";
   if (o.sync) s += ",sync";
   if (o.dirsync) s += ",dirsync";
-  if (o.default_permissions) s += ",default_permissions";
+  if (o.default_permissions.value_or(true)) s += ",default_permissions";
   if (o.allow_other) s += ",allow_other";
   if (o.max_read) s += ",max_read=" + std::to_string(o.max_read);
   if (o.auto_unmount) s += ",auto_unmount";

@@ -214,6 +214,7 @@ TEST(FuseIoctl, RestrictedAndUnrestricted) {
 
 TEST(FuseLock, GetSetAndWhole) {
   Rig rig({Op::GetLock, Op::SetLock, Op::Bmap});
+  rig.fs.t.locks_shared = true;
   op::SetLock set;
   rig.fs.on_set_lock = [&](auto c) {
     set = *c;
@@ -265,15 +266,22 @@ TEST(FuseLock, GetSetAndWhole) {
   EXPECT_EQ(rig.kernel.call(Opcode::Bmap, 5, BmapIn{3, 512, 0}).as<BmapOut>().block, 1536u);
 }
 
-TEST(FuseLock, LocksCanStayInTheKernel) {
-  SessionOptions o;
-  o.no_remote_flock = true;
-  Rig rig({Op::SetLock}, o);
-  uint64_t flags = flags_of(rig.init());
-  EXPECT_TRUE(flags & kInitPosixLocks);
-  EXPECT_FALSE(flags & kInitFlockLocks);
-  Rig none({Op::Lookup});
-  EXPECT_FALSE(flags_of(none.init()) & (kInitPosixLocks | kInitFlockLocks));
+TEST(FuseLock, ComeHereWhereOthersSeeThemOrTheUserSays) {
+  auto agreed = [](std::initializer_list<Op> ops, bool shared, SessionOptions o) {
+    Rig rig(ops, o);
+    rig.fs.t.locks_shared = shared;
+    return flags_of(rig.init()) & (kInitPosixLocks | kInitFlockLocks);
+  };
+  SessionOptions asked, refused, flock_only;
+  asked.remote_posix_lock = asked.remote_flock = true;
+  refused.remote_posix_lock = refused.remote_flock = false;
+  flock_only.remote_flock = true;
+  EXPECT_EQ(agreed({Op::SetLock}, false, {}), 0u);
+  EXPECT_EQ(agreed({Op::SetLock}, true, {}), kInitPosixLocks | kInitFlockLocks);
+  EXPECT_EQ(agreed({Op::SetLock}, true, refused), 0u);
+  EXPECT_EQ(agreed({Op::SetLock}, false, asked), kInitPosixLocks | kInitFlockLocks);
+  EXPECT_EQ(agreed({Op::SetLock}, false, flock_only), kInitFlockLocks);
+  EXPECT_EQ(agreed({Op::Lookup}, true, asked), 0u) << "there is nobody to keep them";
 }
 
 TEST(FuseMisc, Statfs) {

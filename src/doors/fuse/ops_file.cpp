@@ -60,6 +60,11 @@ template <class T>
 void answer_created(Exchange& x, const T& a, Result<Created>&& r) {
   if (!r) return x.error(r.error());
   const Policy& policy = x.session().policy();
+  // A kernel that sends no OPEN sends no RELEASE either, not even for TMPFILE's handle: the node alone serves.
+  if (policy.stateless_open && r->opened.handle != HandleId::none) {
+    release_unseen(x.fs(), r->entry.node, r->opened, a.flags);
+    r->opened = {};
+  }
   struct {
     EntryOut entry;
     OpenOut open;
@@ -71,7 +76,7 @@ void answer_created(Exchange& x, const T& a, Result<Created>&& r) {
     backing.closed(r->entry.node);
   else
     x.error(taken.error());
-  release_unseen(x.fs(), r->entry.node, r->opened, a.flags);
+  if (!policy.stateless_open) release_unseen(x.fs(), r->entry.node, r->opened, a.flags);
   forget(x.fs(), own_context(), r->entry.node);
 }
 

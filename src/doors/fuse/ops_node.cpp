@@ -1,4 +1,5 @@
 /// Names and nodes.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -30,6 +31,13 @@ void answer_entry(Exchange& x, const T&, Result<Entry>&& r) {
   Context own;
   own.door = DoorKind::fuse;
   forget(x.fs(), own, r->node);
+}
+
+/// open(2) with O_CREAT makes its file by MKNOD where opens are stateless. If somebody else made it first, that is no
+/// error there unless O_EXCL is given, which only the kernel knows: ESTALE has it look the name up again and decide.
+void answer_made(Exchange& x, const op::Mknod& a, Result<Entry>&& r) {
+  if (r.code() == EEXIST && S_ISREG(a.mode) && x.session().policy().stateless_open) return x.error(err(ESTALE));
+  answer_entry(x, a, std::move(r));
 }
 
 template <class T>
@@ -158,7 +166,7 @@ void do_mknod(Exchange& x) {
   a.mode = in.mode;
   a.rdev = from_wire_rdev(in.rdev);
   a.labels = x.labels();
-  x.submit<op::Mknod, answer_entry<op::Mknod>>(a);
+  x.submit<op::Mknod, answer_made>(a);
 }
 
 void do_mkdir(Exchange& x) {

@@ -61,8 +61,9 @@ bool set_allow_other(O& o, V) {
   o.allow_root = false;
   return true;
 }
-bool set_no_locks(O& o, V) {
-  o.posix_locks = o.flock_locks = false;
+template <bool To>
+bool set_locks(O& o, V) {
+  o.posix_locks = o.flock_locks = To;
   return true;
 }
 bool set_threads(O& o, V v) {
@@ -105,9 +106,13 @@ constexpr OptionInfo kTable[] = {
      "/etc/fuse.conf",
      set_allow_other},
     {"allow_root", kNone, fuse, "the owner and root may use the mount", set_allow_root},
-    {"default_permissions", kNone, fuse, "the kernel checks permissions by owner, group and mode (default)",
+    {"default_permissions", kNone, fuse,
+     "the kernel checks permissions by owner, group and mode (default, but not for a mount by root that only root can "
+     "use: such a mount needs this to be exported by an NFS server)",
      flag<&O::default_permissions, true>},
-    {"no_default_permissions", kNone, fuse, "permissions are left to the file system",
+    {"no_default_permissions", kNone, fuse,
+     "permissions are left to the file system; names are then asked for at every use where several users share the "
+     "mount",
      flag<&O::default_permissions, false>},
     {"nosuid", kNone, mount, "setuid and setgid bits have no effect (default)", flag<&O::suid, false>},
     {"suid", kNone, mount, "setuid and setgid bits work; root only, ignored for ordinary users", flag<&O::suid, true>},
@@ -132,16 +137,18 @@ constexpr OptionInfo kTable[] = {
      "whole seconds that a busy mount may live on after SIGTERM before it is cut off; default 10", set_grace},
 
     {"max_write", kBytes, door, "largest write request", number<&O::max_write, 4096>},
-    {"max_readahead", kBytes, door, "how far the kernel may read ahead", number<&O::max_readahead>},
+    {"max_readahead", kBytes, door,
+     "how far the kernel may read ahead; default 1m for root, else what the kernel offers", number<&O::max_readahead>},
     {"max_background", kNumber, door, "most requests the kernel queues in the background",
      number<&O::max_background, 1>},
     {"congestion_threshold", kNumber, door, "background requests above which the kernel holds back",
      number<&O::congestion_threshold, 1>},
     {"async_read", kNone, door, "several reads of one open file at a time (default)", flag<&O::sync_read, false>},
     {"sync_read", kNone, door, "one read of an open file at a time", flag<&O::sync_read, true>},
-    {"writeback_cache", kNone, door, "the kernel gathers small writes; for a source that nobody else writes to",
+    {"writeback_cache", kNone, door,
+     "the kernel gathers small writes; for a source that nobody else writes to; default where small writes are dear",
      flag<&O::writeback_cache, true>},
-    {"no_writeback_cache", kNone, door, "writes reach the file system at once (default)",
+    {"no_writeback_cache", kNone, door, "writes reach the file system at once (default elsewhere)",
      flag<&O::writeback_cache, false>},
     {"kernel_cache", kNone, door, "the kernel keeps the data of files from one open to the next",
      flag<&O::kernel_cache, true>},
@@ -158,9 +165,17 @@ constexpr OptionInfo kTable[] = {
      seconds<&O::negative_ttl>},
     {"noforget", kNone, door, "never forget a node, so that NFS file handles stay valid; memory grows with use",
      flag<&O::noforget, true>},
-    {"no_remote_lock", kNone, door, "the kernel keeps all locks, the file system sees none", set_no_locks},
+    {"remote_lock", kNone, door,
+     "locks are kept by the file system, if it can; default where others than this mount see them", set_locks<true>},
+    {"remote_posix_lock", kNone, door, "the same for fcntl(2) locks", flag<&O::posix_locks, true>},
+    {"remote_flock", kNone, door, "the same for flock(2) locks", flag<&O::flock_locks, true>},
+    {"no_remote_lock", kNone, door, "the kernel keeps all locks, the file system sees none", set_locks<false>},
     {"no_remote_posix_lock", kNone, door, "the same for fcntl(2) locks", flag<&O::posix_locks, false>},
     {"no_remote_flock", kNone, door, "the same for flock(2) locks", flag<&O::flock_locks, false>},
+    {"stateless_open", kNone, door, "opening and closing cost no request where the file system allows that (default)",
+     flag<&O::stateless_open, true>},
+    {"no_stateless_open", kNone, door, "the file system hears of every open and close",
+     flag<&O::stateless_open, false>},
     {"splice_write", kNone, door, "answer reads without copying where the data is in a file (default)",
      flag<&O::no_splice, false>},
     {"no_splice_write", kNone, door, "copy the data of reads", flag<&O::no_splice, true>},
@@ -253,6 +268,12 @@ Expected<Unit> apply_item(V item, MountOptions& options) {
 }  // namespace
 
 std::span<const OptionInfo> option_table() { return kTable; }
+
+void settle_permissions(MountOptions& o, uint32_t uid, bool export_can_be_refused) {
+  if (o.default_permissions) return;
+  // noforget is for NFS.
+  o.default_permissions = uid != 0 || o.allow_other || o.noforget || !export_can_be_refused;
+}
 
 std::string option_synopsis(const OptionInfo& option) {
   std::string s(option.name);

@@ -15,10 +15,10 @@ namespace isthmus::fuse {
 struct MountOptions {
   // What the kernel is told at mount time.
   bool read_only = false;
-  bool allow_other = false;  ///< also set by allow_root
-  bool allow_root = false;   ///< the door refuses everyone but root and the owner
-  bool default_permissions = true;
-  bool suid = false, dev = false;  ///< honoured for root only
+  bool allow_other = false;                 ///< also set by allow_root
+  bool allow_root = false;                  ///< the door refuses everyone but root and the owner
+  std::optional<bool> default_permissions;  ///< the kernel checks; empty: settle_permissions() decides
+  bool suid = false, dev = false;           ///< honoured for root only
   bool noexec = false, noatime = false, nodiratime = false, sync = false, dirsync = false;
   uint32_t max_read = 0;  ///< bytes; 0: no limit of ours
   std::string fsname, subtype;
@@ -27,9 +27,11 @@ struct MountOptions {
   // What the door negotiates with the kernel, or does itself.
   std::optional<uint32_t> max_write, max_readahead;              ///< bytes
   std::optional<uint16_t> max_background, congestion_threshold;  ///< requests
-  bool sync_read = false, writeback_cache = false, no_readdirplus = false, no_splice = false;
+  std::optional<bool> writeback_cache;
+  bool sync_read = false, no_readdirplus = false, no_splice = false;
   bool direct_io = false, kernel_cache = false, passthrough = false;
-  bool posix_locks = true, flock_locks = true;  ///< false: locks stay inside this machine's kernel
+  std::optional<bool> posix_locks, flock_locks;  ///< false: locks stay inside this machine's kernel
+  std::optional<bool> stateless_open;            ///< false: every open and close is a request
   bool noforget = false;
   std::optional<uint32_t> entry_ttl, attr_ttl, negative_ttl;  ///< milliseconds, in place of the provider's (vfs Ttl)
   TransportChoice transport = TransportChoice::automatic;
@@ -59,6 +61,12 @@ std::span<const OptionInfo> option_table();
 /// Applies "ro,max_read=64k,..." to `options`; later ones win. "\," is a comma inside a value. The Problem names the
 /// option and, for an unknown one, the nearest known name.
 Expected<Unit> parse_options(std::string_view list, MountOptions& options);
+
+/// Decides about default_permissions where the user has not. Off where only root can come in (fuse(4) lets nobody in
+/// but processes all of whose ids are those of the one who mounts, unless allow_other is given): the kernel's check can
+/// refuse little there and costs a request for the directory's attributes after every change in it. Needs a kernel that
+/// can be told not to export the mount (Linux 6.7): an NFS server comes in as root for anybody.
+void settle_permissions(MountOptions& options, uint32_t uid, bool export_can_be_refused);
 
 /// The option as written in help: "max_read=BYTES".
 std::string option_synopsis(const OptionInfo& option);

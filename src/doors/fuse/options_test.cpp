@@ -32,7 +32,7 @@ Problem refusal(std::string_view list) {
 
 TEST(MountOptions, DefaultsAreSafe) {
   MountOptions o = parsed("");
-  EXPECT_TRUE(o.default_permissions);
+  EXPECT_FALSE(o.default_permissions) << "left to settle_permissions()";
   EXPECT_FALSE(o.suid);
   EXPECT_FALSE(o.dev);
   EXPECT_FALSE(o.allow_other);
@@ -52,11 +52,27 @@ TEST(MountOptions, EachReachesItsPlace) {
 TEST(MountOptions, LaterOnesWin) {
   EXPECT_FALSE(parsed("ro,rw").read_only);
   EXPECT_TRUE(parsed("nosuid,suid").suid);
-  EXPECT_FALSE(parsed("default_permissions,no_default_permissions").default_permissions);
+  EXPECT_EQ(parsed("default_permissions,no_default_permissions").default_permissions, false);
   MountOptions o = parsed("allow_root,allow_other");
   EXPECT_TRUE(o.allow_other);
   EXPECT_FALSE(o.allow_root);
   EXPECT_TRUE(parsed("allow_root").allow_other);
+}
+
+TEST(MountOptions, WhoChecksPermissions) {
+  auto kernel_checks = [](std::string_view options, uint32_t uid, bool export_can_be_refused = true) {
+    MountOptions o = parsed(options);
+    settle_permissions(o, uid, export_can_be_refused);
+    return o.default_permissions.value();
+  };
+  EXPECT_FALSE(kernel_checks("", 0));
+  EXPECT_TRUE(kernel_checks("", 1000));
+  EXPECT_TRUE(kernel_checks("allow_other", 0));
+  EXPECT_TRUE(kernel_checks("allow_root", 0));
+  EXPECT_TRUE(kernel_checks("noforget", 0)) << "for NFS";
+  EXPECT_TRUE(kernel_checks("", 0, false));
+  EXPECT_TRUE(kernel_checks("default_permissions", 0));
+  EXPECT_FALSE(kernel_checks("no_default_permissions,allow_other", 1000));
 }
 
 TEST(MountOptions, SessionGetsItsShare) {
@@ -69,10 +85,10 @@ TEST(MountOptions, SessionGetsItsShare) {
   EXPECT_EQ(s.max_background, 7u);
   EXPECT_EQ(s.threads, 3u);
   EXPECT_FALSE(s.clone_fd);
-  EXPECT_TRUE(s.writeback_cache);
+  EXPECT_EQ(s.writeback_cache, true);
   EXPECT_TRUE(s.no_forget);
-  EXPECT_TRUE(s.no_remote_flock);
-  EXPECT_FALSE(s.no_remote_posix_lock);
+  EXPECT_EQ(s.remote_flock, false);
+  EXPECT_EQ(s.remote_posix_lock, std::nullopt);
   EXPECT_EQ(s.async_read, false);
   EXPECT_EQ(s.readdirplus, false);
   EXPECT_FALSE(s.splice);

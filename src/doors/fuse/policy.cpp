@@ -11,12 +11,25 @@ namespace {
 using namespace wire::fuse;
 
 bool yes(const PolicyFacts&) { return true; }
+/// Several users, and a kernel that does not check: whoever has not been refused a name before may use it from the
+/// cache.
+bool names_need_asking(const PolicyFacts& f) { return !f.options.default_permissions && !f.options.only_root; }
+/// Nobody but root, whom the kernel does not check either.
+bool root_unchecked(const PolicyFacts& f) { return !f.options.default_permissions && f.options.only_root; }
 bool wants_readdirplus(const PolicyFacts& f) {
+  if (names_need_asking(f)) return false;  // attributes without names that are believed are asked for again
   return f.options.readdirplus.value_or(f.traits.dir_attr || f.can.has(Op::Lookup));
 }
-bool locks_by_provider(const PolicyFacts& f) { return f.can.has(Op::SetLock); }
+/// Does somebody see the file system's locks who does not ask this kernel? Then it must not keep them to itself.
+bool locks_by_provider(const PolicyFacts& f, std::optional<bool> asked) {
+  return f.can.has(Op::SetLock) && asked.value_or(f.traits.locks_shared);
+}
+/// Files change without a word to us: what the kernel has cached must be compared again.
+bool changes_unseen(const PolicyFacts& f) { return f.traits.changes_outside && !f.traits.tells_changes; }
 
-bool wants_writeback(const PolicyFacts& f) { return f.options.writeback_cache && f.traits.write_back; }
+bool wants_writeback(const PolicyFacts& f) {
+  return f.traits.write_back && f.options.writeback_cache.value_or(f.traits.small_writes_dear);
+}
 
 struct Row {
   uint64_t flag;
@@ -29,11 +42,15 @@ const Row kRows[] = {
     // Several reads of one file at a time: read-ahead does not wait for the one before.
     {kInitAsyncRead, [](const PolicyFacts& f) { return f.options.async_read.value_or(true); }},
     // fcntl(2) locks come here as GETLK, SETLK, SETLKW; without, the kernel keeps them among its own processes.
-    {kInitPosixLocks, [](const PolicyFacts& f) { return locks_by_provider(f) && !f.options.no_remote_posix_lock; }},
+    {kInitPosixLocks, [](const PolicyFacts& f) { return locks_by_provider(f, f.options.remote_posix_lock); }},
     // flock(2) locks likewise, marked by LK_FLOCK.
-    {kInitFlockLocks, [](const PolicyFacts& f) { return locks_by_provider(f) && !f.options.no_remote_flock; }},
+    {kInitFlockLocks, [](const PolicyFacts& f) { return locks_by_provider(f, f.options.remote_flock); }},
     // The kernel may ask for "." and ".." of any node ever handed out: NFS handles that outlive its caches.
-    {kInitExportSupport, [](const PolicyFacts& f) { return f.traits.export_stable; }},
+    {kInitExportSupport, [](const PolicyFacts& f) { return f.traits.export_stable && !root_unchecked(f); }},
+    // No file handles at all where the kernel checks nothing because only root comes in: an NFS server comes in as
+    // root,
+    // for anybody, and would be served from the caches.
+    {kInitNoExportSupport, root_unchecked},
     // Writes of more than a page.
     {kInitBigWrites, yes},
     // Modes come raw with the umask beside them, as a default ACL replaces it.
@@ -41,17 +58,17 @@ const Row kRows[] = {
     // The kernel reads and obeys the ACLs itself. Means nothing unless it checks permissions.
     {kInitPosixAcl, [](const PolicyFacts& f) { return f.traits.posix_acl && f.options.default_permissions; }},
     // Cached pages go when mtime or size turn out to have changed: for files that change behind the kernel's back.
-    {kInitAutoInvalData, [](const PolicyFacts& f) { return f.traits.changes_outside; }},
+    {kInitAutoInvalData, changes_unseen},
     // Cached pages stay until we say otherwise: every change passes through this kernel or is told by an upcall.
-    {kInitExplicitInvalData, [](const PolicyFacts& f) { return !f.traits.changes_outside; }},
+    {kInitExplicitInvalData, [](const PolicyFacts& f) { return !changes_unseen(f); }},
     // Listings with attributes: from the provider where it has them at hand, else the waist looks each name up, which
     // is cheaper than a LOOKUP request each. AUTO lets the kernel ask for them only where they are used.
     {kInitDoReaddirplus, wants_readdirplus},
     {kInitReaddirplusAuto, wants_readdirplus},
     // Direct I/O with several requests under way.
     {kInitAsyncDio, yes},
-    // Small writes gather in the page cache, which then owns size and mtime. Asked for by hand: only the user knows
-    // that nobody else writes.
+    // Small writes gather in the page cache, which then owns size and mtime. A gain where a write is dear (a network);
+    // where it is not, one more copy makes streams slower.
     {kInitWritebackCache, wants_writeback},
     // The kernel takes ENOSYS from OPEN and OPENDIR for "never ask again" (stateless_open below).
     {kInitNoOpenSupport, yes},
@@ -65,7 +82,7 @@ const Row kRows[] = {
     // Requests of more than 32 pages; max_pages in the answer.
     {kInitMaxPages, yes},
     // Targets of symbolic links stay in the page cache: right where a link's target changes only by replacing the link.
-    {kInitCacheSymlinks, [](const PolicyFacts& f) { return !f.traits.changes_outside; }},
+    {kInitCacheSymlinks, [](const PolicyFacts& f) { return !changes_unseen(f); }},
     // SETXATTR says when an ACL must cost a file its setgid bit.
     {kInitSetxattrExt, yes},
     // The upper 32 flags.
@@ -92,7 +109,6 @@ const Row kRows[] = {
     // - SPLICE_WRITE, SPLICE_MOVE, SPLICE_READ: splice(2) works without; kernels ignore them.
     // - HANDLE_KILLPRIV: version 2 says when.
     // - ALLOW_IDMAP: requests would lose their uid and gid on every mount, mapped or not.
-    // - NO_EXPORT_SUPPORT: handles of nodes that the kernel still remembers work without EXPORT_SUPPORT.
     // - REQUEST_TIMEOUT: a deadline is for the administrator (sysctl fs.fuse.default_request_timeout).
     // - FILE_OPS, HAS_IOCTL_DIR: said by the kernel only. MAP_ALIGNMENT, SUBMOUNTS, HAS_INODE_DAX: virtiofs only.
 };
@@ -107,6 +123,32 @@ std::string kernel_setting(const char* path) {
   std::string word;
   std::ifstream(path) >> word;
   return word;
+}
+
+/// Which of the requests around an open file are left out. Each condition is there for something that only the request
+/// it keeps can do.
+void settle_opens(const PolicyFacts& f, Policy& p) {
+  // There is nobody to ask at an open, or nothing to say: reads and writes name the node alone.
+  bool open_op = f.can.has(Op::Open) || f.can.has(Op::Create) || f.can.has(Op::Release);
+  bool by_node = !open_op || f.traits.inode_addressed;
+  // The kernel knows whether a file may be opened, or everybody may; else OPEN is where the file system is asked.
+  bool trusted = !names_need_asking(f);
+  bool checked = trusted || !open_op;
+  // RELEASE alone ends a flock(2) lock and an open file's (OFD) fcntl(2) lock; FLUSH ends a process's.
+  bool locks = p.has(kInitPosixLocks) || p.has(kInitFlockLocks);
+  // The answer to OPEN alone says direct_io, names a backing file, and has pages dropped that may have changed.
+  bool cached = !f.options.direct_io && !p.has(kInitPassthrough) && !changes_unseen(f);
+  bool wanted = f.options.stateless_open.value_or(true);
+  p.stateless_open = p.has(kInitNoOpenSupport) && wanted && by_node && checked && !locks && cached;
+
+  // Without OPENDIR listings are cached until the directory changes: not where others change it.
+  bool opendir_op = f.can.has(Op::OpenDir) || f.can.has(Op::ReleaseDir);
+  bool dir_checked = trusted || !opendir_op;
+  p.stateless_opendir = p.has(kInitNoOpendirSupport) && wanted && (!opendir_op || f.traits.inode_addressed) &&
+                        dir_checked && !changes_unseen(f);
+
+  // A process's fcntl(2) locks end by FLUSH.
+  p.flushes = p.has(kInitPosixLocks) || (f.can.has(Op::Flush) && !f.traits.flush_for_locks);
 }
 
 }  // namespace
@@ -149,20 +191,33 @@ Policy decide(const PolicyFacts& f) {
   // A backing file must not lie on a store that is itself stacked; more would keep overlayfs from lying on us.
   if (p.has(kInitPassthrough)) p.max_stack_depth = 1;
 
-  // Without OPEN there is no RELEASE, and a flock(2) lock would outlive its file.
-  p.stateless_open = p.has(kInitNoOpenSupport) && !f.can.has(Op::Open) && !f.can.has(Op::Create) &&
-                     !f.can.has(Op::Release) && !p.has(kInitFlockLocks) && !f.options.direct_io &&
-                     !p.has(kInitPassthrough) && !f.traits.changes_outside;
-  // Without OPENDIR the kernel caches listings, which is wrong where others change directories.
-  p.stateless_opendir = p.has(kInitNoOpendirSupport) && !f.can.has(Op::OpenDir) && !f.can.has(Op::ReleaseDir) &&
-                        !f.traits.changes_outside;
-  p.keep_cache = f.options.kernel_cache || !f.traits.changes_outside;
+  settle_opens(f, p);
+  p.keep_cache = f.options.kernel_cache || !changes_unseen(f);
   p.direct_io = f.options.direct_io;
   p.access_checked = f.options.default_permissions;
   p.entry_ttl = f.options.entry_ttl;
   p.negative_ttl = f.options.negative_ttl;
+  if (names_need_asking(f)) {
+    if (!p.entry_ttl) p.entry_ttl = 0;
+    if (!p.negative_ttl) p.negative_ttl = 0;
+  }
   p.attr_ttl = f.options.attr_ttl;
   return p;
+}
+
+std::vector<std::pair<std::string, std::string>> describe(const Policy& p) {
+  auto sent = [](bool unwanted) { return std::string(unwanted ? "no request" : "a request"); };
+  auto keeper = [&](uint64_t flag) { return std::string(p.has(flag) ? "file system" : "kernel"); };
+  return {{"permissions", p.access_checked ? "kernel" : "file system"},
+          {"open", sent(p.stateless_open)},
+          {"opendir", sent(p.stateless_opendir)},
+          {"flush", sent(!p.flushes)},
+          {"posix_locks", keeper(kInitPosixLocks)},
+          {"flock", keeper(kInitFlockLocks)},
+          {"writes", p.writeback() ? "gathered by the kernel" : "at once"},
+          {"max_write", std::to_string(p.max_write)},
+          {"max_background", std::to_string(p.max_background)},
+          {"flags", init_flag_names(p.flags)}};
 }
 
 InitOut init_reply(const Policy& p, size_t& size) {
@@ -182,28 +237,29 @@ InitOut init_reply(const Policy& p, size_t& size) {
   return out;
 }
 
-std::optional<Op> needed_for(Opcode opcode, const Policy& p) {
+bool is_unwanted(Opcode opcode, const Policy& p) {
   switch (opcode) {
-    // Nothing to do when a file is closed, or synced: the kernel need not ask. POSIX locks end by FLUSH.
+    case Opcode::Open:
+    case Opcode::Create:  // MKNOD and OPEN instead, and OPEN costs nothing
+      return p.stateless_open;
+    case Opcode::Opendir:
+      return p.stateless_opendir;
     case Opcode::Flush:
-      if (p.has(kInitPosixLocks)) return std::nullopt;
-      return Op::Flush;
+      return !p.flushes;
+    default:
+      return false;
+  }
+}
+
+std::optional<Op> needed_for(Opcode opcode) {
+  switch (opcode) {
+    // Nothing to do when a file is synced: the kernel need not ask.
     case Opcode::Fsync:
       return Op::Fsync;
     case Opcode::Fsyncdir:
       return Op::FsyncDir;
     case Opcode::Syncfs:
       return Op::Sync;
-    // MKNOD and OPEN instead, and OPEN costs nothing.
-    case Opcode::Create:
-      if (!p.stateless_open) return std::nullopt;
-      return Op::Create;
-    case Opcode::Open:
-      if (!p.stateless_open) return std::nullopt;
-      return Op::Open;
-    case Opcode::Opendir:
-      if (!p.stateless_opendir) return std::nullopt;
-      return Op::OpenDir;
     // The kernel copies through its page cache; a signal stops it.
     case Opcode::CopyFileRange:
     case Opcode::CopyFileRange64:

@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
 #include <optional>
-#include <string_view>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "doors/fuse/fuse_door.h"
 #include "vfs/capabilities.h"
@@ -22,6 +24,7 @@ struct Policy {
 
   bool stateless_open = false;     ///< OPEN answers ENOSYS: opens and closes cost nothing any more
   bool stateless_opendir = false;  ///< OPENDIR likewise
+  bool flushes = true;             ///< false: FLUSH answers ENOSYS, close(2) costs no request
   bool keep_cache = false;         ///< opens keep the page cache
   bool direct_io = false;          ///< no open has one
   bool access_checked = false;     ///< the kernel has checked permissions
@@ -46,12 +49,18 @@ struct PolicyFacts {
 /// The table of policy.cpp, applied.
 Policy decide(const PolicyFacts& facts);
 
+/// The policy in words, for `isthmus list --json`: names and values (docs/fuse.md).
+std::vector<std::pair<std::string, std::string>> describe(const Policy& policy);
+
 /// INIT's answer. `size`: how much of it the kernel takes.
 wire::fuse::InitOut init_reply(const Policy& policy, size_t& size);
 
+/// Requests that the kernel is to do without, whatever the file system can: it is told ENOSYS, once.
+bool is_unwanted(wire::fuse::Opcode opcode, const Policy& policy);
+
 /// The waist's operation without which the kernel is told ENOSYS, once, and does without for good; nullopt when the
 /// request is always passed on, because the waist's default is better than what the kernel would do.
-std::optional<Op> needed_for(wire::fuse::Opcode opcode, const Policy& policy);
+std::optional<Op> needed_for(wire::fuse::Opcode opcode);
 
 /// fs.fuse.max_pages_limit of this kernel (256 where it has none), in pages.
 uint32_t kernel_max_pages();

@@ -11,9 +11,11 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/kernel_version.h"
 #include "base/log.h"
 #include "doors/fuse/keeper.h"
 #include "doors/fuse/policy.h"
+#include "doors/fuse/read_ahead.h"
 #include "doors/fuse/serve_background.h"
 #include "doors/fuse/serve_signals.h"
 #include "doors/fuse/unmount.h"
@@ -197,6 +199,7 @@ ServeOutcome serve_mounted(const ServeRequest& request, const ServeHooks& hooks,
                                                     : std::string(text_of(up.error()));
     return outcome(ServeStage::mounting, {up.error(), "cannot serve '" + request.mountpoint + "': " + reason, ""});
   }
+  set_read_ahead(mounted, request.options.max_readahead);
   if (hooks.ready) hooks.ready({fs, door, mounted});
   announcer.ready(mounted);
   ServeOutcome result;
@@ -230,7 +233,12 @@ ServeOutcome serve_here(const ServeRequest& request, const ServeHooks& hooks, An
   FileSystem& fs = **opened;
 
   StopSignals signals;
-  Door door(fs, Fd(), session_options(request.options));
+  MountOptions o = request.options;
+  bool ours = !point->device;  // the options of somebody else's mount are not known
+  if (ours) settle_permissions(o, getuid(), kernel_version().at_least(6, 7));
+  SessionOptions session = session_options(o);
+  session.only_root = ours && getuid() == 0 && !o.allow_other;
+  Door door(fs, Fd(), session);
   Started started(fs, door.upcalls());
   if (!started.status())
     return outcome(ServeStage::opening,
@@ -244,7 +252,6 @@ ServeOutcome serve_here(const ServeRequest& request, const ServeHooks& hooks, An
         ServeStage::opening,
         {root.error(), "cannot read the root of '" + request.source + "': " + std::string(text_of(root.error())), ""});
   Traits traits = fs.traits();
-  MountOptions o = request.options;
   // So that the kernel tells programs (statvfs, access) and refuses changes by itself.
   o.read_only = o.read_only || is_read_only(fs);
   std::string source = !o.fsname.empty()                  ? o.fsname
@@ -260,10 +267,11 @@ ServeOutcome serve_here(const ServeRequest& request, const ServeHooks& hooks, An
 
 SessionOptions session_options(const MountOptions& o) {
   SessionOptions s;
-  s.default_permissions = o.default_permissions;
+  s.default_permissions = o.default_permissions.value_or(true);
   s.writeback_cache = o.writeback_cache;
-  s.no_remote_posix_lock = !o.posix_locks;
-  s.no_remote_flock = !o.flock_locks;
+  s.remote_posix_lock = o.posix_locks;
+  s.remote_flock = o.flock_locks;
+  s.stateless_open = o.stateless_open;
   s.no_forget = o.noforget;
   s.direct_io = o.direct_io;
   s.passthrough = o.passthrough;

@@ -244,7 +244,8 @@ void Session::dispatch(Exchange& x, const Request& request) {
     interrupts_.add(x);
     if (cut_off()) x.cancel().request();  // mark_ended() may have come too early to see it
     if (!may_ask(request)) return x.refuse(err(EACCES));
-    if (auto op = needed_for(request.opcode(), policy_)) {
+    if (is_unwanted(request.opcode(), policy_)) return x.refuse(err(ENOSYS));
+    if (auto op = needed_for(request.opcode())) {
       // What changes a read-only file system is left to the waist, which says EROFS.
       if (!fs_.capabilities().has(*op) && !(kChanges.has(*op) && is_read_only(fs_))) return x.refuse(err(ENOSYS));
     }
@@ -424,7 +425,10 @@ SessionStats Session::stats() const {
   s.notifications = notifier_.sent();
   s.by_rings = by_rings_.load(std::memory_order_relaxed);
   if (s.by_rings) s.threads = rings_->threads();
-  if (state_.load(std::memory_order_acquire) == State::ready) s.minor = policy_.minor;
+  if (state_.load(std::memory_order_acquire) == State::ready) {
+    s.minor = policy_.minor;
+    s.settled = describe(policy_);
+  }
   return s;
 }
 

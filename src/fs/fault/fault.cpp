@@ -74,6 +74,20 @@ bool parse_options(KeyValues keys, Options& out, std::string& why) {
   return true;
 }
 
+Traits Fault::traits() const {
+  Traits t = Decorator::traits();
+  uint64_t named = 0;
+  for (auto& r : rules_)
+    if (r.operations != ~uint64_t{0}) named |= r.operations;
+  auto any = [&](std::initializer_list<Op> ops) {
+    return std::any_of(ops.begin(), ops.end(), [&](Op op) { return named & Capabilities::bit(op); });
+  };
+  if (any({Op::Open, Op::Create, Op::Release, Op::OpenDir, Op::ReleaseDir})) t.inode_addressed = false;
+  if (any({Op::Flush})) t.flush_for_locks = false;
+  if (any({Op::GetLock, Op::SetLock})) t.locks_shared = true;
+  return t;
+}
+
 Fault::Fault(std::unique_ptr<FileSystem> inner, Options options)
     : Decorator(std::move(inner), [&](const FileSystem& i) { return blocking_of(i, options.rules); }),
       rules_(std::move(options.rules)),

@@ -31,6 +31,8 @@ class Fault final : public Decorator<Fault> {
 
   template <class T>
   void around(Pending<T>& p);
+  /// The inner one's, but that doors must not leave out an operation that a rule names (`*` names none).
+  Traits traits() const override;
 
   /// How often rule `i` fired.
   uint64_t fired(size_t i) const;

@@ -50,6 +50,23 @@ TEST_F(FaultTest, FailsWithoutReachingTheFileSystem) {
   EXPECT_EQ(fs->fired(0), 1u);
 }
 
+// A door may leave operations out that the inner file system can do without; a rule about one is there to be met.
+TEST_F(FaultTest, NamedOperationsAreNotLeftOut) {
+  auto traits = [&](const std::string& text) {
+    rules(text);
+    flat->given.inode_addressed = flat->given.flush_for_locks = true;
+    return fs->traits();
+  };
+  for (auto text : {"*:EIO:p=0.1", "read:EIO", "lookup+write:EIO"}) {
+    Traits t = traits(text);
+    EXPECT_TRUE(t.inode_addressed && t.flush_for_locks && !t.locks_shared) << text;
+  }
+  for (auto text : {"open:EIO", "read+create:EIO", "*:EIO;release_dir:EIO"})
+    EXPECT_FALSE(traits(text).inode_addressed) << text;
+  EXPECT_FALSE(traits("flush:EIO").flush_for_locks);
+  EXPECT_TRUE(traits("set_lock:delay=1ms").locks_shared);
+}
+
 TEST_F(FaultTest, AfterCountEvery) {
   rules("lookup:EIO:after=2:count=2:every=2");
   std::vector<int> got;

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,9 @@ class Directory {
   /// The cookie that the next name will get.
   uint64_t next_cookie() const { return next_; }
   size_t size() const { return live_; }
+  /// For listings without a handle: where the one begun last ends. Later names are for later listings: one that renames
+  /// what it sees must end. Set by readers, with the lock shared.
+  std::atomic<uint64_t>& listing_end() const { return listing_end_; }
 
  private:
   struct Place {
@@ -60,6 +64,7 @@ class Directory {
   std::vector<Place> order_;  // by cookie
   size_t live_ = 0;
   uint64_t next_ = kFirst;
+  mutable std::atomic<uint64_t> listing_end_{UINT64_MAX};
 };
 
 }  // namespace isthmus::fs::mem

@@ -18,7 +18,8 @@ Result<Opened> MemFs::open_dir(const Context& ctx, const op::OpenDir& a) {
   return make_handle(**n, a.flags, end);
 }
 
-/// The sink is filled with the directory locked: it only encodes. Without a handle a listing ends at what is there now.
+/// The sink is filled with the directory locked: it only encodes. Without a handle a listing ends, at the latest, where
+/// the one begun last does.
 Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
   auto n = find_dir(a.node, Op::ReadDir);
   if (!n) return n.error();
@@ -33,12 +34,11 @@ Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
     const Directory& names = dir.dir();
     // A name made while somebody reads (by a rename of each name seen, say) must not keep the reading going for ever.
     uint64_t end = names.next_cookie();
-    if (Open* h = *handle) {
-      if (a.cookie == 0)
-        h->end.store(end, std::memory_order_relaxed);
-      else
-        end = h->end.load(std::memory_order_relaxed);
-    }
+    std::atomic<uint64_t>& limit = *handle ? (*handle)->end : names.listing_end();
+    if (a.cookie == 0)
+      limit.store(end, std::memory_order_relaxed);
+    else
+      end = limit.load(std::memory_order_relaxed);
     if (a.cookie < Directory::kDot && !a.sink->add({raw(dir.id), Directory::kDot, DT_DIR, ".", nullptr})) return Unit{};
     if (a.cookie < Directory::kDotDot && !a.sink->add({raw(dir.parent->id), Directory::kDotDot, DT_DIR, "..", nullptr}))
       return Unit{};

@@ -88,22 +88,37 @@ TEST(MemListing, UntouchedNamesShowOnce) {
   for (auto& n : stay) ASSERT_EQ(seen[n], 1) << n;
 }
 
+// Through a handle, and without one, as doors ask that leave out open_dir.
 TEST(MemListing, RenamingEverythingEnds) {
-  Mem m;
-  for (int i = 0; i < 100; i++) ASSERT_TRUE(m.mknod(kRoot, std::to_string(i)));
-  auto h = m.run(op::OpenDir{{}, kRoot, 0});
-  uint64_t cookie = 0;
-  int names = 0;
-  for (;;) {
-    ListSink part = m.list(kRoot, cookie, 1, h->handle);
-    if (part.order.empty()) break;
-    cookie = part.last;
-    if (part.order[0][0] == '.') continue;
-    ASSERT_EQ(m.rename(kRoot, part.order[0], kRoot, part.order[0] + "x"), 0);
-    ASSERT_LE(++names, 100);
+  for (bool by_handle : {true, false}) {
+    SCOPED_TRACE(by_handle);
+    Mem m;
+    for (int i = 0; i < 100; i++) ASSERT_TRUE(m.mknod(kRoot, std::to_string(i)));
+    HandleId h = by_handle ? m.run(op::OpenDir{{}, kRoot, 0})->handle : HandleId::none;
+    uint64_t cookie = 0;
+    int names = 0;
+    for (;;) {
+      ListSink part = m.list(kRoot, cookie, 1, h);
+      if (part.order.empty()) break;
+      cookie = part.last;
+      if (part.order[0][0] == '.') continue;
+      ASSERT_EQ(m.rename(kRoot, part.order[0], kRoot, part.order[0] + "x"), 0);
+      ASSERT_LE(++names, 100);
+    }
+    EXPECT_EQ(names, 100);
+    EXPECT_EQ(m.list(kRoot, 0, SIZE_MAX, h).order.size(), 102u);  // a rewind sees the new names
   }
-  EXPECT_EQ(names, 100);
-  EXPECT_EQ(m.list(kRoot, 0, SIZE_MAX, h->handle).order.size(), 102u);  // a rewind sees the new names
+}
+
+TEST(MemListing, ASecondListingCutsNothingOffTheFirst) {
+  Mem m;
+  for (int i = 0; i < 10; i++) ASSERT_TRUE(m.mknod(kRoot, std::to_string(i)));
+  ListSink first = m.list(kRoot, 0, 4);
+  ASSERT_TRUE(m.mknod(kRoot, "new"));
+  EXPECT_EQ(m.list(kRoot).order.size(), 13u);
+  ListSink rest = m.list(kRoot, first.last);
+  for (int i = 2; i < 10; i++) EXPECT_TRUE(rest.seen.contains(std::to_string(i))) << i;
+  EXPECT_EQ(m.list(kRoot, first.last).order.size(), rest.order.size());
 }
 
 TEST(MemListing, ReplacedNamesKeepTheirPlace) {

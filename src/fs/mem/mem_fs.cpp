@@ -51,7 +51,7 @@ Traits MemFs::traits() const {
   Traits t;
   t.type = "mem";
   t.source = options_.name;
-  t.dir_attr = t.posix_acl = t.export_stable = t.kills_suidgid = true;
+  t.dir_attr = t.posix_acl = t.export_stable = t.kills_suidgid = t.inode_addressed = t.flush_for_locks = true;
   return t;
 }
 
@@ -167,9 +167,9 @@ Status MemFs::check(const Context& ctx, const Inode& n, uint32_t want) {
 }
 
 // An operation that reads or writes without a handle is checked itself; the owner may, as over NFS, because the mode
-// may have changed since a client opened the file.
+// may have changed since a client opened the file (and new files may be made read-only and then written).
 Status MemFs::check_io(const Context& ctx, const Inode& n, HandleId h, uint32_t want) const {
-  if (h != HandleId::none || skips_checks(ctx) || ctx.door == DoorKind::fuse || ctx.cred.uid == n.uid) return Unit{};
+  if (h != HandleId::none || skips_checks(ctx) || ctx.cred.uid == n.uid) return Unit{};
   return check(ctx, n, want);
 }
 

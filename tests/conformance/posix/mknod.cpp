@@ -124,7 +124,7 @@ TEST_F(Mknod, UnixSocket) {
   EXPECT_EQ(read(peer.get(), text, 4), 4);
   EXPECT_STREQ(text, "ping");
   EXPECT_ERRNO(open("sock", O_RDWR), ENXIO);
-  if (options().traits.other_users) {
+  if (options().traits.other_users && options().traits.special_modes) {
     ASSERT_OK(chmod("sock", 0700));
     as_user(kAlice, [&] {
       const Fd stranger(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -138,6 +138,7 @@ TEST_F(Mknod, UnixSocket) {
 
 TEST_F(Mknod, PermissionsOfAFifo) {
   REQUIRE_TRAIT(special_files);
+  REQUIRE_TRAIT(special_modes);
   REQUIRE_TRAIT(other_users);
   ASSERT_OK(mkfifo("fifo", 0600));
   as_user(kAlice, [] {
