@@ -3,6 +3,7 @@
 // client-cpu daemon-cpu, in microseconds an operation.
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -32,10 +33,19 @@ constexpr Measurement kMeasurements[] = {
   std::exit(2);
 }
 
+/// A whole text as a number.
+template <class T>
+T number(std::string_view text) {
+  T value{};
+  auto [end, error] = std::from_chars(text.begin(), text.end(), value);
+  if (error != std::errc() || end != text.end()) usage();
+  return value;
+}
+
 std::vector<pid_t> parse_pids(const char* text) {
   std::vector<pid_t> pids;
   std::istringstream in(text);
-  for (std::string pid; std::getline(in, pid, ',');) pids.push_back(static_cast<pid_t>(std::atoi(pid.c_str())));
+  for (std::string pid; std::getline(in, pid, ',');) pids.push_back(number<pid_t>(pid));
   return pids;
 }
 
@@ -49,16 +59,16 @@ int run(int argc, char** argv) {
         setup.folder = optarg;
         break;
       case 'n':
-        setup.files = std::atoi(optarg);
+        setup.files = number<int>(optarg);
         break;
       case 's':
-        setup.mib = std::atol(optarg);
+        setup.mib = number<long>(optarg);
         break;
       case 'j':
-        setup.threads = std::atoi(optarg);
+        setup.threads = number<int>(optarg);
         break;
       case 't':
-        setup.seconds = std::atof(optarg);
+        setup.seconds = number<double>(optarg);
         break;
       case 'p':
         daemons = parse_pids(optarg);

@@ -44,7 +44,7 @@ void drop_dentries() {
   if (fd && ::write(fd.get(), "2", 1) < 0) die("drop_caches");
 }
 
-Meter::Meter(std::vector<pid_t> daemons, const std::string& marks) {
+Meter::Meter(const std::vector<pid_t>& daemons, const std::string& marks) {
   for (pid_t pid : daemons) {
     clockid_t clock{};
     errno = clock_getcpuclockid(pid, &clock);

@@ -32,7 +32,7 @@ class Meter {
   /// `daemons`: processes that serve the file system; their CPU time, of all threads, ended ones too, is the third
   /// figure. `marks`: each phase's name goes to the kernel's trace before it begins, so that its requests can be told
   /// apart.
-  Meter(std::vector<pid_t> daemons, const std::string& marks);
+  Meter(const std::vector<pid_t>& daemons, const std::string& marks);
 
   /// Runs `f`, which does `operations` operations.
   template <class F>
