@@ -64,7 +64,7 @@ Status Ring::open(int device) {
   io_uring_params p{};
   p.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
             IORING_SETUP_CQSIZE;
-  p.cq_entries = 2 * kMaxEntries;
+  p.cq_entries = kCompletions;
   if (int e = io_uring_queue_init_params(kSubmissions, &ring_, &p); e < 0) return err(-e);
   open_ = true;
   if (int e = io_uring_register_files(&ring_, &device, 1); e < 0) return err(-e);

@@ -85,6 +85,7 @@ class Ring {
     unsigned free = 0;  // with the kernel, or on their way
   };
   static constexpr unsigned kSubmissions = 64;
+  static constexpr unsigned kCompletions = 256;  // the kernel keeps what does not fit
   static constexpr unsigned kMaxEntries = 4096;  // of a ring
 
   io_uring_sqe* next_sqe();

@@ -299,7 +299,7 @@ void Session::init(Exchange& x) {
   bool sent = x.reply_bytes(std::as_bytes(std::span(&out, 1)).first(size));
   // From here on the kernel waits for the rings.
   if (sent && rings_) {
-    by_rings_.store(true, std::memory_order_relaxed);
+    by_rings_.store(true, std::memory_order_release);
     rings_->begin();
   }
   x.finish();
@@ -423,7 +423,7 @@ SessionStats Session::stats() const {
   s.interrupts = interrupts_found_.load(std::memory_order_relaxed);
   s.malformed = malformed_.load(std::memory_order_relaxed);
   s.notifications = notifier_.sent();
-  s.by_rings = by_rings_.load(std::memory_order_relaxed);
+  s.by_rings = by_rings_.load(std::memory_order_acquire);
   if (s.by_rings) s.threads = rings_->threads();
   if (state_.load(std::memory_order_acquire) == State::ready) {
     s.minor = policy_.minor;
