@@ -1,6 +1,7 @@
 #include "doors/fuse/exchange.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "doors/fuse/session.h"
 
@@ -62,6 +63,11 @@ std::span<const op::Label> Exchange::labels() {
     labels_[i] = {c.name, c.value};
   }
   return std::span(labels_).first(n);
+}
+
+bool Exchange::worth_another_try(Errno e) {
+  if ((e != err(ENOSPC) && e != err(EDQUOT)) || std::exchange(tried_again_, true)) return false;
+  return session_.hear_forgets();
 }
 
 void Exchange::answer_begins() { session_.interrupts().remove(*this); }

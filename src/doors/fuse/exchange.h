@@ -46,7 +46,10 @@ class Exchange {
   MutableBytes data() { return data_; }
 
   /// Takes over a request.
-  void begin(const wire::fuse::Request& request) { in_ = request; }
+  void begin(const wire::fuse::Request& request) {
+    in_ = request;
+    tried_again_ = false;
+  }
   /// With one reference, for its origin.
   void renew() { refs_.store(1, std::memory_order_relaxed); }
   /// Drops a reference; the last one gives the exchange back.
@@ -105,6 +108,8 @@ class Exchange {
   static constexpr size_t kMaxGroups = 32;
 
   void answer_begins();
+  /// Whether what the file system lacked has been given back meanwhile; once for a request.
+  bool worth_another_try(Errno e);
   Status send(const wire::fuse::OutHeader& header, Bytes a, Bytes b);
 
   Session& session_;
@@ -117,6 +122,7 @@ class Exchange {
   alignas(std::max_align_t) std::byte task_[kTaskRoom];
 
   std::atomic<uint32_t> refs_{0};
+  bool tried_again_ = false;
   // Of Interrupts.
   Exchange* next_ = nullptr;
   bool listed_ = false;
@@ -127,6 +133,7 @@ struct Exchange::Task final : Pending<T> {
   explicit Task(Exchange& x) : exchange(x) {}
   void answered(Result<typename T::Reply>&& r) noexcept override {
     Exchange& x = exchange;
+    if (!r && x.worth_another_try(r.error())) return x.fs().template submit<T>(*this);
     x.answer_begins();
     Then(x, this->args, std::move(r));
     this->~Task();

@@ -159,10 +159,10 @@ LineSource::Got Session::wait(unsigned thread) {
     }
   }
   // Each wake-up for a FORGET takes the CPU from whoever makes them; after a while many come as one BATCH_FORGET.
-  if (std::exchange(lane.forgot, false) && by_rings_.load(std::memory_order_relaxed))
-    std::this_thread::sleep_for(kForgetPause);
+  if (std::exchange(lane.forgot, false) && by_rings_.load(std::memory_order_relaxed)) pause_for_forgets();
   auto n = transport_.receive(thread, lane.next->frame());
   if (n) {
+    forgetting_.fetch_add(1, std::memory_order_relaxed);
     lane.length = *n;
     return Got::request;
   }
@@ -184,7 +184,33 @@ LineSource::Got Session::wait(unsigned thread) {
   }
 }
 
+void Session::pause_for_forgets() {
+  std::unique_lock lock(m_);
+  uint64_t before = hurries_;
+  hurry_.wait_for(lock, kForgetPause, [&] { return hurries_ != before; });
+}
+
+bool Session::hear_forgets() {
+  if (!by_rings_.load(std::memory_order_relaxed)) return false;
+  auto some = [&] { return transport_.readable() || forgetting_.load(std::memory_order_acquire) > 0; };
+  if (!some()) return false;
+  auto end = std::chrono::steady_clock::now() + 100ms;
+  do {
+    {
+      std::lock_guard lock(m_);
+      hurries_++;
+      hurry_.notify_all();
+    }
+    std::this_thread::sleep_for(50us);
+  } while (some() && std::chrono::steady_clock::now() < end);
+  return true;
+}
+
 void Session::run(unsigned thread) {
+  struct Through {
+    std::atomic<uint32_t>& count;
+    ~Through() { count.fetch_sub(1, std::memory_order_release); }
+  } through{forgetting_};
   Lane& lane = lanes_[thread];
   ReadExchange& x = *std::exchange(lane.next, nullptr);
   x.lane = thread;

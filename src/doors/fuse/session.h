@@ -50,6 +50,9 @@ class Session final : public LineSource {
   /// Traits::dir_attr.
   bool dir_attr() const { return dir_attr_; }
   void init(Exchange& x);
+  /// With requests by rings, forgets of files that are gone wait for the device's reader: has it run those that are
+  /// there now. False: there are none. Any thread that answers; waits for the reader, 100 ms at most.
+  bool hear_forgets();
   void interrupt(Exchange& x);
   void count_error() { errors_.fetch_add(1, std::memory_order_relaxed); }
   /// An answer went to the kernel and did not arrive: says so where that is not normal.
@@ -80,6 +83,7 @@ class Session final : public LineSource {
   void dispatch(Exchange& x, const wire::fuse::Request& request);
   void refuse_malformed(Exchange& x, const wire::fuse::ParseFailure& failure);
   bool make_rings(uint64_t offered);
+  void pause_for_forgets();
   bool may_ask(const wire::fuse::Request& request) const;
   void set_state(State s);
   void cancel_all();
@@ -103,10 +107,12 @@ class Session final : public LineSource {
   std::atomic<EndReason> reason_{EndReason::unmounted};
   std::atomic<bool> reason_set_{false};
   std::atomic<uint64_t> under_way_{0};
+  std::atomic<uint32_t> forgetting_{0};  // messages read from the device and not through
   std::atomic<uint64_t> requests_{0}, errors_{0}, interrupts_found_{0}, malformed_{0};
 
-  std::mutex m_;  // leaf; for the two waits only
-  std::condition_variable changed_;
+  std::mutex m_;  // leaf; for the three waits only
+  std::condition_variable changed_, hurry_;
+  uint64_t hurries_ = 0;
   State told_ = State::new_;
 };
 

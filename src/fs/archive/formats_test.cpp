@@ -139,7 +139,8 @@ const Format kFormats[] = {
     {"cpio_odc", "cpio find", "find src | cpio -o -H odc > $OUT", true, true, false, Plan::direct},
     {"zip", "zip", "zip -qry $OUT.zip src && mv $OUT.zip $OUT", true, true, false, Plan::jump},
     {"zip_stored", "zip", "zip -q0ry $OUT.zip src && mv $OUT.zip $OUT", true, true, false, Plan::direct},
-    {"zip_streamed", "zip", "zip -qry - src | cat > $OUT", true, true, false, Plan::jump},
+    // Not by zip: 3.0-13, which some Debian 12 machines still have, cannot put links in a stream.
+    {"zip_streamed", "bsdtar", "bsdtar --format=zip -cf - src | cat > $OUT", true, true, false, Plan::jump},
     {"zip_prefixed", "zip", "zip -qry x.zip src && cat /bin/true x.zip > $OUT", true, true, false, Plan::jump},
     {"zip_by_7z", "7z", "7z a -tzip -bd $OUT.zip src && mv $OUT.zip $OUT", false, false, false, Plan::direct},
     {"zip_bzip2", "7z", "7z a -tzip -mm=bzip2 -bd $OUT.zip src && mv $OUT.zip $OUT", false, false, false, Plan::direct},
