@@ -120,9 +120,13 @@ conformance_variant(mem_root mem ALONE TRAITS -other_users FILTER -Readdir.*:Con
 # Every open and close is a request, and the file system keeps the locks.
 conformance_variant(mem_stateful mem OPTIONS no_stateless_open,remote_lock SUITES folder model)
 
-# Several users, whose permissions the file system checks alone; it is not asked when a fifo or a socket is opened.
-conformance_variant(pass_unchecked pass ALONE OPTIONS allow_other,no_default_permissions TRAITS -special_modes ONCE)
-conformance_variant(mem_unchecked mem ALONE OPTIONS allow_other,no_default_permissions TRAITS -special_modes ONCE)
+# Several users, whose permissions the file system checks alone; it is not asked when a fifo or a socket is opened. As names are
+# looked up each time there, the kernel's count of links can be 0 for a moment while others link and unlink, and link(2) fails with
+# ENOENT before anybody is asked; so it does on libfuse's passthrough_ll with cache=never.
+foreach(provider pass mem)
+  conformance_variant(${provider}_unchecked ${provider} ALONE OPTIONS allow_other,no_default_permissions TRAITS -special_modes
+                      FILTER -Concurrency.LinksCountRight ONCE)
+endforeach()
 
 # Under fault+. Delays may change no result. Injected errors may come for any operation, and nothing else may: after each the
 # operation is done again and must then do what it does on tmpfs; seeds are fixed, the schedule of the threads is not.
