@@ -9,12 +9,6 @@ Status FileSystem::start(Upcalls& up) {
   return Unit{};
 }
 
-unsigned Counters::row() {
-  static std::atomic<unsigned> next{0};
-  thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed) % kRows;
-  return mine;
-}
-
 uint64_t Counters::get(Op op) const {
   uint64_t n = 0;
   for (auto& r : rows_) n += r.n[index_of(op)].load(std::memory_order_relaxed);
