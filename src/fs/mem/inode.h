@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <variant>
 
 #include "base/clock.h"
+#include "base/rw_lock.h"
 #include "fs/mem/directory.h"
 #include "fs/mem/file_data.h"
 #include "vfs/posix_acl.h"
@@ -35,8 +35,7 @@ struct Inode {
   using Body = std::variant<uint64_t /*rdev; 0 for fifos and sockets*/, FileData, std::unique_ptr<Directory>,
                             std::string /*symlink target*/>;
 
-  mutable std::shared_mutex m;       // guards all below, but for what is marked
-  NodeId id{};                       // set before anybody else sees the inode, then constant
+  mutable RwLock m;                  // guards all below, but for what is marked
   std::atomic<uint64_t> lookups{0};  // counted to doors, part of the node table's count; any thread
   uint32_t type = 0;                 // S_IFMT part of mode; constant, read without the lock
   uint32_t mode = 0;                 // type and permissions

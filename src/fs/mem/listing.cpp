@@ -39,13 +39,15 @@ Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
       limit.store(end, std::memory_order_relaxed);
     else
       end = limit.load(std::memory_order_relaxed);
-    if (a.cookie < Directory::kDot && !a.sink->add({raw(dir.id), Directory::kDot, DT_DIR, ".", nullptr})) return Unit{};
-    if (a.cookie < Directory::kDotDot && !a.sink->add({raw(dir.parent->id), Directory::kDotDot, DT_DIR, "..", nullptr}))
+    if (a.cookie < Directory::kDot && !a.sink->add({raw(id_of(dir)), Directory::kDot, DT_DIR, ".", nullptr}))
+      return Unit{};
+    if (a.cookie < Directory::kDotDot &&
+        !a.sink->add({raw(id_of(*dir.parent)), Directory::kDotDot, DT_DIR, "..", nullptr}))
       return Unit{};
     const Dirent* e = names.after(std::max(a.cookie, Directory::kDotDot));
     for (; e && e->cookie < end; e = names.after(e->cookie)) {
       Inode& child = *e->node;
-      DirEntry d{raw(child.id), e->cookie, IFTODT(child.type), e->name(), nullptr};
+      DirEntry d{raw(id_of(child)), e->cookie, IFTODT(child.type), e->name(), nullptr};
       Entry with;
       if (a.with_attr) {
         with = entry_of(child);
@@ -55,7 +57,7 @@ Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
       if (a.sink->add(d)) continue;
       if (a.with_attr) {
         child.lookups.fetch_sub(1, std::memory_order_relaxed);
-        nodes_.forget(child.id, 1);  // never the last: it has a name
+        Nodes::forget(child, 1);  // never the last: it has a name
       }
       break;
     }

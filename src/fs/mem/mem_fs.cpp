@@ -28,8 +28,7 @@ MemFs::MemFs(MemOptions options)
       self_gid_(::getegid()),
       generation_(random_generation()),
       space_(options_.limits, options_.quotas) {
-  auto [id, root] = nodes_.emplace(1);
-  root->id = id;
+  Inode* root = nodes_.emplace(1).node;
   root->type = S_IFDIR;
   root->mode = S_IFDIR | options_.mode;
   root->nlink = 2;
@@ -60,26 +59,20 @@ Traits MemFs::traits() const {
 void MemFs::drop(Inode& n, uint64_t count) {
   Inode* gone = &n;
   // A directory's end gives its parent back, which may end that one too.
-  while (gone && nodes_.forget(gone->id, count)) {
+  while (gone && Nodes::forget(*gone, count)) {
     Inode* parent = gone->is_dir() ? gone->parent : nullptr;
     space_.give(gone->uid, gone->charged_bytes(), 1);
-    locks_.forget(gone->id);
-    {
-      std::lock_guard lock(lives_m_);
-      nodes_.erase(gone->id);
-    }
+    NodeId id = id_of(*gone);
+    locks_.forget(id);
+    nodes_.erase(id);
     gone = parent;
     count = 1;
   }
 }
 
 Inode* MemFs::revive(NodeId id) {
-  Inode* n = nullptr;
-  {
-    std::lock_guard lock(lives_m_);
-    if (nodes_.add_lookup_if_any(id)) n = nodes_.find(id);
-  }
-  if (n) Shared made(n->m);  // its maker is done with it
+  Inode *stray = nullptr, *n = nodes_.revive(id, stray);
+  if (stray) drop(*stray);
   return n;
 }
 
@@ -129,7 +122,7 @@ void MemFs::drop_handle(HandleId h) {
 
 Attr MemFs::attr_of(const Inode& n) const {
   Attr a;
-  a.ino = raw(n.id);
+  a.ino = raw(id_of(n));
   a.mode = n.mode;
   a.nlink = n.nlink;
   a.uid = n.uid;
@@ -154,7 +147,7 @@ Attr MemFs::attr_of(const Inode& n) const {
 
 Entry MemFs::entry_of(Inode& n) {
   Entry e;
-  e.node = n.id;
+  e.node = id_of(n);
   e.generation = generation_;
   e.entry_ttl = e.attr_ttl = options_.ttl;
   Shared lock(n.m);

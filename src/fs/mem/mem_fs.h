@@ -85,8 +85,10 @@ class MemFs final : public Provider<MemFs> {
   size_t inodes() const { return nodes_.size(); }
 
  private:
-  using Shared = std::shared_lock<std::shared_mutex>;
-  using Unique = std::unique_lock<std::shared_mutex>;
+  using Shared = std::shared_lock<RwLock>;
+  using Unique = std::unique_lock<RwLock>;
+  using Nodes = NodeTable<Inode>;
+  static NodeId id_of(const Inode& n) { return Nodes::id_of(n); }
   /// An open file or directory; holds a reference of its node.
   struct Open {
     Open(Inode& n, uint32_t f, uint64_t e) : node(&n), flags(f), end(e) {}
@@ -107,7 +109,7 @@ class MemFs final : public Provider<MemFs> {
   };
 
   // References (inode.h). hold: whoever calls knows that one is counted already.
-  void hold(Inode& n, uint64_t count = 1) { nodes_.add_lookup(n.id, count); }
+  static void hold(Inode& n, uint64_t count = 1) { Nodes::add_lookup(n, count); }
   void drop(Inode& n, uint64_t count = 1);
   /// A node known by its number only, with a reference for the caller, or null.
   Inode* revive(NodeId id);
@@ -173,12 +175,11 @@ class MemFs final : public Provider<MemFs> {
   const uint32_t self_uid_, self_gid_;  // of callers nobody knows
   const uint64_t generation_;           // differs between objects: export handles of an older one are stale
   Space space_;
-  NodeTable<Inode> nodes_;
+  Nodes nodes_;
   NodeTable<Open> handles_;
   LockTable locks_;
-  std::mutex lives_m_;   // before the node table's; no node is made or erased while somebody revives one
-  std::mutex rename_m_;  // before every inode: directories move only under it, so that ancestry stands still
-  mutable std::shared_mutex watch_m_;  // a leaf, but for the node table
+  std::mutex rename_m_;     // before every inode: directories move only under it, so that ancestry stands still
+  mutable RwLock watch_m_;  // a leaf, but for the node table
   std::map<uint64_t, Watch> watches_;
   uint64_t next_watch_ = 1;
   std::atomic<size_t> watch_count_{0};

@@ -90,18 +90,15 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
       acl.mode = strip_sgid(ctx.cred, acl.mode, gid);
   }
   if (auto s = space_.take(uid, 0, 1); !s) return s.error();
-  Inode* n = nullptr;
-  Unique making;  // against those who find it by its number
+  Nodes::Made made{};
   try {
-    std::lock_guard lock(lives_m_);
-    auto [id, node] = nodes_.emplace(references);
-    n = node;
-    n->id = id;
-    making = Unique(n->m);
+    made = nodes_.prepare();
   } catch (...) {
     space_.give(uid, 0, 1);
     throw;
   }
+  // Nobody can find it before it is complete.
+  Inode* n = made.node;
   n->type = acl.mode & S_IFMT;
   n->mode = acl.mode;
   n->uid = uid;
@@ -112,7 +109,6 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
   if (S_ISDIR(mode)) {
     n->nlink = 2;
     n->parent = &dir;
-    hold(dir);
   }
   if (acl.access || acl.dflt) {
     Extras& x = n->make_extras();
@@ -121,15 +117,17 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
   }
   for (auto& l : birth.labels)
     if (auto s = set_plain_xattr(*n, l.name, l.value, 0); !s) {
-      making.unlock();
-      abort_birth(*n);
+      space_.give(uid, n->charged_bytes(), 1);
+      nodes_.discard(made);
       return s.error();
     }
+  if (S_ISDIR(mode)) hold(dir);
+  nodes_.publish(made, references);
   return n;
 }
 
 // Nobody has seen it. The directory's reference cannot be its last one: the caller works on it.
-void MemFs::abort_birth(Inode& n) { drop(n, nodes_.lookups(n.id)); }
+void MemFs::abort_birth(Inode& n) { drop(n, Nodes::lookups(n)); }
 
 /// A new name and its node, counted once for the door. `dir` is locked and the name is free.
 Result<Inode*> MemFs::make(const Context& ctx, Inode& dir, std::string_view name, Birth birth) {
@@ -254,7 +252,7 @@ Result<Created> MemFs::tmpfile(const Context& ctx, const op::Tmpfile& a) {
 }
 
 Result<Created> MemFs::open_existing(const Context& ctx, Inode& n, const op::Create& a) {
-  auto opened = open(ctx, op::Open{{}, n.id, a.flags & ~static_cast<uint32_t>(O_CREAT), a.share, a.kill_suidgid});
+  auto opened = open(ctx, op::Open{{}, id_of(n), a.flags & ~static_cast<uint32_t>(O_CREAT), a.share, a.kill_suidgid});
   if (!opened) return opened.error();
   n.lookups.fetch_add(1, std::memory_order_relaxed);
   hold(n);

@@ -156,8 +156,8 @@ void MemFs::rename_exchange(Renaming& r) {
     // Each directory counts the one its ".." leads to; neither can be the last reference.
     if (r.moved->is_dir()) hold(*r.to);
     if (r.victim->is_dir()) hold(*r.from);
-    if (r.moved->is_dir()) nodes_.forget(r.from->id, 1);
-    if (r.victim->is_dir()) nodes_.forget(r.to->id, 1);
+    if (r.moved->is_dir()) Nodes::forget(*r.from, 1);
+    if (r.victim->is_dir()) Nodes::forget(*r.to, 1);
   }
   set_place(*r.moved, r.to, r.target->cookie);
   set_place(*r.victim, r.from, r.source->cookie);
@@ -198,7 +198,7 @@ Status MemFs::rename_move(const Context& ctx, Renaming& r, std::vector<Inode*>& 
     r.from->nlink--;
     r.to->nlink++;
     hold(*r.to);
-    nodes_.forget(r.from->id, 1);  // never the last: the caller works on it
+    Nodes::forget(*r.from, 1);  // never the last: the caller works on it
   }
   set_place(*r.moved, r.to, r.target->cookie);
   r.moved->ctime = now;

@@ -59,7 +59,7 @@ uint32_t MemFs::wanted(Inode& dir, uint32_t what) {
 
 void MemFs::notify(Inode& dir, std::string_view name, uint32_t what) {
   if (!watching() || !up()) return;
-  if (uint32_t bits = wanted(dir, what)) up()->changed(dir.id, name, bits);
+  if (uint32_t bits = wanted(dir, what)) up()->changed(id_of(dir), name, bits);
 }
 
 // A change of the node itself: to those who watch it, and to those who watch the directory where its newest name is.
@@ -71,7 +71,7 @@ void MemFs::notify_node(Inode& n, uint32_t what) {
     for (auto& [id, w] : watches_)
       if (w.node == &n) own |= w.what & what;
   }
-  if (own) up()->changed(n.id, {}, own);
+  if (own) up()->changed(id_of(n), {}, own);
   Inode* dir = nullptr;
   uint64_t cookie = 0;
   {
