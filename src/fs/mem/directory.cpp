@@ -1,135 +1,139 @@
 #include "fs/mem/directory.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <new>
+#include <utility>
 
 namespace isthmus::fs::mem {
-namespace {
 
-// Keyed at random, so that nobody can choose names that collide.
-uint64_t hash_key() {
-  static const uint64_t key = [] {
-    uint64_t k = 0x9e3779b97f4a7c15u;
-    if (::getrandom(&k, sizeof k, GRND_NONBLOCK) < 0) k ^= reinterpret_cast<uintptr_t>(&k);
-    return k | 1;
-  }();
-  return key;
-}
+// Followed by `capacity` names, of which the first `filled` have been used, in the order of their cookies.
+struct Directory::Segment {
+  uint32_t capacity, filled = 0, live = 0, unused = 0;
 
-uint64_t mix(uint64_t a, uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  Wide p = static_cast<Wide>(a) * b;
-  return static_cast<uint64_t>(p) ^ static_cast<uint64_t>(p >> 64);
-}
-
-uint32_t hash_of(std::string_view s) {
-  uint64_t key = hash_key(), h = key ^ s.size();
-  for (; s.size() >= 8; s.remove_prefix(8)) {
-    uint64_t w;
-    std::memcpy(&w, s.data(), 8);
-    h = mix(h ^ w, key);
+  explicit Segment(uint32_t c) : capacity(c) {}
+  Dirent* begin() { return reinterpret_cast<Dirent*>(this + 1); }
+  Dirent* end() { return begin() + filled; }
+  // The first one with a greater cookie, removed or not.
+  Dirent* behind(uint64_t cookie) {
+    return std::upper_bound(begin(), end(), cookie, [](uint64_t c, const Dirent& e) { return c < e.cookie; });
   }
-  uint64_t w = 0;
-  std::memcpy(&w, s.data(), s.size());
-  h = mix(h ^ w, key ^ 0xd6e8feb86659fd93u);
-  return static_cast<uint32_t>(h ^ (h >> 32));
-}
+};
 
-}  // namespace
+Directory::Segment* Directory::make(uint32_t capacity) {
+  void* p = std::malloc(sizeof(Segment) + capacity * sizeof(Dirent));
+  return p ? ::new (p) Segment(capacity) : nullptr;
+}
 
 Directory::~Directory() {
-  for (auto& p : order_) std::free(p.entry);
-}
-
-Dirent* Directory::find(std::string_view name) const {
-  if (table_.empty()) return nullptr;
-  uint32_t h = hash_of(name);
-  size_t mask = table_.size() - 1;
-  for (size_t i = h & mask; Dirent* e = table_[i]; i = (i + 1) & mask)
-    if (e->hash == h && e->name() == name) return e;
-  return nullptr;
-}
-
-void Directory::rehash(size_t size) {
-  std::vector<Dirent*> bigger(size);
-  for (Dirent* e : table_) {
-    if (!e) continue;
-    size_t i = e->hash & (size - 1);
-    while (bigger[i]) i = (i + 1) & (size - 1);
-    bigger[i] = e;
+  for (auto& p : parts_) {
+    if (!p.segment) continue;
+    for (Dirent& e : *p.segment)
+      if (e.node) e.free_name();
+    std::free(p.segment);
   }
-  table_.swap(bigger);
 }
 
-Dirent& Directory::add(std::string_view name, Inode& node) {
-  if ((live_ + 1) * 4 > table_.size() * 3) rehash(std::max(kMinTable, table_.size() * 2));
-  order_.reserve(order_.size() == order_.capacity() ? std::max<size_t>(4, order_.size() * 3 / 2) : 0);
-  void* raw = std::malloc(sizeof(Dirent) + name.size());
-  if (!raw) throw std::bad_alloc();
-  auto* e = ::new (raw) Dirent{&node, next_++, hash_of(name), static_cast<uint8_t>(name.size())};
-  std::memcpy(static_cast<void*>(e + 1), name.data(), name.size());
-  size_t mask = table_.size() - 1, i = e->hash & mask;
-  while (table_[i]) i = (i + 1) & mask;
-  table_[i] = e;
-  order_.push_back({e->cookie, e});
+Dirent& Directory::add(const HashedName& name, Inode& node) {
+  index_.reserve(name.hash());
+  if (parts_.empty() || parts_.back().segment->filled == parts_.back().segment->capacity) {
+    // As many again as there are half of, so that small directories stay small.
+    auto capacity = static_cast<uint32_t>(std::clamp<size_t>(live_ / 2, 4, kSegment));
+    if (parts_.size() == parts_.capacity()) parts_.reserve(std::max<size_t>(1, 2 * parts_.size()));
+    Segment* fresh = make(capacity);
+    if (!fresh) throw std::bad_alloc();
+    parts_.push_back({next_, fresh});
+  }
+  Segment& s = *parts_.back().segment;
+  Dirent* e = s.end();
+  e->set_name(name);
+  e->node = &node;
+  e->cookie = next_++;
+  s.filled++;
+  s.live++;
   live_++;
+  index_.add(*e, name.hash());
   return *e;
 }
 
-size_t Directory::slot_of(const Dirent& e) const {
-  size_t mask = table_.size() - 1, i = e.hash & mask;
-  while (table_[i] != &e) i = (i + 1) & mask;
-  return i;
-}
-
-size_t Directory::place_behind(uint64_t cookie) const {
+// The part in which `cookie` is, if it is anywhere; parts_.size() when it lies before all.
+size_t Directory::part_of(uint64_t cookie) const {
   auto it =
-      std::upper_bound(order_.begin(), order_.end(), cookie, [](uint64_t c, const Place& p) { return c < p.cookie; });
-  return static_cast<size_t>(it - order_.begin());
+      std::upper_bound(parts_.begin(), parts_.end(), cookie, [](uint64_t c, const Part& p) { return c < p.first; });
+  return it == parts_.begin() ? parts_.size() : static_cast<size_t>(it - parts_.begin()) - 1;
 }
 
 void Directory::remove(Dirent& e) noexcept {
-  size_t mask = table_.size() - 1, hole = slot_of(e);
-  for (size_t i = (hole + 1) & mask; table_[i]; i = (i + 1) & mask) {
-    // An entry may move back into the hole unless its own place lies behind the hole.
-    if (((i - table_[i]->hash) & mask) < ((i - hole) & mask)) continue;
-    table_[hole] = table_[i];
-    hole = i;
-  }
-  table_[hole] = nullptr;
-  order_[place_behind(e.cookie) - 1].entry = nullptr;
+  index_.remove(e, HashedName(e.name()).hash());
+  e.free_name();
+  e.node = nullptr;
   live_--;
-  std::free(&e);
-  while (!order_.empty() && !order_.back().entry) order_.pop_back();
-  if (order_.size() > 2 * live_ + 16) compact();
+  size_t part = part_of(e.cookie);
+  Segment& s = *parts_[part].segment;
+  s.live--;
+  while (s.filled && !s.begin()[s.filled - 1].node) s.filled--;
+  if (s.live == 0)
+    emptied(part);
+  else if (s.live <= kSegment / 8)
+    merge(part);
 }
 
-void Directory::compact() {
-  std::erase_if(order_, [](const Place& p) { return !p.entry; });
-  if (order_.capacity() > 4 * order_.size() + 64) order_.shrink_to_fit();
-  if (table_.size() > 8 * live_ + 64) {
-    size_t size = table_.size();
-    while (size > kMinTable && size > 4 * live_) size /= 2;
-    try {
-      rehash(size);
-    } catch (const std::bad_alloc&) {  // the big one does as well
+// The last one stays, for the names to come.
+void Directory::emptied(size_t part) noexcept {
+  if (part + 1 == parts_.size()) return;
+  std::free(std::exchange(parts_[part].segment, nullptr));
+  if (++dead_ < parts_.size() / 2 + 4) return;
+  std::erase_if(parts_, [](const Part& p) { return !p.segment; });
+  dead_ = 0;
+  if (parts_.capacity() > 4 * parts_.size() + 64) parts_.shrink_to_fit();
+}
+
+// Puts the names of two neighbours that are nearly empty together.
+void Directory::merge(size_t part) noexcept {
+  size_t next = part + 1;
+  while (next < parts_.size() && next < part + 4 && !parts_[next].segment) next++;
+  if (next + 1 >= parts_.size() || !parts_[next].segment) return;  // the last one grows, and stays as it is
+  Segment &a = *parts_[part].segment, &b = *parts_[next].segment;
+  if (b.live > kSegment / 8) return;
+  Segment* both = make(a.live + b.live);
+  if (!both) return;
+  for (Segment* s : {&a, &b})
+    for (Dirent& e : *s) {
+      if (!e.node) continue;
+      Dirent& to = *both->end();
+      to = e;
+      both->filled++;
+      index_.moved(e, to, HashedName(to.name()).hash());
     }
-  }
+  both->live = both->filled;
+  // It stands at the second place and begins where the first did, so that both's cookies lead to it.
+  for (size_t i = part + 1; i <= next; i++) parts_[i].first = parts_[part].first;
+  std::free(&b);
+  parts_[next].segment = both;
+  emptied(part);
 }
 
-const Dirent* Directory::after(uint64_t cookie) const {
-  for (size_t i = place_behind(cookie); i < order_.size(); i++)
-    if (order_[i].entry) return order_[i].entry;
+Directory::Reader::Reader(const Directory& d, uint64_t cookie) : d_(d), part_(d.part_of(cookie)) {
+  if (part_ == d.parts_.size())
+    part_ = 0;
+  else if (Segment* s = d.parts_[part_].segment)
+    at_ = static_cast<uint32_t>(s->behind(cookie) - s->begin());
+}
+
+const Dirent* Directory::Reader::next() {
+  for (; part_ < d_.parts_.size(); part_++, at_ = 0)
+    if (Segment* s = d_.parts_[part_].segment)
+      while (at_ < s->filled)
+        if (const Dirent& e = s->begin()[at_++]; e.node) return &e;
   return nullptr;
 }
 
 const Dirent* Directory::at(uint64_t cookie) const {
-  size_t i = place_behind(cookie);
-  return i > 0 && order_[i - 1].cookie == cookie ? order_[i - 1].entry : nullptr;
+  size_t part = part_of(cookie);
+  if (part == parts_.size() || !parts_[part].segment) return nullptr;
+  Segment& s = *parts_[part].segment;
+  Dirent* e = s.behind(cookie);
+  return e != s.begin() && e[-1].cookie == cookie && e[-1].node ? e - 1 : nullptr;
 }
 
 }  // namespace isthmus::fs::mem

@@ -2,28 +2,20 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string_view>
 #include <vector>
+
+#include "fs/mem/dirent.h"
+#include "fs/mem/name_index.h"
 
 namespace isthmus::fs::mem {
 
-struct Inode;
-
-/// One name. Lives as long as the name does: a rename over it or an exchange changes `node` and keeps the cookie.
-/// Allocated in one piece with its characters.
-struct Dirent {
-  Inode* node;
-  uint64_t cookie;
-  uint32_t hash;
-  uint8_t length;
-  std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), length}; }
-};
-
-/// The names of a directory: a hash table for finding them and a list in the order of their making for listing them.
-/// Cookies only grow, so a listing that goes on after cookie c shows every name once, whatever comes and goes
-/// meanwhile. Not thread-safe: the lock of the directory's inode guards it. Does not count references of nodes.
+/// The names of a directory: in the order of their making for listing them, and an index for finding them. Cookies only
+/// grow, so a listing that goes on after cookie c shows every name once, whatever comes and goes meanwhile. No
+/// operation takes longer because there are many names. Not thread-safe: the lock of the directory's inode guards it.
+/// Does not count references of nodes.
 class Directory {
+  struct Segment;
+
  public:
   /// Cookies of "." and ".." ; names start behind.
   static constexpr uint64_t kDot = 1, kDotDot = 2, kFirst = 3;
@@ -33,13 +25,25 @@ class Directory {
   Directory& operator=(const Directory&) = delete;
   ~Directory();
 
-  Dirent* find(std::string_view name) const;
+  Dirent* find(const HashedName& name) const { return index_.find(name); }
   /// The name must not exist; at most 255 bytes. Throws bad_alloc, changing nothing.
-  Dirent& add(std::string_view name, Inode& node);
+  Dirent& add(const HashedName& name, Inode& node);
   void remove(Dirent& e) noexcept;
 
-  /// The first name behind `cookie` (any number), or null.
-  const Dirent* after(uint64_t cookie) const;
+  /// Reads names in their order. Good until the directory changes.
+  class Reader {
+   public:
+    /// From the first name behind `cookie` (any number).
+    Reader(const Directory& d, uint64_t cookie);
+    /// Null at the end.
+    const Dirent* next();
+
+   private:
+    const Directory& d_;
+    size_t part_;
+    uint32_t at_ = 0;
+  };
+  const Dirent* after(uint64_t cookie) const { return Reader(*this, cookie).next(); }
   const Dirent* at(uint64_t cookie) const;
   /// The cookie that the next name will get.
   uint64_t next_cookie() const { return next_; }
@@ -49,19 +53,21 @@ class Directory {
   std::atomic<uint64_t>& listing_end() const { return listing_end_; }
 
  private:
-  struct Place {
-    uint64_t cookie;
-    Dirent* entry;  // null: removed
+  // A piece of the order. Names stay where they are, but for pieces that are nearly empty and become one.
+  struct Part {
+    uint64_t first;    // no cookie in it is smaller
+    Segment* segment;  // null: all of its names are gone
   };
-  static constexpr size_t kMinTable = 8;
-  size_t slot_of(const Dirent& e) const;
-  size_t place_behind(uint64_t cookie) const;
-  void rehash(size_t size);
-  void compact();
+  static constexpr uint32_t kSegment = 64;
 
-  // Open addressing with linear probing; a power of two, at most 3/4 full, no tombstones (removal shifts back).
-  std::vector<Dirent*> table_;
-  std::vector<Place> order_;  // by cookie
+  static Segment* make(uint32_t capacity);
+  size_t part_of(uint64_t cookie) const;
+  void emptied(size_t part) noexcept;
+  void merge(size_t part) noexcept;
+
+  NameIndex index_;
+  std::vector<Part> parts_;  // by `first`; the last one has a segment
+  size_t dead_ = 0;          // parts without a segment
   size_t live_ = 0;
   uint64_t next_ = kFirst;
   mutable std::atomic<uint64_t> listing_end_{UINT64_MAX};

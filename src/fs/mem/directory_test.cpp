@@ -66,5 +66,53 @@ TEST(Directory, CookiesOutliveTheirNames) {
   EXPECT_GT(d.add("f", n).cookie, b + 3);
 }
 
+TEST(Directory, NamesOfEveryLength) {
+  Directory d;
+  Inode n;
+  std::string zeros, letters;
+  for (size_t i = 1; i <= 255; i++) {
+    letters += static_cast<char>('a' + i % 26);
+    zeros += static_cast<char>(1 + i % 2);
+    d.add(letters, n);
+    d.add(zeros, n);
+  }
+  for (size_t i = 1; i <= 255; i++) {
+    ASSERT_EQ(d.find(letters.substr(0, i))->name(), letters.substr(0, i));
+    ASSERT_EQ(d.find(zeros.substr(0, i))->name(), zeros.substr(0, i));
+    ASSERT_EQ(d.find(letters.substr(0, i - 1) + "Z"), nullptr);
+  }
+}
+
+// Removed but for every hundredth, in three orders: what is left is found, listed in order and packed.
+TEST(Directory, FewOfMany) {
+  constexpr size_t kMany = 30000;
+  for (int order = 0; order < 3; order++) {
+    Directory d;
+    Inode n;
+    auto name = [](size_t i) { return "name" + std::to_string(i); };
+    for (size_t i = 0; i < kMany; i++) d.add(name(i), n);
+    for (size_t k = 0; k < kMany; k++) {
+      size_t i = order == 0 ? k : order == 1 ? kMany - 1 - k : k * 7919 % kMany;
+      if (i % 100) d.remove(*d.find(name(i)));
+    }
+    ASSERT_EQ(d.size(), kMany / 100);
+    Directory::Reader reader(d, 0);
+    for (size_t i = 0; i < kMany; i += 100) {
+      const Dirent* e = reader.next();
+      ASSERT_TRUE(e);
+      ASSERT_EQ(e->name(), name(i));
+      ASSERT_EQ(d.find(name(i)), e);
+      ASSERT_EQ(d.at(e->cookie), e);
+      ASSERT_EQ(d.find(name(i + 1)), nullptr);
+    }
+    EXPECT_EQ(reader.next(), nullptr);
+    for (size_t i = 0; i < kMany; i++)
+      if (i % 100) d.add(name(i), n);
+    for (size_t i = 0; i < kMany; i++) d.remove(*d.find(name(i)));
+    EXPECT_EQ(d.size(), 0u);
+    EXPECT_EQ(d.after(0), nullptr);
+  }
+}
+
 }  // namespace
 }  // namespace isthmus::fs::mem

@@ -44,8 +44,8 @@ Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
     if (a.cookie < Directory::kDotDot &&
         !a.sink->add({raw(id_of(*dir.parent)), Directory::kDotDot, DT_DIR, "..", nullptr}))
       return Unit{};
-    const Dirent* e = names.after(std::max(a.cookie, Directory::kDotDot));
-    for (; e && e->cookie < end; e = names.after(e->cookie)) {
+    Directory::Reader reader(names, std::max(a.cookie, Directory::kDotDot));
+    for (const Dirent* e = reader.next(); e && e->cookie < end; e = reader.next()) {
       Inode& child = *e->node;
       DirEntry d{raw(id_of(child)), e->cookie, IFTODT(child.type), e->name(), nullptr};
       Entry with;

@@ -146,10 +146,10 @@ class MemFs final : public Provider<MemFs> {
   Result<Unit> remove_name(const Context& ctx, NodeId dir, std::string_view name, Op op);
 
   // Making and removing names, with the directory locked (Unique).
-  Status may_add(const Context& ctx, const Inode& dir, std::string_view name, Dirent** existing) const;
+  Status may_add(const Context& ctx, const Inode& dir, const HashedName& name, Dirent** existing) const;
   Result<Inode*> give_birth(const Context& ctx, Inode& dir, Birth birth, uint32_t references);
   void abort_birth(Inode& n);
-  Result<Inode*> make(const Context& ctx, Inode& dir, std::string_view name, Birth birth);
+  Result<Inode*> make(const Context& ctx, Inode& dir, const HashedName& name, Birth birth);
   Result<Entry> make_entry(const Context& ctx, NodeId dir, std::string_view name, Op op, Birth birth);
   void set_place(Inode& n, Inode* dir, uint64_t cookie);
   void clear_place(Inode& n, const Inode& dir, uint64_t cookie);

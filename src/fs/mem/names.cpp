@@ -54,9 +54,9 @@ Result<Entry> MemFs::lookup(const Context& ctx, const op::Lookup& a) {
 
 /// May a name be made in `dir` (locked)? Search first, then EEXIST (unless the caller wants to know what exists), then
 /// the right to write, in Linux's order.
-Status MemFs::may_add(const Context& ctx, const Inode& dir, std::string_view name, Dirent** existing) const {
+Status MemFs::may_add(const Context& ctx, const Inode& dir, const HashedName& name, Dirent** existing) const {
   if (auto s = check(ctx, dir, kWantExecute); !s) return s;
-  if (auto s = check_name(name); !s) return s;
+  if (auto s = check_name(name.text()); !s) return s;
   if (dir.nlink == 0) return err(ENOENT);
   if (Dirent* e = dir.dir().find(name)) {
     if (!existing) return err(EEXIST);
@@ -130,7 +130,7 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
 void MemFs::abort_birth(Inode& n) { drop(n, Nodes::lookups(n)); }
 
 /// A new name and its node, counted once for the door. `dir` is locked and the name is free.
-Result<Inode*> MemFs::make(const Context& ctx, Inode& dir, std::string_view name, Birth birth) {
+Result<Inode*> MemFs::make(const Context& ctx, Inode& dir, const HashedName& name, Birth birth) {
   bool is_dir = S_ISDIR(birth.mode);
   if (is_dir && dir.nlink >= options_.max_links) return err(EMLINK);
   auto n = give_birth(ctx, dir, std::move(birth), 2);
@@ -153,10 +153,11 @@ Result<Entry> MemFs::make_entry(const Context& ctx, NodeId in, std::string_view 
   auto dir = find_dir(in, op);
   if (!dir) return dir.error();
   Inode* n = nullptr;
+  HashedName hashed(name);
   {
     Unique lock((*dir)->m);
-    if (auto s = may_add(ctx, **dir, name, nullptr); !s) return s.error();
-    auto made = make(ctx, **dir, name, std::move(birth));
+    if (auto s = may_add(ctx, **dir, hashed, nullptr); !s) return s.error();
+    auto made = make(ctx, **dir, hashed, std::move(birth));
     if (!made) return made.error();
     n = *made;
   }
@@ -208,14 +209,15 @@ Result<Entry> MemFs::link(const Context& ctx, const op::Link& a) {
   if (!dir) return dir.error();
   Inode &node = **n, &to = **dir;
   if (node.is_dir()) return err(EPERM);
+  HashedName name(a.to_name);
   {
     Unique dir_lock(to.m);
-    if (auto s = may_add(ctx, to, a.to_name, nullptr); !s) return s.error();
+    if (auto s = may_add(ctx, to, name, nullptr); !s) return s.error();
     Unique lock(node.m);
     if (auto s = may_change(node); !s) return s.error();
     if (node.nlink == 0 && node.cookie != kLinkable) return err(ENOENT);
     if (node.nlink >= options_.max_links) return err(EMLINK);
-    Dirent& e = to.dir().add(a.to_name, node);
+    Dirent& e = to.dir().add(name, node);
     hold(node);
     node.nlink++;
     node.ctime = now();
@@ -265,15 +267,16 @@ Result<Created> MemFs::create(const Context& ctx, const op::Create& a) {
   Inode& dir = **found;
   Inode* n = nullptr;
   bool fresh = false;
+  HashedName name(a.name);
   {
     Unique lock(dir.m);
     Dirent* e = nullptr;
-    if (auto s = may_add(ctx, dir, a.name, a.flags & O_EXCL ? nullptr : &e); !s) return s.error();
+    if (auto s = may_add(ctx, dir, name, a.flags & O_EXCL ? nullptr : &e); !s) return s.error();
     if (e) {
       n = e->node;
       hold(*n);
     } else {
-      auto made = make(ctx, dir, a.name, {S_IFREG | (a.mode & 07777), FileData{}, a.labels});
+      auto made = make(ctx, dir, name, {S_IFREG | (a.mode & 07777), FileData{}, a.labels});
       if (!made) return made.error();
       n = *made;
       fresh = true;

@@ -12,7 +12,7 @@ namespace isthmus::fs::mem {
 
 struct MemFs::Renaming {
   Inode *from = nullptr, *to = nullptr;  // directories, locked
-  std::string_view name, to_name;
+  HashedName name, to_name;
   uint32_t flags = 0;
   Dirent *source = nullptr, *target = nullptr;  // target: may be null
   Inode *moved = nullptr, *victim = nullptr;    // locked, where not null
@@ -63,12 +63,7 @@ Result<Unit> MemFs::rename(const Context& ctx, const op::Rename& a) {
   auto from = find_dir(a.dir, Op::Rename), to = find_dir(a.to_dir, Op::Rename);
   if (!from) return from.error();
   if (!to) return to.error();
-  Renaming r;
-  r.from = *from;
-  r.to = *to;
-  r.name = a.name;
-  r.to_name = a.to_name;
-  r.flags = a.flags;
+  Renaming r{*from, *to, a.name, a.to_name, a.flags};
   std::vector<Inode*> gone;  // references to give back once nothing is locked
   {
     std::unique_lock<std::mutex> moving(rename_m_, std::defer_lock);
