@@ -1,7 +1,6 @@
 #include "fs/mem/file_data.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -11,31 +10,26 @@ namespace {
 PagePool& pool() { return PagePool::instance(); }
 }  // namespace
 
-FileData::FileData(FileData&& o) noexcept
-    : small_(std::exchange(o.small_, nullptr)),
-      leaves_(std::move(o.leaves_)),
-      pages_(std::exchange(o.pages_, 0)),
-      small_size_(std::exchange(o.small_size_, 0)) {}
-
-FileData& FileData::operator=(FileData&& o) noexcept {
-  std::swap(small_, o.small_);
-  std::swap(leaves_, o.leaves_);
-  std::swap(pages_, o.pages_);
-  std::swap(small_size_, o.small_size_);
-  return *this;
-}
-
 FileData::~FileData() {
-  std::free(small_);
-  if (leaves_)
-    for (auto& [key, leaf] : *leaves_)
+  free_first();
+  if (rest_)
+    for (auto& [key, leaf] : rest_->leaves)
       for (std::byte* p : leaf.pages) pool().give(p);
 }
 
+void FileData::free_first() noexcept {
+  if (Small* s = small())
+    std::free(s);
+  else if (first_)
+    pool().give(reinterpret_cast<std::byte*>(first_));
+  first_ = 0;
+}
+
 std::byte* FileData::page(uint64_t index) const {
-  if (!leaves_) return nullptr;
-  auto it = leaves_->find(index / kLeafPages);
-  if (it == leaves_->end()) return nullptr;
+  if (index == 0) return first_ & 1 ? nullptr : reinterpret_cast<std::byte*>(first_);
+  if (!rest_) return nullptr;
+  auto it = rest_->leaves.find(index / kLeafPages);
+  if (it == rest_->leaves.end()) return nullptr;
   uint64_t at = index % kLeafPages;
   return at < it->second.pages.size() ? it->second.pages[at] : nullptr;
 }
@@ -45,10 +39,12 @@ void FileData::read(uint64_t offset, MutableBytes to) const {
     uint64_t index = offset / kPage;
     size_t in = offset % kPage, n = std::min(to.size(), kPage - in), have = 0;
     const std::byte* p = page(index);
-    if (p)
+    if (p) {
       have = n;
-    else if (index == 0 && in < small_size_)
-      p = small_, have = std::min<size_t>(n, small_size_ - in);
+    } else if (Small* s = index == 0 ? small() : nullptr; s && in < s->size) {
+      p = s->bytes();
+      have = std::min<size_t>(n, s->size - in);
+    }
     if (have) std::memcpy(to.data(), p + in, have);
     if (have < n) std::memset(to.data() + have, 0, n - have);
     to = to.subspan(n);
@@ -58,10 +54,10 @@ void FileData::read(uint64_t offset, MutableBytes to) const {
 
 uint64_t FileData::missing(uint64_t first, uint64_t last) const {
   uint64_t n = last - first + 1;
-  if (first == 0 && small_) n--;
-  if (!leaves_) return n;
-  for (auto it = leaves_->lower_bound(first / kLeafPages); it != leaves_->end() && it->first <= last / kLeafPages;
-       ++it) {
+  if (first == 0 && first_) n--;
+  if (!rest_) return n;
+  Leaves& leaves = rest_->leaves;
+  for (auto it = leaves.lower_bound(first / kLeafPages); it != leaves.end() && it->first <= last / kLeafPages; ++it) {
     uint64_t base = it->first * kLeafPages;
     auto& pages = it->second.pages;
     uint64_t from = first > base ? first - base : 0, to = std::min<uint64_t>(last - base + 1, pages.size());
@@ -75,46 +71,53 @@ uint64_t FileData::missing(uint64_t first, uint64_t last) const {
 }
 
 void FileData::put(uint64_t index, std::byte* p) {
-  if (!leaves_) leaves_ = std::make_unique<Leaves>();
-  Leaf& leaf = (*leaves_)[index / kLeafPages];
+  if (index == 0) {
+    first_ = reinterpret_cast<uintptr_t>(p);
+    return;
+  }
+  if (!rest_) rest_ = std::make_unique<Rest>();
+  Leaf& leaf = rest_->leaves[index / kLeafPages];
   uint64_t at = index % kLeafPages;
   if (leaf.pages.size() <= at) leaf.pages.resize(at + 1);
   leaf.pages[at] = p;
   leaf.used++;
+  rest_->pages++;
 }
 
 // The first page as a real page.
 void FileData::promote() {
+  Small* s = small();
   std::byte* p = pool().take();
-  std::memcpy(p, small_, small_size_);
-  std::memset(p + small_size_, 0, kPage - small_size_);
+  std::memcpy(p, s->bytes(), s->size);
+  std::memset(p + s->size, 0, kPage - s->size);
+  std::free(s);
   put(0, p);
-  std::free(std::exchange(small_, nullptr));
-  small_size_ = 0;
 }
 
-// Counts the page when it is new.
+// Exactly what the allocator hands out anyway for the first bytes; a file that grows grows by half.
 void FileData::grow_small(uint32_t bytes) {
-  uint32_t size = std::max(64u, std::bit_ceil(bytes));
-  if (size <= small_size_) return;
-  auto* p = static_cast<std::byte*>(std::realloc(small_, size));
-  if (!p) throw std::bad_alloc();
-  std::memset(p + small_size_, 0, size - small_size_);
-  if (!small_) pages_++;
-  small_ = p;
-  small_size_ = size;
+  Small* old = small();
+  uint32_t have = old ? old->size : 0;
+  if (bytes <= have) return;
+  constexpr uint32_t kHead = sizeof(Small), kStep = 16, kOwn = 8;  // malloc's blocks are of 16 n + 8 bytes
+  uint32_t block = std::max(bytes, have + have / 2) + kHead;
+  block = std::max(24u, (block - kOwn + kStep - 1) / kStep * kStep + kOwn);
+  auto* s = static_cast<Small*>(std::realloc(static_cast<void*>(old), block));
+  if (!s) throw std::bad_alloc();
+  s->size = block - kHead;
+  std::memset(s->bytes() + have, 0, s->size - have);
+  first_ = reinterpret_cast<uintptr_t>(s) + 1;
 }
 
 std::byte* FileData::make(uint64_t index, bool overwrite) {
   if (std::byte* p = page(index)) return p;
-  if (index == 0 && small_) {
+  if (index == 0 && small()) {
     promote();
     return page(0);
   }
   std::byte* p = pool().take();
   if (!overwrite) std::memset(p, 0, kPage);
   put(index, p);
-  pages_++;
   return p;
 }
 
@@ -124,7 +127,7 @@ void FileData::copy_in(uint64_t offset, Bytes from) {
     size_t in = offset % kPage, n = std::min(from.size(), kPage - in);
     if (index == 0 && in + n <= kSmallMax && !page(0)) {
       grow_small(static_cast<uint32_t>(in + n));
-      std::memcpy(small_ + in, from.data(), n);
+      std::memcpy(small()->bytes() + in, from.data(), n);
     } else {
       std::memcpy(make(index, n == kPage) + in, from.data(), n);
     }
@@ -167,8 +170,8 @@ Status FileData::allocate(uint64_t offset, uint64_t length, const Payer& payer) 
 void FileData::zero_in_page(uint64_t index, size_t from, size_t to) {
   if (std::byte* p = page(index))
     std::memset(p + from, 0, to - from);
-  else if (index == 0 && from < small_size_)
-    std::memset(small_ + from, 0, std::min<size_t>(to, small_size_) - from);
+  else if (Small* s = index == 0 ? small() : nullptr; s && from < s->size)
+    std::memset(s->bytes() + from, 0, std::min<size_t>(to, s->size) - from);
 }
 
 void FileData::zero(uint64_t offset, uint64_t length) {
@@ -182,15 +185,12 @@ void FileData::zero(uint64_t offset, uint64_t length) {
 // Frees the pages first .. last.
 void FileData::remove(uint64_t first, uint64_t last, const Payer& payer) {
   if (first > last) return;
-  uint64_t before = pages_;
-  if (first == 0 && small_) {
-    std::free(std::exchange(small_, nullptr));
-    small_size_ = 0;
-    pages_--;
-  }
-  if (leaves_) {
-    auto it = leaves_->lower_bound(first / kLeafPages);
-    while (it != leaves_->end() && it->first <= last / kLeafPages) {
+  uint64_t before = pages();
+  if (first == 0) free_first();
+  if (rest_) {
+    Leaves& leaves = rest_->leaves;
+    auto it = leaves.lower_bound(first / kLeafPages);
+    while (it != leaves.end() && it->first <= last / kLeafPages) {
       uint64_t base = it->first * kLeafPages;
       Leaf& leaf = it->second;
       uint64_t from = first > base ? first - base : 0, to = std::min<uint64_t>(last - base + 1, leaf.pages.size());
@@ -198,13 +198,13 @@ void FileData::remove(uint64_t first, uint64_t last, const Payer& payer) {
         if (!leaf.pages[i]) continue;
         pool().give(std::exchange(leaf.pages[i], nullptr));
         leaf.used--;
-        pages_--;
+        rest_->pages--;
       }
-      it = leaf.used ? std::next(it) : leaves_->erase(it);
+      it = leaf.used ? std::next(it) : leaves.erase(it);
     }
-    if (leaves_->empty()) leaves_.reset();
+    if (leaves.empty()) rest_.reset();
   }
-  payer.space.give(payer.uid, (before - pages_) * kPage);
+  payer.space.give(payer.uid, (before - pages()) * kPage);
 }
 
 void FileData::punch(uint64_t offset, uint64_t length, const Payer& payer) {
@@ -218,7 +218,7 @@ void FileData::punch(uint64_t offset, uint64_t length, const Payer& payer) {
 }
 
 void FileData::cut(uint64_t size, const Payer& payer) {
-  if (!pages_) return;
+  if (!first_ && !rest_) return;
   if (size % kPage) zero_in_page(size / kPage, size % kPage, kPage);
   remove((size + kPage - 1) / kPage, UINT64_MAX / kPage, payer);
 }
@@ -226,9 +226,9 @@ void FileData::cut(uint64_t size, const Payer& payer) {
 void FileData::collapse(uint64_t offset, uint64_t length, const Payer& payer) {
   uint64_t first = offset / kPage, count = length / kPage;
   remove(first, first + count - 1, payer);
-  if (!leaves_) return;
-  auto old = std::move(leaves_);
-  for (auto& [key, leaf] : *old)
+  if (!rest_) return;
+  auto old = std::move(rest_);
+  for (auto& [key, leaf] : old->leaves)
     for (uint64_t i = 0; i < leaf.pages.size(); i++)
       if (std::byte* p = leaf.pages[i]) {
         uint64_t index = key * kLeafPages + i;
@@ -238,10 +238,11 @@ void FileData::collapse(uint64_t offset, uint64_t length, const Payer& payer) {
 
 void FileData::insert(uint64_t offset, uint64_t length) {
   uint64_t first = offset / kPage, count = length / kPage;
-  if (small_ && first == 0) promote();
-  if (!leaves_) return;
-  auto old = std::move(leaves_);
-  for (auto& [key, leaf] : *old)
+  if (small() && first == 0) promote();
+  auto old = std::move(rest_);
+  if (first_ && first == 0) put(count, reinterpret_cast<std::byte*>(std::exchange(first_, 0)));
+  if (!old) return;
+  for (auto& [key, leaf] : old->leaves)
     for (uint64_t i = 0; i < leaf.pages.size(); i++)
       if (std::byte* p = leaf.pages[i]) {
         uint64_t index = key * kLeafPages + i;
@@ -252,8 +253,8 @@ void FileData::insert(uint64_t offset, uint64_t length) {
 uint64_t FileData::next_data(uint64_t offset) const {
   uint64_t index = offset / kPage;
   if (has(index)) return offset;
-  if (!leaves_) return UINT64_MAX;
-  for (auto it = leaves_->lower_bound(index / kLeafPages); it != leaves_->end(); ++it) {
+  if (!rest_) return UINT64_MAX;
+  for (auto it = rest_->leaves.lower_bound(index / kLeafPages); it != rest_->leaves.end(); ++it) {
     uint64_t base = it->first * kLeafPages;
     for (uint64_t i = index > base ? index - base : 0; i < it->second.pages.size(); i++)
       if (it->second.pages[i]) return (base + i) * kPage;

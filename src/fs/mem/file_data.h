@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -12,18 +13,23 @@
 
 namespace isthmus::fs::mem {
 
-/// The bytes of a regular file: pages by index, with holes, and a first page that takes a small file only as much
-/// memory as it needs. Knows nothing of the file's size: bytes never written read as zero, and the owner cuts the data
-/// when the file shrinks, so that what lies past its end is always zero. Not thread-safe: its inode's lock guards it.
+/// The bytes of a regular file: pages by index, with holes, and a first page that takes of a small file only as much
+/// memory as it needs. 16 bytes when empty. Knows nothing of the file's size: bytes never written read as zero, and the
+/// owner cuts the data when the file shrinks, so that what lies past its end is always zero. Not thread-safe: its
+/// inode's lock guards it.
 class FileData {
  public:
   FileData() = default;
-  FileData(FileData&& o) noexcept;
-  FileData& operator=(FileData&& o) noexcept;
+  FileData(FileData&& o) noexcept : first_(std::exchange(o.first_, 0)), rest_(std::move(o.rest_)) {}
+  FileData& operator=(FileData&& o) noexcept {
+    std::swap(first_, o.first_);
+    std::swap(rest_, o.rest_);
+    return *this;
+  }
   ~FileData();
 
   /// Pages that are charged: st_blocks in units of kPage.
-  uint64_t pages() const { return pages_; }
+  uint64_t pages() const { return (first_ ? 1 : 0) + (rest_ ? rest_->pages : 0); }
 
   void read(uint64_t offset, MutableBytes to) const;
   /// Returns how many bytes were taken; fewer only when there is no room for more, and then `why` says ENOSPC or
@@ -54,11 +60,22 @@ class FileData {
     uint32_t used = 0;
   };
   using Leaves = std::map<uint64_t, Leaf>;
+  struct Rest {
+    Leaves leaves;  // never empty, and never with page 0
+    uint64_t pages = 0;
+  };
+  // The beginning of page 0: `size` bytes follow; the rest of the page is zero.
+  struct Small {
+    uint32_t size;
+    std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }
+  };
   static constexpr uint64_t kLeafPages = 512;
   static constexpr uint32_t kSmallMax = 2048;
 
   std::byte* page(uint64_t index) const;
-  bool has(uint64_t index) const { return page(index) || (index == 0 && small_); }
+  bool has(uint64_t index) const { return index == 0 ? first_ != 0 : page(index) != nullptr; }
+  Small* small() const { return first_ & 1 ? reinterpret_cast<Small*>(first_ - 1) : nullptr; }
+  void free_first() noexcept;
   uint64_t missing(uint64_t first, uint64_t last) const;
   // The page, made if need be (already charged); zeroed unless it is to be overwritten as a whole.
   std::byte* make(uint64_t index, bool overwrite);
@@ -69,10 +86,8 @@ class FileData {
   void zero_in_page(uint64_t index, size_t from, size_t to);
   void copy_in(uint64_t offset, Bytes from);
 
-  std::byte* small_ = nullptr;  // page 0, its first small_size_ bytes; the rest of it is zero
-  std::unique_ptr<Leaves> leaves_;
-  uint64_t pages_ = 0;
-  uint32_t small_size_ = 0;
+  uintptr_t first_ = 0;         // page 0: 0, the address of a page, or that of a Small plus one
+  std::unique_ptr<Rest> rest_;  // all other pages
 };
 
 }  // namespace isthmus::fs::mem

@@ -89,6 +89,7 @@ Result<Buffer> MemFs::read(const Context& ctx, const op::Read& a) {
   if (!found) return found.error();
   Inode& n = **found;
   Buffer answer = Buffer::filled(0);
+  bool accessed = false;
   {
     Shared lock(n.m);
     if (auto s = check_io(ctx, n, a.handle, kWantRead); !s) return s.error();
@@ -103,8 +104,9 @@ Result<Buffer> MemFs::read(const Context& ctx, const op::Read& a) {
       n.data().read(a.offset, a.into.first(count));
       answer = Buffer::filled(count);
     }
+    accessed = atime_is_due(n, a.flags);
   }
-  touch_atime(n, a.flags);
+  if (accessed) set_atime(n);
   return answer;
 }
 
@@ -156,7 +158,7 @@ Result<std::string> MemFs::readlink(const Context&, const op::Readlink& a) {
   if (!n) return n.error();
   if (!(*n)->is(S_IFLNK)) return err(EINVAL);
   touch_atime(**n, 0);
-  return (*n)->target();  // never changes
+  return std::string((*n)->target());  // never changes
 }
 
 }  // namespace isthmus::fs::mem

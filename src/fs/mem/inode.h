@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "base/clock.h"
@@ -25,6 +26,20 @@ struct Extras {
   uint32_t flags = 0;  // FS_IMMUTABLE_FL and friends
 };
 
+/// A Time in 12 bytes: there are four of them in every inode.
+class Stamp {
+ public:
+  Stamp() = default;
+  Stamp(Time t)  // NOLINT(google-explicit-constructor)
+      : low_(static_cast<uint32_t>(t.sec)), high_(static_cast<uint32_t>(t.sec >> 32)), nsec_(t.nsec) {}
+  operator Time() const {  // NOLINT(google-explicit-constructor)
+    return {static_cast<int64_t>(uint64_t{high_} << 32 | low_), nsec_};
+  }
+
+ private:
+  uint32_t low_ = 0, high_ = 0, nsec_ = 0;
+};
+
 /// A file object, in the node table. It lives as long as somebody counts a reference there: each name, each open
 /// handle, each lookup of a door, each child directory (whose ".." it is) and each watch.
 ///
@@ -32,48 +47,56 @@ struct Extras {
 /// other inodes by address; then the leaves (watch list, node table, page pool, lock table). Nothing is locked across
 /// an answer or an upcall.
 struct Inode {
-  using Body = std::variant<uint64_t /*rdev; 0 for fifos and sockets*/, FileData, std::unique_ptr<Directory>,
-                            std::string /*symlink target*/>;
+  /// What a new one begins with: nothing, a device's rdev (0 for fifos and sockets), or a symlink's target (copied).
+  using Body = std::variant<FileData, std::unique_ptr<Directory>, uint64_t, std::string_view>;
 
-  mutable RwLock m;                  // guards all below, but for what is marked
-  std::atomic<uint64_t> lookups{0};  // counted to doors, part of the node table's count; any thread
-  uint32_t type = 0;                 // S_IFMT part of mode; constant, read without the lock
-  uint32_t mode = 0;                 // type and permissions
+  Inode() : rdev_(0) {}
+  Inode(uint32_t file_type, Body&& body);
+  ~Inode();
+  Inode(const Inode&) = delete;
+  Inode& operator=(const Inode&) = delete;
+
+  mutable RwLock m;   // guards all below, but for what is marked
+  uint16_t type = 0;  // S_IFMT part of mode; constant, read without the lock
+  uint16_t mode = 0;  // type and permissions
   uint32_t nlink = 0, uid = 0, gid = 0;
-  uint64_t size = 0;
-  Time atime, mtime, ctime, btime;
+  Stamp atime, mtime, ctime, btime;
+  uint64_t size = 0;                 // of files and symlinks, bytes
+  std::atomic<uint64_t> lookups{0};  // counted to doors, part of the node table's count; any thread
   /// Directories: where ".." leads, counted there. Others: where the newest of its names is, for watchers; null when
   /// that name is gone.
   Inode* parent = nullptr;
   uint64_t cookie = 0;  // of its name in parent
   std::unique_ptr<Extras> extras;
-  Body body;
 
   bool is(mode_t t) const { return type == t; }
   bool is_dir() const { return is(S_IFDIR); }
-  Directory& dir() { return **std::get_if<std::unique_ptr<Directory>>(&body); }
-  const Directory& dir() const { return **std::get_if<std::unique_ptr<Directory>>(&body); }
-  FileData& data() { return *std::get_if<FileData>(&body); }
-  const FileData& data() const { return *std::get_if<FileData>(&body); }
-  const std::string& target() const { return *std::get_if<std::string>(&body); }
-  uint64_t rdev() const {
-    auto* r = std::get_if<uint64_t>(&body);
-    return r ? *r : 0;
-  }
+  // Each only for its type; neither the directory nor the target are ever another one.
+  Directory& dir() { return *dir_; }
+  const Directory& dir() const { return *dir_; }
+  FileData& data() { return data_; }
+  const FileData& data() const { return data_; }
+  std::string_view target() const { return {target_, size}; }
+  uint64_t rdev() const { return is(S_IFCHR) || is(S_IFBLK) ? rdev_ : 0; }
   const PosixAcl* access_acl() const { return extras ? extras->access.get() : nullptr; }
   Extras& make_extras() {
     if (!extras) extras = std::make_unique<Extras>();
     return *extras;
   }
   /// What Space charges for besides the inode itself.
-  uint64_t charged_bytes() const {
-    auto* f = std::get_if<FileData>(&body);
-    return (f ? f->pages() * kPage : 0) + (extras ? extras->charged : 0);
-  }
+  uint64_t charged_bytes() const { return (is(S_IFREG) ? data_.pages() * kPage : 0) + (extras ? extras->charged : 0); }
+
+ private:
+  union {
+    FileData data_;
+    Directory* dir_;
+    char* target_;  // `size` bytes
+    uint64_t rdev_;
+  };
 };
 
-// With the node table's slot (24 bytes), a Dirent (24 and the name) and its places in hash and list (about 40), a file
-// without data takes about 320 bytes and its name.
-static_assert(sizeof(Inode) <= 256);
+// With the node table's 16 bytes, a Dirent (32, and the name when it is long) and its place in the index (16), a file
+// without data takes about 200 bytes.
+static_assert(sizeof(Inode) <= 128);
 
 }  // namespace isthmus::fs::mem

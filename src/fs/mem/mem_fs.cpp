@@ -28,14 +28,12 @@ MemFs::MemFs(MemOptions options)
       self_gid_(::getegid()),
       generation_(random_generation()),
       space_(options_.limits, options_.quotas) {
-  Inode* root = nodes_.emplace(1).node;
-  root->type = S_IFDIR;
-  root->mode = S_IFDIR | options_.mode;
+  Inode* root = nodes_.emplace(1, S_IFDIR, std::make_unique<Directory>()).node;
+  root->mode = static_cast<uint16_t>(S_IFDIR | options_.mode);
   root->nlink = 2;
   root->uid = options_.uid;
   root->gid = options_.gid;
   root->parent = root;
-  root->body = std::make_unique<Directory>();
   root->atime = root->mtime = root->ctime = root->btime = now();
   if (!space_.take(root->uid, 0, 1)) log(LogLevel::warning, "mem: no room for the root directory in its limits");
   if (!options_.locks)
@@ -136,7 +134,7 @@ Attr MemFs::attr_of(const Inode& n) const {
   if (n.is_dir()) {
     a.size = 20 * (n.dir().size() + 2);
   } else if (n.is(S_IFLNK)) {
-    a.size = n.target().size();
+    a.size = n.size;
   } else if (n.is(S_IFREG)) {
     a.size = n.size;
     a.blocks = n.data().pages() * (kPage / 512);
@@ -174,23 +172,29 @@ Status MemFs::may_change(const Inode& n) const {
 
 void MemFs::kill_privileges(const Context& ctx, Inode& n, bool asked) {
   if (!n.is(S_IFREG)) return;
-  if (asked || (!skips_checks(ctx) && ctx.cred.uid != 0)) n.mode = without_suidgid(ctx.cred, n.mode, n.gid);
+  if (asked || (!skips_checks(ctx) && ctx.cred.uid != 0))
+    n.mode = static_cast<uint16_t>(without_suidgid(ctx.cred, n.mode, n.gid));
 }
 
 // The relatime rule of mount(8), for every door: the FUSE client leaves access times to us.
-void MemFs::touch_atime(Inode& n, uint32_t flags) {
-  if (!options_.atime || (flags & O_NOATIME)) return;
+bool MemFs::atime_is_due(const Inode& n, uint32_t flags) const {
   constexpr int64_t kDay = 86400;
-  Time now = isthmus::now();
-  auto due = [&] {
-    return n.atime != now && (n.atime <= n.mtime || n.atime <= n.ctime || now.sec - n.atime.sec >= kDay);
-  };
+  if (!options_.atime || (flags & O_NOATIME) || (n.extras && (n.extras->flags & FS_NOATIME_FL))) return false;
+  Time a = n.atime;
+  return a <= n.mtime || a <= n.ctime || clock_time(CLOCK_REALTIME_COARSE).sec - a.sec >= kDay;
+}
+
+void MemFs::set_atime(Inode& n) {
+  Unique lock(n.m);
+  if (atime_is_due(n, 0)) n.atime = now();
+}
+
+void MemFs::touch_atime(Inode& n, uint32_t flags) {
   {
     Shared lock(n.m);
-    if (!due() || (n.extras && (n.extras->flags & FS_NOATIME_FL))) return;
+    if (!atime_is_due(n, flags)) return;
   }
-  Unique lock(n.m);
-  if (due()) n.atime = now;
+  set_atime(n);
 }
 
 }  // namespace isthmus::fs::mem

@@ -123,6 +123,8 @@ class MemFs final : public Provider<MemFs> {
 
   // With the inode locked.
   Attr attr_of(const Inode& n) const;
+  /// Does reading with these open flags change the time of access?
+  bool atime_is_due(const Inode& n, uint32_t flags) const;
   static Guard guard_of(const Inode& n) { return {n.mode, n.uid, n.gid, n.access_acl()}; }
   static Status check(const Context& ctx, const Inode& n, uint32_t want);
   static void changed(Inode& n, Time now) { n.mtime = n.ctime = now; }
@@ -139,6 +141,7 @@ class MemFs final : public Provider<MemFs> {
     n.lookups.fetch_add(1, std::memory_order_relaxed);
   }
   void touch_atime(Inode& n, uint32_t flags);
+  void set_atime(Inode& n);
   /// Access checks for reads and writes through no handle.
   Status check_io(const Context& ctx, const Inode& n, HandleId h, uint32_t want) const;
 

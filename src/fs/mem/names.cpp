@@ -92,20 +92,18 @@ Result<Inode*> MemFs::give_birth(const Context& ctx, Inode& dir, Birth birth, ui
   if (auto s = space_.take(uid, 0, 1); !s) return s.error();
   Nodes::Made made{};
   try {
-    made = nodes_.prepare();
+    made = nodes_.prepare(acl.mode & S_IFMT, std::move(birth.body));
   } catch (...) {
     space_.give(uid, 0, 1);
     throw;
   }
   // Nobody can find it before it is complete.
   Inode* n = made.node;
-  n->type = acl.mode & S_IFMT;
-  n->mode = acl.mode;
+  n->mode = static_cast<uint16_t>(acl.mode);
   n->uid = uid;
   n->gid = gid;
   n->nlink = 1;
   n->atime = n->mtime = n->ctime = n->btime = now();
-  n->body = std::move(birth.body);
   if (S_ISDIR(mode)) {
     n->nlink = 2;
     n->parent = &dir;
@@ -198,7 +196,7 @@ Result<Entry> MemFs::mkdir(const Context& ctx, const op::Mkdir& a) {
 Result<Entry> MemFs::symlink(const Context& ctx, const op::Symlink& a) {
   if (a.target.empty()) return err(ENOENT);
   if (a.target.size() > kTargetMax) return err(ENAMETOOLONG);
-  Birth b{S_IFLNK | 0777, std::string(a.target), a.labels};
+  Birth b{S_IFLNK | 0777, a.target, a.labels};
   return make_entry(ctx, a.dir, a.name, Op::Symlink, std::move(b));
 }
 
