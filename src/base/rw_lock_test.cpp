@@ -24,7 +24,7 @@ TEST(RwLock, ReadersTogetherWritersAlone) {
     std::lock_guard held(lock);
     written = true;
   });
-  for (int i = 0; i < 1000; i++) std::this_thread::yield();
+  for (int i = 0; i < 100; i++) std::this_thread::yield();
   EXPECT_FALSE(written);
   lock.unlock_shared();
   writer.join();
@@ -38,7 +38,7 @@ TEST(RwLock, ManyThreads) {
   uint64_t a = 0, b = 0;
   std::atomic<uint64_t> writes{0};
   auto work = [&](unsigned seed) {
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 500; i++) {
       if ((i * 7 + seed) % 4 == 0) {
         std::lock_guard held(lock);
         a++;
@@ -70,7 +70,7 @@ TEST(RwLock, WritersDoNotStarve) {
         std::this_thread::yield();
       }
     });
-  for (int i = 0; i < 100; i++) std::lock_guard held(lock);
+  for (int i = 0; i < 20; i++) std::lock_guard held(lock);
   stop = true;
   for (auto& t : readers) t.join();
 }

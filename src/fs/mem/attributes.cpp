@@ -121,7 +121,8 @@ Result<StatFs> MemFs::statfs(const Context&, const op::Statfs& a) {
   if (auto n = find(a.node, Op::Statfs); !n) return n.error();
   StatFs s;
   const Limits& l = space_.limits();
-  uint64_t used = (space_.bytes() + kPage - 1) / kPage, inodes = space_.inodes();
+  auto [bytes, inodes] = space_.used();
+  uint64_t used = (bytes + kPage - 1) / kPage;
   // Without a limit, as much as there can be is shown as free.
   s.blocks = l.bytes ? l.bytes / kPage : used + (uint64_t{1} << 40);
   s.blocks_free = s.blocks_available = s.blocks > used ? s.blocks - used : 0;

@@ -2,8 +2,10 @@
 
 #include <sys/mman.h>
 
-#include <atomic>
+#include <mutex>
 #include <new>
+
+#include "base/thread_number.h"
 
 namespace isthmus::fs::mem {
 namespace {
@@ -41,12 +43,6 @@ PagePool& PagePool::instance() {
   return *pool;
 }
 
-unsigned PagePool::mine() {
-  static std::atomic<unsigned> next{0};
-  thread_local const unsigned i = next.fetch_add(1, std::memory_order_relaxed) % kShards;
-  return i;
-}
-
 void PagePool::link(Shard& s, Slab* slab) {
   slab->prev = nullptr;
   slab->next = s.partial;
@@ -73,7 +69,7 @@ PagePool::Slab* PagePool::map(unsigned shard) {
 }
 
 std::byte* PagePool::take() {
-  unsigned i = mine();
+  unsigned i = thread_number() % kShards;
   Shard& s = shards_[i];
   std::lock_guard lock(s.m);
   if (!s.partial) {

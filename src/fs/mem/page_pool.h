@@ -2,7 +2,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+
+#include "base/rw_lock.h"
 
 namespace isthmus::fs::mem {
 
@@ -21,14 +22,13 @@ class PagePool {
 
  private:
   struct Slab;
-  struct Shard {
-    mutable std::mutex m;     // a leaf lock
+  struct alignas(64) Shard {
+    mutable RwLock m;         // a leaf lock
     Slab* partial = nullptr;  // slabs with free pages, doubly linked
     Slab* spare = nullptr;    // one slab without users, kept against ping-pong
     size_t slabs = 0;
   };
-  static constexpr size_t kShards = 8;
-  static unsigned mine();
+  static constexpr size_t kShards = 64;
   static void link(Shard& s, Slab* slab);
   static void unlink(Shard& s, Slab* slab);
   static Slab* map(unsigned shard);
