@@ -44,8 +44,8 @@ class Stamp {
 /// handle, each lookup of a door, each child directory (whose ".." it is) and each watch.
 ///
 /// Lock order, for everything in MemFs: rename mutex; directories, parent before child, unrelated ones by address;
-/// other inodes by address; then the leaves (watch list, node table, page pool, space, lock table). Nothing is locked across
-/// an answer or an upcall.
+/// other inodes by address; then the leaves (watch list, node table, page pool, space, lock table). Nothing is locked
+/// across an answer or an upcall.
 struct Inode {
   /// What a new one begins with: nothing, a device's rdev (0 for fifos and sockets), or a symlink's target (copied).
   using Body = std::variant<FileData, std::unique_ptr<Directory>, uint64_t, std::string_view>;
