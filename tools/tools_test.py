@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Tests of the tools of this folder. Registered as `tools` in tests/CMakeLists.txt."""
+import faulthandler
 import os
 import signal
 import subprocess
@@ -107,19 +108,23 @@ class Isolated(unittest.TestCase):
         return found
 
     def ends_with(self, number):
-        mark = f"{os.getpid()}.{number}"
+        mark = f"600.{number:02}{os.getpid()}"  # seconds, and ours alone
         # A plain child, one in a session and one in a process group of its own.
         script = f"setsid sleep {mark} & timeout {mark} sleep {mark} & sleep {mark}"
         with subprocess.Popen([os.path.join(HERE, "isolated"), "sh", "-c", script], stdin=subprocess.DEVNULL) as process:
-            deadline = time.monotonic() + 20
-            while len(self.alive(mark)) < 4 and time.monotonic() < deadline:
+            deadline = time.monotonic() + 60
+            while len(self.alive(mark)) < 4 and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)
-            self.assertGreaterEqual(len(self.alive(mark)), 4)
+            started = self.alive(mark)
             process.send_signal(number)
-            process.wait()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         while self.alive(mark) and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.assertEqual(self.alive(mark), [])
+        self.assertEqual((len(started), self.alive(mark)), (4, []))
 
     def test_nothing_is_left_after_sigterm(self):
         self.ends_with(signal.SIGTERM)
@@ -136,4 +141,5 @@ class CheckIncludes(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(100, exit=True)  # where it hangs is better than that it hangs
     unittest.main(verbosity=2)

@@ -47,7 +47,7 @@ Result<Unit> MemFs::read_dir(const Context& ctx, const op::ReadDir& a) {
     Directory::Reader reader(names, std::max(a.cookie, Directory::kDotDot));
     for (const Dirent* e = reader.next(); e && e->cookie < end; e = reader.next()) {
       Inode& child = *e->node;
-      DirEntry d{raw(id_of(child)), e->cookie, IFTODT(child.type), e->name(), nullptr};
+      DirEntry d{raw(id_of(child)), e->cookie, static_cast<uint32_t>(IFTODT(child.type)), e->name(), nullptr};
       Entry with;
       if (a.with_attr) {
         with = entry_of(child);
