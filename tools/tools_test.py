@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Tests of the tools of this folder. Registered as `tools` in tests/CMakeLists.txt."""
-import faulthandler
 import os
+import select
 import signal
 import subprocess
 import tempfile
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -96,35 +95,26 @@ class Isolated(unittest.TestCase):
     def test_exit_status_and_input(self):
         self.assertEqual(run("isolated", "sh", "-c", "exit 7")[0], 7)
 
-    def alive(self, mark):
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    if mark.encode() in file.read().split(b"\0"):
-                        found.append(pid)
-            except OSError:
-                pass
-        return found
+    def read(self, pipe, most):
+        """What comes within 20 s: some bytes, or none at its end."""
+        self.assertTrue(select.select([pipe], [], [], 20)[0], "nothing came from the processes, and they have not ended")
+        return os.read(pipe, most)
 
     def ends_with(self, number):
-        mark = f"600.{number:02}{os.getpid()}"  # seconds, and ours alone
-        # A plain child, one in a session and one in a process group of its own.
-        script = f"setsid sleep {mark} & timeout {mark} sleep {mark} & sleep {mark}"
-        with subprocess.Popen([os.path.join(HERE, "isolated"), "sh", "-c", script], stdin=subprocess.DEVNULL) as process:
-            deadline = time.monotonic() + 60
-            while len(self.alive(mark)) < 4 and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
-            started = self.alive(mark)
-            process.send_signal(number)
+        # A plain child, one in a session and one in a process group of its own. Each says that it runs; the pipe ends with the last.
+        runs = "echo; exec sleep 600"
+        script = f"setsid sh -c '{runs}' & timeout 600 sh -c '{runs}' & {runs}"
+        with subprocess.Popen([os.path.join(HERE, "isolated"), "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as process:
             try:
+                running = b""
+                while len(running) < 3:
+                    running += self.read(process.stdout.fileno(), 3) or self.fail("they ended by themselves")
+                process.send_signal(number)
+                self.assertEqual(self.read(process.stdout.fileno(), 1), b"")
                 process.wait(20)
-            except subprocess.TimeoutExpired:
+            finally:
                 process.kill()
-                raise
-        while self.alive(mark) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertEqual((len(started), self.alive(mark)), (4, []))
 
     def test_nothing_is_left_after_sigterm(self):
         self.ends_with(signal.SIGTERM)
@@ -141,5 +131,4 @@ class CheckIncludes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    faulthandler.dump_traceback_later(100, exit=True)  # where it hangs is better than that it hangs
     unittest.main(verbosity=2)
