@@ -30,6 +30,8 @@ if(ISTHMUS_COVERAGE)
   add_link_options(--coverage)
 endif()
 
+include(cmake/precompiled.cmake)
+
 # All unit test programs: what the tsan shard of ./dev test builds.
 add_custom_target(unit_tests)
 
@@ -45,6 +47,7 @@ function(isthmus_room name)
     target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
                                                 $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/isthmus>)
     target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE $<BUILD_INTERFACE:isthmus_flags>)
+    isthmus_precompiled(library ${target})
     set_property(GLOBAL APPEND PROPERTY ISTHMUS_ROOMS ${target})
   else()
     add_library(${target} INTERFACE)
@@ -56,6 +59,7 @@ function(isthmus_room name)
   if(ISTHMUS_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} isthmus_flags ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
+    isthmus_precompiled(test ${name}_test)
     add_dependencies(unit_tests ${name}_test)
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS "unit;quick" TIMEOUT 300)
