@@ -12,6 +12,9 @@ constexpr OptionHelp kOptions[] = {
      "how much the kernel may believe: nothing; what has not changed (default); everything, for folders that nobody "
      "else "
      "changes"},
+    {"watch=auto|on|off",
+     "hear what others change, so that more can be believed for longer: where possible (default, as root); or fail; "
+     "never"},
     {"ro", "never change the folder"},
     {"fds=N", "most folders and files kept open without need"},
     {"handles=yes|no", "find files again by the kernel's file handles (default, as root)"},

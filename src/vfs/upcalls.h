@@ -18,6 +18,8 @@ class Upcalls {
   virtual void invalidate_attr(NodeId) {}
   /// The name may now mean something else, or nothing.
   virtual void invalidate_entry(NodeId /*dir*/, std::string_view /*name*/) {}
+  /// Every name may now mean something else: news was lost.
+  virtual void invalidate_all_names() {}
   /// The name is gone and was `child`: watchers of it hear so too.
   virtual void deleted(NodeId /*dir*/, NodeId /*child*/, std::string_view /*name*/) {}
   /// Puts data into the doors' caches, where they have any.

@@ -104,17 +104,17 @@ void Notifier::thread_main() {
     queued_.erase(key_of(item));
     if (item.kind == Kind::store) queued_bytes_ -= item.text.size();
     lock.unlock();
-    if (lost) send_epoch();
-    send(item);
+    if (lost && !std::exchange(lost_told_, true))
+      log(LogLevel::warning, "more than {} notifications wait for the kernel: some were dropped", kMaxItems);
+    if (lost || item.kind == Kind::names) send_epoch();
+    if (item.kind != Kind::names) send(item);
     lock.lock();
   }
   running_ = false;
 }
 
-/// Too much news was dropped: have all names looked up again, where the kernel can.
+/// Has all names looked up again, where the kernel can.
 void Notifier::send_epoch() {
-  if (!std::exchange(lost_told_, true))
-    log(LogLevel::warning, "more than {} notifications wait for the kernel: some were dropped", kMaxItems);
   if (minor_ < 44) return;
   std::array<std::byte, 64> out;
   auto n = write_notify_inc_epoch(out);
@@ -138,6 +138,8 @@ void Notifier::send(const Item& item) {
     case Kind::entry:
       n = write_notify_inval_entry(out, raw(item.node), item.text, entry_flags_);
       break;
+    case Kind::names:  // send_epoch()
+      return;
     case Kind::gone:
       n = write_notify_delete(out, raw(item.node), raw(item.child), item.text);
       break;
@@ -179,6 +181,8 @@ void Notifier::invalidate_attr(NodeId node) { add({.kind = Kind::attr, .node = n
 void Notifier::invalidate_entry(NodeId dir, std::string_view name) {
   add({.kind = Kind::entry, .node = dir, .text = std::string(name)});
 }
+
+void Notifier::invalidate_all_names() { add({.kind = Kind::names}); }
 
 void Notifier::deleted(NodeId dir, NodeId child, std::string_view name) {
   add({.kind = Kind::gone, .node = dir, .child = child, .text = std::string(name)});

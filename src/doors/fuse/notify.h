@@ -36,6 +36,7 @@ class Notifier final : public Upcalls {
   void invalidate_node(NodeId node, uint64_t offset, uint64_t length) override;
   void invalidate_attr(NodeId node) override;
   void invalidate_entry(NodeId dir, std::string_view name) override;
+  void invalidate_all_names() override;
   void deleted(NodeId dir, NodeId child, std::string_view name) override;
   void store(NodeId node, uint64_t offset, const Buffer& data) override;
   Status retrieve(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
@@ -52,7 +53,7 @@ class Notifier final : public Upcalls {
   void disarm_polls(NodeId node, HandleId handle);
 
  private:
-  enum class Kind : uint8_t { inode, attr, entry, gone, store, retrieve, poll };
+  enum class Kind : uint8_t { inode, attr, entry, names, gone, store, retrieve, poll };
   struct Item {
     Kind kind;
     NodeId node{}, child{};
@@ -69,7 +70,7 @@ class Notifier final : public Upcalls {
   using PollKey = std::pair<NodeId, HandleId>;
 
   static std::string key_of(const Item& item);
-  static bool merges(Kind kind) { return kind <= Kind::entry; }
+  static bool merges(Kind kind) { return kind <= Kind::names; }
   bool add(Item item);
   void add_locked(Item item);
   void thread_main();

@@ -46,6 +46,22 @@ TEST(FuseNotify, EachKindInOrder) {
   EXPECT_EQ(rig.door->stats().notifications, 5u);
 }
 
+TEST(FuseNotify, AllNamesExpireWhereTheKernelCan) {
+  Rig rig({Op::Lookup});
+  rig.init();
+  rig.door->upcalls().invalidate_all_names();
+  rig.door->upcalls().invalidate_node(NodeId{5}, 0, 0);
+  EXPECT_EQ(code_of(*rig.kernel.receive()), NotifyCode::IncEpoch);
+  EXPECT_EQ(code_of(*rig.kernel.receive()), NotifyCode::InvalInode);
+
+  Rig old({Op::Lookup});
+  old.start();
+  old.kernel.init(TestKernel::kAll, 43);
+  old.door->upcalls().invalidate_all_names();
+  old.door->upcalls().invalidate_node(NodeId{5}, 0, 0);
+  EXPECT_EQ(code_of(*old.kernel.receive()), NotifyCode::InvalInode);
+}
+
 TEST(FuseNotify, BadNamesAndRangesAreDropped) {
   Logged log;
   Rig rig({Op::Lookup});

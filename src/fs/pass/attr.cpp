@@ -41,11 +41,13 @@ Result<SharedFd> PassFs::any_fd(NodeId node, HandleId h, Op op) {
 }
 
 Result<Attributes> PassFs::getattr(const Context&, const op::Getattr& a) {
+  auto n = nodes_.get(a.node, Op::Getattr);
+  if (!n) return n.error();
   auto fd = any_fd(a.node, a.handle, Op::Getattr);
   if (!fd) return fd.error();
   auto st = stat_at((*fd)->get(), "");
   if (!st) return st.error();
-  return attributes(*st);
+  return attributes(**n, *st);
 }
 
 bool PassFs::in_group(const Context& ctx, uint32_t gid) const {
@@ -131,7 +133,7 @@ Result<Attributes> PassFs::setattr(const Context& ctx, const op::Setattr& a) {
   if (auto s = set_all(ctx, **n, a.handle, (*fd)->get(), a.set); !s) return s.error();
   auto st = stat_at((*fd)->get(), "");
   if (!st) return st.error();
-  return attributes(*st);
+  return attributes(**n, *st);
 }
 
 Status PassFs::access(const Context& ctx, const op::Access& a) {

@@ -14,17 +14,6 @@ namespace {
 constexpr size_t kSpliceFrom = size_t{64} << 10;  // bytes; below, a read into the door's memory is cheaper
 constexpr int kFmodeExec = 0x20;                  // what Linux adds to the flags of an execve
 
-uint64_t fingerprint(const struct ::statx& st) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (uint64_t v :
-       {static_cast<uint64_t>(st.stx_size), static_cast<uint64_t>(st.stx_mtime.tv_sec), uint64_t{st.stx_mtime.tv_nsec},
-        static_cast<uint64_t>(st.stx_ctime.tv_sec), uint64_t{st.stx_ctime.tv_nsec}}) {
-    h = (h ^ v) * 0x9e3779b97f4a7c15u;
-    h ^= h >> 32;
-  }
-  return h | 1;
-}
-
 Errno cannot_open(uint32_t type) { return err(type == S_IFDIR ? EISDIR : type == S_IFLNK ? ELOOP : ENXIO); }
 
 /// write(2)'s share of the work: all of it, or what went before an error.
@@ -74,11 +63,15 @@ Result<Opened> PassFs::opened(Node& n, SharedFd fd, int flags, const struct ::st
   o.backing_fd = fd->get();
   if (options_.cache == Cache::none) o.flags |= kOpenedDirectIo | kOpenedParallelWrites;
   if (options_.cache == Cache::always) o.flags |= kOpenedKeepCache;
-  if (options_.cache == Cache::automatic) {
+  if (heard(n)) {
+    o.flags |= kOpenedKeepCache;
+  } else if (options_.cache == Cache::automatic) {
     Result<struct ::statx> now = st ? Result<struct ::statx>(*st) : stat_at(fd->get(), "");
     if (!now) return now.error();
-    uint64_t is = fingerprint(*now);
-    if (nodes_.swap_seen(n, is) == is) o.flags |= kOpenedKeepCache;
+    uint64_t is = fingerprint(*now), was = nodes_.swap_seen(n, is);
+    if (was == is) o.flags |= kOpenedKeepCache;
+    // A door that is told of changes may keep what is cached whatever an open says.
+    if (watch_ && was != 0 && was != is) up()->invalidate_node(n.id, 0, 0);
   }
   if (!flushes_ && n.key.dev == nodes_.root_dev()) o.flags |= kOpenedNoFlush;
   nodes_.opened(n, fd);
@@ -183,7 +176,7 @@ Status PassFs::flush(const Context&, const op::Flush& a) {
 Status PassFs::release(const Context&, const op::Release& a) {
   OpenFile* f = file(a.handle);
   if (!f) return Unit{};
-  if (f->wrote.load(std::memory_order_relaxed) && options_.cache == Cache::automatic)
+  if (f->wrote.load(std::memory_order_relaxed) && options_.cache == Cache::automatic && !heard(*f->node))
     if (auto st = stat_at(f->fd->get(), "")) nodes_.swap_seen(*f->node, fingerprint(*st));
   files_.erase(NodeId{raw(a.handle)});
   return Unit{};

@@ -57,6 +57,9 @@ TEST_P(Data, OpenTruncates) {
 }
 
 TEST_P(Data, KeepsCacheOfUnchangedFiles) {
+  PassOptions unheard = options();
+  unheard.watch = Watching::off;
+  f.begin(unheard);
   auto c = f.make(kRoot, "a");
   auto n = c->entry.node;
   ASSERT_TRUE(f.write(n, c->opened.handle, 0, "text"));

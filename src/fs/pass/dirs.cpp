@@ -36,7 +36,7 @@ Result<Opened> PassFs::open_dir(const Context& ctx, const op::OpenDir& a) {
                 : nodes_.open_as(**n, kFlags, [&] { return AsCaller(*ids_, ctx, AsCaller::Why::check); });
   if (!fd) return fd.error();
   Opened o;
-  if (options_.cache == Cache::always) o.flags = kOpenedCacheDir | kOpenedKeepCache;
+  if (options_.cache == Cache::always || heard(**n)) o.flags = kOpenedCacheDir | kOpenedKeepCache;
   o.handle = HandleId{raw(dirs_.emplace(1, *n, std::move(*fd)).id) | kDirectoryBit};
   return o;
 }
@@ -79,7 +79,7 @@ bool PassFs::offer(Node& dir, OpenDirectory& d, const ListedName& name, bool wit
   auto look = look_at(d.fd->get(), name.text, nodes_.with_handles());
   if (!look) return sink.add(e);  // gone already, or not to be seen: the name is all there is
   auto st = look->st;
-  Entry with = entry(nodes_.enter(dir, d.fd->get(), name.text, std::move(*look)), st);
+  Entry with = entry(&dir, nodes_.enter(dir, d.fd->get(), name.text, std::move(*look)), st);
   e.ino = with.attr.ino;
   e.type = IFTODT(st.stx_mode);
   e.with = &with;

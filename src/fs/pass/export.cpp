@@ -118,7 +118,7 @@ Result<Entry> PassFs::export_to_node(const Context&, const op::ExportToNode& a) 
     if (auto in_folder = contained(*fd, look->st, [&] { return open(parent, O_RDONLY | O_DIRECTORY); }); !in_folder)
       return in_folder.error();
   }
-  return entry(nodes_.enter_open(*fd, std::move(*look)), st);
+  return entry(nullptr, nodes_.enter_open(*fd, std::move(*look)), st);
 }
 
 Status PassFs::contained(const SharedFd& fd, const struct ::statx& st,

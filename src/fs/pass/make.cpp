@@ -83,7 +83,7 @@ Result<Created> PassFs::made_open(Place* at, Node& dir, SharedFd fd, int flags, 
     nodes_.forget(n.id, 1);
     return o.error();
   }
-  return Created{entry(n, st), *o};
+  return Created{entry(at ? &dir : nullptr, n, st), *o};
 }
 
 Result<Created> PassFs::create(const Context& ctx, const op::Create& a) {

@@ -1,11 +1,11 @@
 #include "fs/pass/mounts.h"
 
+#include "fs/pass/watch.h"
+
 namespace isthmus::fs::pass {
 
-namespace {
-
-/// `dir` is a descriptor opened for reading. Handles are of use when one that was just given opens the same file.
-std::shared_ptr<Mount> probe(SharedFd dir) {
+/// Handles are of use when one that was just given opens the same file.
+std::shared_ptr<Mount> Mounts::probe(SharedFd dir) const {
   auto look = look_at(dir->get(), "", true);
   if (!look) return nullptr;
   auto m = std::make_shared<Mount>();
@@ -17,12 +17,12 @@ std::shared_ptr<Mount> probe(SharedFd dir) {
   Fd owned(*again);
   auto st = stat_at(owned.get(), "");
   if (st && dev_of(*st) == m->dev && st->stx_ino == look->st.stx_ino) m->fd = std::move(dir);
+  m->watched = watch_ && m->fd && watch_->add(*m);
   return m;
 }
 
-}  // namespace
-
-void Mounts::start(int root, bool handles) {
+void Mounts::start(int root, bool handles, Watch* watch) {
+  watch_ = watch;
   root_ = std::make_shared<Mount>();
   if (!handles) return;
   int fd = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

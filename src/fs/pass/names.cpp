@@ -23,13 +23,14 @@ Result<Entry> PassFs::lookup(const Context& ctx, const op::Lookup& a) {
     return look_at(at->at(), at->c_str(), nodes_.with_handles());
   }();
   if (!look) {
-    if (look.error() != err(ENOENT) || negative_ttl_ == 0) return look.error();
+    Ttl ttl = negative_ttl(*at->dir);
+    if (look.error() != err(ENOENT) || ttl == 0) return look.error();
     Entry none;
-    none.entry_ttl = negative_ttl_;
+    none.entry_ttl = ttl;
     return none;
   }
   auto st = look->st;
-  return entry(nodes_.enter(*at->dir, at->at(), at->c_str(), std::move(*look)), st);
+  return entry(at->dir, nodes_.enter(*at->dir, at->at(), at->c_str(), std::move(*look)), st);
 }
 
 Result<Entry> PassFs::enter_dots(const Context& ctx, Node& n, bool up) {
@@ -39,7 +40,7 @@ Result<Entry> PassFs::enter_dots(const Context& ctx, Node& n, bool up) {
     auto st = stat_at((*fd)->get(), "");
     if (!st) return st.error();
     nodes_.count(n);
-    return entry(n, *st);
+    return entry(nullptr, n, *st);
   }
   if (n.type != S_IFDIR) return err(ENOTDIR);
   AsCaller as(*ids_, ctx, AsCaller::Why::check);
@@ -53,7 +54,7 @@ Result<Entry> PassFs::enter_dots(const Context& ctx, Node& n, bool up) {
   auto look = look_at((*above)->get(), "", nodes_.with_handles());
   if (!look) return look.error();
   auto st = look->st;
-  return entry(nodes_.enter_open(*above, std::move(*look)), st);
+  return entry(nullptr, nodes_.enter_open(*above, std::move(*look)), st);
 }
 
 Result<bool> PassFs::below_root(int fd) const {
@@ -171,7 +172,7 @@ Result<Entry> PassFs::link(const Context& ctx, const op::Link& a) {
   auto st = stat_at((*fd)->get(), "");
   if (!st) return st.error();
   nodes_.enter_again(**n, *to->dir, to->c_str());
-  return entry(**n, *st);
+  return entry(to->dir, **n, *st);
 }
 
 }  // namespace isthmus::fs::pass

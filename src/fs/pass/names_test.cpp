@@ -21,6 +21,9 @@ TEST_P(PassNames, LookupCountsAndForgets) {
 }
 
 TEST_P(PassNames, MissingNamesAreNotCachedWhereOthersMakeFiles) {
+  PassOptions o = options();
+  o.watch = Watching::off;
+  f.begin(o);
   EXPECT_EQ(f.run(op::Lookup{{}, kRoot, "none"}).code(), ENOENT);
 }
 

@@ -1,5 +1,7 @@
 #include "fs/pass/nodes.h"
 
+#include "fs/pass/watch.h"
+
 namespace isthmus::fs::pass {
 
 namespace {
@@ -31,9 +33,10 @@ int safe_flags(uint32_t flags) {
   return static_cast<int>(flags & ~kDropped & kKept) | O_CLOEXEC;
 }
 
-Status Nodes::start(SharedFd root, bool handles, size_t max_fds) {
+Status Nodes::start(SharedFd root, bool handles, size_t max_fds, Watch* watch) {
   fds_.set_limit(max_fds);
-  mounts_.start(root->get(), handles);
+  watch_ = watch;
+  mounts_.start(root->get(), handles, watch);
   auto look = look_at(root->get(), "", mounts_.handles());
   if (!look) return look.error();
   root_dev_ = dev_of(look->st);
@@ -59,9 +62,17 @@ Node& Nodes::make(Shard& s, Look&& look, std::shared_ptr<const Mount> mount) {
   auto [id, n] = table_.emplace(1, key, type, mount ? std::move(look.handle) : KernelHandle{}, std::move(mount), btime);
   n->id = id;
   n->generation = generation;
+  n->watched = n->mount && n->mount->watched && n->mount->dev == key.dev && inode_in(n->handle) == key.ino;
   auto [it, fresh] = s.files.try_emplace(key, n);
   if (!fresh) {  // the number was used again: the former file is gone from the store
-    it->second->hashed = false;
+    Node& former = *it->second;
+    // Or it is there, seen in another mount of the store: what is changed through the one must be looked for in the
+    // other.
+    if (former.mount != n->mount && (former.watched || n->watched)) {
+      former.watched = n->watched = false;
+      watch_->doubt();
+    }
+    former.hashed = false;
     it->second = n;
   }
   n->hashed = true;
@@ -200,6 +211,26 @@ Nodes::Pinned Nodes::find_file(const Look& look) {
   if (n.type != look.type() || (n.by_handle() && !look.handle.empty() && n.handle != look.handle)) return {};
   n.pins.fetch_add(1, std::memory_order_relaxed);
   return {*this, n};
+}
+
+Nodes::Pinned Nodes::find_handle(uint64_t dev, const KernelHandle& handle) {
+  auto ino = inode_in(handle);
+  if (!ino) return {};
+  FileKey key{dev, *ino};
+  Shard& s = shard(key);
+  std::lock_guard lock(s.m);
+  auto it = s.files.find(key);
+  if (it == s.files.end() || it->second->handle != handle) return {};
+  it->second->pins.fetch_add(1, std::memory_order_relaxed);
+  return {*this, *it->second};
+}
+
+std::vector<NodeId> Nodes::in_shard(size_t part) {
+  std::vector<NodeId> ids;
+  std::lock_guard lock(shards_[part].m);
+  ids.reserve(shards_[part].files.size());
+  for (auto& [key, n] : shards_[part].files) ids.push_back(n->id);
+  return ids;
 }
 
 void Nodes::opened(Node& n, const SharedFd& fd) {

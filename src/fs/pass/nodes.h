@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "fs/pass/mounts.h"
 #include "vfs/node_table.h"
@@ -24,7 +25,9 @@ struct Node {
   const std::shared_ptr<const Mount> mount;  ///< null: found by name
   const Time btime;
   std::atomic<bool> verified{false};  ///< handle was seen to open the file of `key`
-  std::atomic<uint32_t> pins{0};      ///< children located through it, and operations that found it by key
+  /// What others change in it is heard, as it is the only node of its file and can be found by what the news tells.
+  std::atomic<bool> watched{false};
+  std::atomic<uint32_t> pins{0};  ///< children located through it, and operations that found it by key
 
   // Guarded by the shard of `key`.
   bool hashed = false;
@@ -42,7 +45,8 @@ struct Node {
 class Nodes {
  public:
   /// The folder itself becomes NodeId::root and is kept open.
-  Status start(SharedFd root, bool handles, size_t max_fds);
+  /// watch: may be null (Mounts::start); outlives this.
+  Status start(SharedFd root, bool handles, size_t max_fds, Watch* watch);
 
   Result<Node*> get(NodeId id, Op op) const { return table_.get(id, op); }
   Node* find(NodeId id) const { return table_.find(id); }
@@ -95,6 +99,11 @@ class Nodes {
   };
   /// Null inside when the file is not known.
   Pinned find_file(const Look& look);
+  /// The watched file with this handle in the store of device `dev`.
+  Pinned find_handle(uint64_t dev, const KernelHandle& handle);
+  /// Numbers of the nodes in one of kShards parts.
+  std::vector<NodeId> in_shard(size_t part);
+  static constexpr size_t kShards = 64;
 
   /// A name is about to go: what must be remembered of the file that may lose its last one.
   struct Victim {
@@ -122,7 +131,6 @@ class Nodes {
     std::mutex m;
     std::unordered_map<FileKey, Node*, KeyHash> files;
   };
-  static constexpr size_t kShards = 64;
   Shard& shard(const FileKey& k) { return shards_[KeyHash{}(k) % kShards]; }
 
   static bool same_file(const Node& n, const Look& look, const Mount* mount);
@@ -142,6 +150,7 @@ class Nodes {
   std::array<Shard, kShards> shards_;
   FdCache fds_;
   Mounts mounts_;
+  Watch* watch_ = nullptr;
   uint64_t root_dev_ = 0;
 };
 

@@ -27,6 +27,12 @@ std::string parse_one(const std::string& key, const std::string& value, PassOpti
     if (value == "always") return to.cache = Cache::always, "";
     return wrong(key, value, "none, auto or always");
   }
+  if (key == "watch") {
+    if (value == "auto") return to.watch = Watching::automatic, "";
+    if (value == "on") return to.watch = Watching::on, "";
+    if (value == "off") return to.watch = Watching::off, "";
+    return wrong(key, value, "auto, on or off");
+  }
   if (key == "ro") return parse_flag(value, to.read_only) ? "" : wrong(key, value, "yes or no");
   if (key == "rw") {
     bool rw = true;
@@ -43,7 +49,7 @@ std::string parse_one(const std::string& key, const std::string& value, PassOpti
     to.max_fds = n;
     return "";
   }
-  return fmt::format("{}: a folder has no such option; it has cache, ro, rw, fds and handles", key);
+  return fmt::format("{}: a folder has no such option; it has cache, watch, ro, rw, fds and handles", key);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "fs/pass/open_dir.h"
 
 namespace isthmus::fs::pass {
@@ -14,6 +15,8 @@ namespace isthmus::fs::pass {
 namespace {
 
 constexpr Ttl kAutomaticTtlMs = 1000;
+// Where others' changes are heard. The attributes' is shorter for the little that is not (docs/pass.md).
+constexpr Ttl kHeardNameTtlMs = 60'000, kHeardAttrTtlMs = 10'000;
 constexpr size_t kDefaultFds = 512;
 
 size_t fd_limit(size_t wanted) {
@@ -51,7 +54,35 @@ Status PassFs::start(Upcalls& up) {
   ProcPath p(fd);
   posix_acl_ = ::getxattr(p.c_str(), "system.posix_acl_access", nullptr, 0) >= 0 || errno == ENODATA;
   flushes_ = reports_at_close(fd);
-  return nodes_.start(std::move(root), options_.handles, fd_limit(options_.max_fds));
+  return begin_watch(std::move(root));
+}
+
+/// Nodes start with the watch, if there is to be one, and it with them.
+Status PassFs::begin_watch(SharedFd root) {
+  int folder = root->get();
+  size_t fds = fd_limit(options_.max_fds);
+  Errno why = err(EINVAL);
+  if (options_.cache == Cache::automatic && options_.handles && options_.watch != Watching::off) {
+    auto w = Watch::make();
+    if (w)
+      watch_ = std::move(*w);
+    else
+      why = w.error();
+  }
+  if (auto s = nodes_.start(std::move(root), options_.handles, fds, watch_.get()); !s) return s;
+  if (watch_ && nodes_.find(NodeId::root)->watched) {
+    watch_->begin(nodes_, *up(), folder);
+    return Unit{};
+  }
+  if (options_.watch != Watching::on) return Unit{};
+  if (watch_) why = err(EOPNOTSUPP);
+  log(LogLevel::error, "watch=on: changes of others in '{}' cannot be heard: {}; docs/pass.md says what it takes",
+      folder_, why == err(EINVAL) ? "it needs cache=auto and kernel handles" : text_of(why));
+  return why;
+}
+
+void PassFs::stop() {
+  if (watch_) watch_->stop();
 }
 
 Traits PassFs::traits() const {
@@ -63,6 +94,7 @@ Traits PassFs::traits() const {
   t.posix_acl = posix_acl_;
   t.export_stable = nodes_.with_handles();
   t.changes_outside = options_.cache != Cache::always;
+  t.tells_changes = heard(*nodes_.find(NodeId::root));
   t.write_back = options_.cache != Cache::none;
   t.kills_suidgid = true;
   return t;
@@ -79,23 +111,41 @@ Result<PassFs::Place> PassFs::place(NodeId dir, std::string_view name, Op op) {
   return p;
 }
 
-Entry PassFs::entry(const Node& n, const struct ::statx& st) const {
+Entry PassFs::entry(const Node* dir, Node& n, const struct ::statx& st) {
+  notice(n, st);
   Entry e;
   e.node = n.id;
   e.generation = n.generation;
   e.attr = attr(st);
   e.entry_ttl = e.attr_ttl = ttl_;
+  if (heard(n)) {
+    e.attr_ttl = kHeardAttrTtlMs;
+    if (dir && heard(*dir)) e.entry_ttl = kHeardNameTtlMs;
+  }
   return e;
 }
 
-Attributes PassFs::attributes(const struct ::statx& st) const { return {attr(st), ttl_}; }
+Attributes PassFs::attributes(Node& n, const struct ::statx& st) {
+  notice(n, st);
+  return {attr(st), heard(n) ? kHeardAttrTtlMs : ttl_};
+}
+
+Ttl PassFs::negative_ttl(const Node& dir) const { return heard(dir) ? kHeardNameTtlMs : negative_ttl_; }
+
+/// A door that was promised to be told of changes compares nothing itself. Of files that are not heard of we notice
+/// here, at the latest when their attributes are asked for again.
+void PassFs::notice(Node& n, const struct ::statx& st) {
+  if (!watch_ || n.type != S_IFREG || heard(n)) return;
+  uint64_t is = fingerprint(st), was = nodes_.swap_seen(n, is);
+  if (was != 0 && was != is) up()->invalidate_node(n.id, 0, 0);
+}
 
 Result<Entry> PassFs::enter(Place& at) {
   auto look = look_at(at.at(), at.c_str(), nodes_.with_handles());
   if (!look) return look.error();
   auto st = look->st;
   Node& n = nodes_.enter(*at.dir, at.at(), at.c_str(), std::move(*look));
-  return entry(n, st);
+  return entry(at.dir, n, st);
 }
 
 }  // namespace isthmus::fs::pass

@@ -8,6 +8,7 @@
 #include "fs/pass/identity.h"
 #include "fs/pass/nodes.h"
 #include "fs/pass/options.h"
+#include "fs/pass/watch.h"
 #include "vfs/provider.h"
 
 namespace isthmus::fs::pass {
@@ -24,6 +25,7 @@ class PassFs final : public Provider<PassFs> {
 
   /// ENOENT, ENOTDIR, EACCES as open(2) says of the folder.
   Status start(Upcalls& up) override;
+  void stop() override;
   Traits traits() const override;
 
   // names.cpp
@@ -93,6 +95,8 @@ class PassFs final : public Provider<PassFs> {
   size_t known_nodes() const { return nodes_.size(); }
   size_t cached_fds() { return nodes_.fds().size(); }
   bool uses_handles() const { return nodes_.with_handles(); }
+  /// Null when others' changes are not heard.
+  const Watch* watching() const { return watch_.get(); }
 
  private:
   struct OpenFile {
@@ -122,8 +126,13 @@ class PassFs final : public Provider<PassFs> {
   /// Operations that check permissions run as this process itself.
   bool acts_as_server(const Context& ctx) const { return ctx.access_checked || !ids_->can_switch() || !ctx.cred.known; }
 
-  Entry entry(const Node& n, const struct ::statx& st) const;
-  Attributes attributes(const struct ::statx& st) const;
+  /// For a door's answer. dir: where the name is; null when there is none.
+  Entry entry(const Node* dir, Node& n, const struct ::statx& st);
+  Attributes attributes(Node& n, const struct ::statx& st);
+  bool heard(const Node& n) const { return watch_ && n.watched.load(std::memory_order_relaxed) && watch_->works(); }
+  Ttl negative_ttl(const Node& dir) const;
+  void notice(Node& n, const struct ::statx& st);
+  Status begin_watch(SharedFd root);
   Attr attr(const struct ::statx& st) const { return to_attr(st, nodes_.root_dev()); }
   /// The entry of what lies at `at`, one lookup counted.
   Result<Entry> enter(Place& at);
@@ -167,6 +176,7 @@ class PassFs final : public Provider<PassFs> {
   const std::string folder_;
   const PassOptions options_;
   std::unique_ptr<Identities> ids_;  // known at start()
+  std::unique_ptr<Watch> watch_;     // likewise; null: nobody tells us what others change
   Nodes nodes_;
   NodeTable<OpenFile> files_;
   NodeTable<OpenDirectory> dirs_;

@@ -53,7 +53,8 @@ inline Context as(uint32_t uid, uint32_t gid, bool checked = false, std::span<co
 
 class Folder {
  public:
-  explicit Folder(const std::string& base, PassOptions options = {}) {
+  /// to: hears the file system's upcalls; else nobody does.
+  explicit Folder(const std::string& base, PassOptions options = {}, Upcalls* to = nullptr) : up(to ? *to : nobody) {
     dir = base + "/isthmus-pass-XXXXXX";
     if (!::mkdtemp(dir.data())) std::abort();
     ::chmod(dir.c_str(), 0777);
@@ -158,7 +159,8 @@ class Folder {
   std::string path(const std::string& name) const { return dir + "/" + name; }
 
   std::string dir;
-  Upcalls up;
+  Upcalls nobody;
+  Upcalls& up;
   std::unique_ptr<PassFs> fs;
 };
 

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 namespace isthmus::fs::pass {
 
@@ -18,6 +20,13 @@ Name::Name(std::string_view s) {
 }
 
 ProcPath::ProcPath(int fd) { *fmt::format_to_n(text_.data(), text_.size() - 1, "/proc/self/fd/{}", fd).out = 0; }
+
+std::string path_of(int fd) {
+  std::string path(PATH_MAX, '\0');
+  ssize_t n = ::readlink(ProcPath(fd).c_str(), path.data(), path.size());
+  path.resize(n > 0 ? static_cast<size_t>(n) : 0);
+  return path;
+}
 
 uint64_t dev_of(const struct ::statx& st) { return makedev(st.stx_dev_major, st.stx_dev_minor); }
 
@@ -69,6 +78,17 @@ uint64_t shown_ino(FileKey key, uint64_t root_dev) {
   uint64_t x = key.ino * 0x9e3779b97f4a7c15u ^ key.dev;
   x = (x ^ x >> 31) * 0xbf58476d1ce4e5b9u;
   return (x ^ x >> 29) | uint64_t{1} << 63;
+}
+
+uint64_t fingerprint(const struct ::statx& st) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (uint64_t v :
+       {static_cast<uint64_t>(st.stx_size), static_cast<uint64_t>(st.stx_mtime.tv_sec), uint64_t{st.stx_mtime.tv_nsec},
+        static_cast<uint64_t>(st.stx_ctime.tv_sec), uint64_t{st.stx_ctime.tv_nsec}}) {
+    h = (h ^ v) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32;
+  }
+  return h | 1;
 }
 
 namespace {

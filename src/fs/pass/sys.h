@@ -66,6 +66,11 @@ Result<struct ::statx> stat_at(int dir, const char* name);
 Result<Look> look_at(int dir, const char* name, bool with_handle);
 Result<int> open_handle(int mount_fd, const KernelHandle& handle, int flags);
 
+/// Where the open directory `fd` is now, as this process sees it; empty when it cannot be told.
+std::string path_of(int fd);
+
+/// Differs when size or times do, and is never 0.
+uint64_t fingerprint(const struct ::statx& st);
 uint64_t dev_of(const struct ::statx& st);
 /// ino as the mounted tree shows it: the store's own on the root's device; other devices are told apart.
 uint64_t shown_ino(FileKey key, uint64_t root_dev);
