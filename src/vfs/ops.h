@@ -164,7 +164,7 @@ struct Read : Shape<Op::Read> {
   uint64_t offset = 0;
   size_t size = 0;
   MutableBytes into{};
-  uint32_t flags = 0;
+  uint32_t flags = 0;  ///< of open(2), as far as the door knows them now
 };
 /// Answers how many bytes were taken; fewer than given only on an error after some. append: at the end of the file,
 /// whatever offset says. through: O_SYNC or O_DSYNC. from_cache: a page cache writes back; ctx.cred is not the
@@ -175,6 +175,7 @@ struct Write : Shape<Op::Write> {
   uint64_t offset = 0;
   const Buffer* data = nullptr;
   bool append = false, through = false, from_cache = false, kill_suidgid = false;
+  uint32_t flags = 0;  ///< as Read's
 };
 struct CopyRange : Shape<Op::CopyRange> {
   NodeId from{};

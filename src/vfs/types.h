@@ -125,6 +125,9 @@ class DirSink {
   /// False: no room, this entry was not taken (nor its lookup counted); answer now. The thread that got the operation,
   /// or the one that answers it; never two at once, never after the answer.
   virtual bool add(const DirEntry& e) = 0;
+  /// About how many bytes of names fit still, counted as in FUSE's listings (24 and the name each): a hint for
+  /// providers that list by the page.
+  virtual size_t room() const { return 4096; }
 };
 
 enum class LockType : uint8_t { unlock, shared, exclusive };

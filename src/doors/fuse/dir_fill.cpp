@@ -18,6 +18,7 @@ constexpr uint64_t kUnknownIno = 0xffffffff;
 
 void DirFill::begin(MutableBytes out, bool plus, const Policy& policy) {
   plus_ = plus;
+  out_size_ = out.size();
   policy_ = &policy;
   writer_ = wire::fuse::DirentWriter(out);
   give_back_.clear();

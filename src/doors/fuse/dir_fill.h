@@ -13,6 +13,7 @@ class DirFill final : public DirSink {
   /// `policy` and `out` outlive the listing.
   void begin(MutableBytes out, bool plus, const Policy& policy);
   bool add(const DirEntry& e) override;
+  size_t room() const override { return out_size_ - writer_.bytes().size(); }
 
   Bytes bytes() const { return writer_.bytes(); }
   /// Lookups that came with entries and will not reach the kernel, which neither counts "." and ".." nor names it
@@ -24,6 +25,7 @@ class DirFill final : public DirSink {
 
  private:
   bool plus_ = false;
+  size_t out_size_ = 0;
   const Policy* policy_ = nullptr;
   wire::fuse::DirentWriter writer_{{}};
   std::vector<NodeId> give_back_;

@@ -25,12 +25,10 @@ Line::Options line_options(const FileSystem& fs, const SessionOptions& options) 
 
 class Door::Impl {
  public:
-  Impl(FileSystem& fs, Fd device, const SessionOptions& options)
-      : transport(std::move(device), options.clone_fd, options.splice),
-        session(fs, transport, options),
-        line(session, line_options(fs, options)) {}
+  Impl(FileSystem& fs, std::unique_ptr<Transport> t, const SessionOptions& options)
+      : transport(std::move(t)), session(fs, *transport, options), line(session, line_options(fs, options)) {}
 
-  DevTransport transport;
+  std::unique_ptr<Transport> transport;
   Session session;
   Line line;
   std::atomic<bool> started{false}, over{false};
@@ -38,7 +36,10 @@ class Door::Impl {
 };
 
 Door::Door(FileSystem& fs, Fd device, SessionOptions options)
-    : impl_(std::make_unique<Impl>(fs, std::move(device), options)) {}
+    : Door(fs, std::make_unique<DevTransport>(std::move(device), options.clone_fd, options.splice), options) {}
+
+Door::Door(FileSystem& fs, std::unique_ptr<Transport> transport, SessionOptions options)
+    : impl_(std::make_unique<Impl>(fs, std::move(transport), options)) {}
 
 Door::~Door() {
   abort();
@@ -47,13 +48,21 @@ Door::~Door() {
 
 Upcalls& Door::upcalls() { return impl_->session.notifier(); }
 
-void Door::attach(Fd device) { impl_->transport.attach(std::move(device)); }
+void Door::attach(Fd device) { static_cast<DevTransport&>(*impl_->transport).attach(std::move(device)); }
 
 Status Door::start() {
   Status s = impl_->line.start();
   if (s) impl_->started.store(true);
   return s;
 }
+
+LineSource& Door::source() { return impl_->session; }
+
+Result<size_t> Door::receive(MutableBytes into) { return impl_->session.receive(into); }
+
+void Door::process(Bytes message) { impl_->session.process(message); }
+
+News& Door::news() { return impl_->session.notifier(); }
 
 Status Door::wait_ready(std::chrono::milliseconds timeout) { return impl_->session.wait_ready(timeout); }
 
@@ -75,7 +84,7 @@ void Door::abort() {
   Impl& i = *impl_;
   i.session.mark_ended(EndReason::aborted);
   i.line.ask_to_stop();
-  i.transport.hang_up();
+  i.transport->hang_up();
 }
 
 SessionStats Door::stats() const {

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,12 +13,30 @@
 #include "vfs/filesystem.h"
 #include "vfs/upcalls.h"
 
+namespace isthmus {
+class LineSource;
+}
+
 /// The kernel FUSE door: serves a FileSystem on an open /dev/fuse (or, for tests, on an AF_UNIX SOCK_SEQPACKET socket
 /// whose other end plays the kernel). Mounting is separate (mount.h). docs/fuse.md.
 namespace isthmus::fuse {
 
 /// What carries requests. automatic: io_uring where the kernel allows it, else /dev/fuse.
 enum class TransportChoice : uint8_t { automatic, uring, classic };
+
+class News;
+class Transport;
+
+/// What a session is about to settle with its kernel, for file systems that have a word in that themselves.
+struct Agreement {
+  uint32_t minor = 0;    ///< of the kernel's protocol, 7.minor
+  uint64_t offered = 0;  ///< kInit... of wire/fuse/flags.h: what the kernel can
+  // May be changed.
+  uint64_t flags = 0;                         ///< wanted; what is not offered is left out
+  uint32_t max_write = 0, max_readahead = 0;  ///< bytes
+  uint16_t max_background = 0, congestion_threshold = 0;
+  uint32_t time_granularity_ns = 1;
+};
 
 /// What a mount's options decide about the protocol. Zero or empty: the door chooses (policy.h has the table).
 struct SessionOptions {
@@ -45,6 +64,9 @@ struct SessionOptions {
   unsigned uring_depth = 0;  ///< requests that the kernel hands over to each io_uring queue at a time; 0: 8
   std::optional<uint32_t> only_uid;                      ///< allow_root: everyone but this user and root gets EACCES
   std::optional<Ttl> entry_ttl, negative_ttl, attr_ttl;  ///< in place of the provider's
+  /// Has the last word at INIT, on the thread that read it; with it the door adds no rules of its own to how long names
+  /// are believed. An error is the kernel's answer, and the end.
+  std::function<Status(Agreement&)> negotiate;
 };
 
 /// What Door::wait() tells.
@@ -75,6 +97,8 @@ class Door {
  public:
   /// `device` may be empty and come later, by attach().
   Door(FileSystem& fs, Fd device, SessionOptions options);
+  /// Over something else than a device. `transport` has been opened already.
+  Door(FileSystem& fs, std::unique_ptr<Transport> transport, SessionOptions options);
   /// Ends as abort() and wait() do.
   ~Door();
   Door(const Door&) = delete;
@@ -87,6 +111,18 @@ class Door {
   void attach(Fd device);
   /// Starts the threads that serve. EAGAIN and the like when there can be none.
   Status start();
+  // For programs with a loop of their own, instead of start(). Operations run on the threads that call.
+
+  /// Requests, one after the other: wait() and run() by one thread or, each with a number of its own, by several.
+  LineSource& source();
+  /// Reads one message, for process(). Errors as Transport::receive(); at the end ENODEV or ECONNABORTED.
+  Result<size_t> receive(MutableBytes into);
+  /// Runs the request that is in `message`, at an 8-byte boundary. What follows a WRITE's header is not copied, and
+  /// must stay until this returns, or, for providers that answer later, until they have.
+  void process(Bytes message);
+  /// News that is told at once, on the calling thread.
+  News& news();
+
   /// Until the kernel's INIT has been answered: mount(2) has returned by then and the first operation will be heard.
   /// ETIMEDOUT, EPROTO (a kernel that speaks no protocol of ours), ENODEV (ended before).
   Status wait_ready(std::chrono::milliseconds timeout);

@@ -96,7 +96,7 @@ Expected<int> mount_by_context(const Mountpoint& point, const MountOptions& o, c
   auto set = [&](const char* key, const char* value) {
     return fs_config(fs.get(), value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value) == 0;
   };
-  bool ok = set("source", source.c_str()) && set("subtype", type.c_str());
+  bool ok = set("source", source.c_str()) && (type.empty() || set("subtype", type.c_str()));
   for (auto& p : parameters) ok = ok && set(p.key, p.has_value ? p.value.c_str() : nullptr);
   if (ok && o.read_only) ok = set("ro", nullptr);
   if (ok && o.sync) ok = set("sync", nullptr);
@@ -129,7 +129,8 @@ Status mount_by_call(const Mountpoint& point, const MountOptions& o, const std::
     if (p.has_value) data += '=' + p.value;
   }
   std::string place = "/proc/self/fd/" + std::to_string(point.place.get());
-  return check(::mount(source.c_str(), place.c_str(), ("fuse." + type).c_str(), mount_flags(o), data.c_str()));
+  return check(::mount(source.c_str(), place.c_str(), (type.empty() ? "fuse" : "fuse." + type).c_str(), mount_flags(o),
+                       data.c_str()));
 }
 
 }  // namespace

@@ -145,7 +145,8 @@ std::string helper_options(const MountOptions& o, const std::string& source, con
   if (o.allow_other) s += ",allow_other";
   if (o.max_read) s += ",max_read=" + std::to_string(o.max_read);
   if (o.auto_unmount) s += ",auto_unmount";
-  return s + ",fsname=" + escaped(source) + ",subtype=" + escaped(type);
+  s += ",fsname=" + escaped(source);
+  return type.empty() ? s : s + ",subtype=" + escaped(type);
 }
 
 HelperRun run_helper(const std::vector<std::string>& arguments) {

@@ -17,7 +17,6 @@ namespace {
 constexpr size_t kMaxItems = 65536;
 constexpr size_t kMaxStored = size_t{64} << 20;  // bytes
 constexpr size_t kMaxStore = size_t{1} << 20;    // bytes of one message
-constexpr size_t kMaxAsked = 1024;
 constexpr size_t kMaxPollsOfHandle = 256;
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "doors/fuse/news.h"
 #include "doors/fuse/policy.h"
 #include "doors/fuse/transport.h"
 #include "vfs/upcalls.h"
@@ -20,7 +21,7 @@ namespace isthmus::fuse {
 /// holder waits for one of our answers, so a thread of its own, started with the first news, sends them, in order, and
 /// upcalls only add to its queue. An invalidation that is queued already is not queued again.
 /// Upcalls::changed means nothing here: no kernel takes events of a file system's own.
-class Notifier final : public Upcalls {
+class Notifier final : public Upcalls, public News {
  public:
   explicit Notifier(Transport& transport) : transport_(transport) {}
   ~Notifier() override;
@@ -42,6 +43,12 @@ class Notifier final : public Upcalls {
   Status retrieve(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
   void poll_ready(NodeId node, HandleId handle, uint32_t events) override;
 
+  Status tell_node(NodeId node, int64_t offset, int64_t length) override;
+  Status tell_entry(NodeId dir, std::string_view name, bool expire) override;
+  Status tell_deleted(NodeId dir, NodeId child, std::string_view name) override;
+  Status tell_store(NodeId node, uint64_t offset, Bytes data) override;
+  Status ask(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
+
   /// Has the kernel send a NOTIFY_REPLY that nobody waits for, from the CPU of the caller. `node`: a regular file that
   /// a request under way concerns, so that nothing of it ends here. Any thread, also one that answers: no lock of a
   /// file is taken. EINVAL: not a regular file; ENOENT: not known.
@@ -53,6 +60,7 @@ class Notifier final : public Upcalls {
   void disarm_polls(NodeId node, HandleId handle);
 
  private:
+  static constexpr size_t kMaxAsked = 1024;
   enum class Kind : uint8_t { inode, attr, entry, names, gone, store, retrieve, poll };
   struct Item {
     Kind kind;
@@ -76,6 +84,7 @@ class Notifier final : public Upcalls {
   void thread_main();
   void send(const Item& item);
   void send_epoch();
+  Status tell(Bytes message, Bytes data = {});
 
   /// Numbers the kernel does not use for requests of its own: those are even, too, and lower.
   uint64_t new_unique() { return next_unique_.fetch_add(2, std::memory_order_relaxed); }

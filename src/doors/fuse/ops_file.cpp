@@ -147,9 +147,12 @@ bool beyond_any_file(uint64_t offset, uint64_t length) { return offset > INT64_M
 
 void do_open(Exchange& x) {
   const auto& in = x.in().in<Opcode::Open>();
+  const Policy& policy = x.session().policy();
+  // O_TRUNC has been a SETATTR of its own unless agreed otherwise.
+  auto done = static_cast<uint32_t>(O_CREAT | O_EXCL | (policy.has(kInitAtomicOTrunc) ? 0 : O_TRUNC));
   op::Open a;
   a.node = x.node();
-  a.flags = open_flags(in.flags & ~static_cast<uint32_t>(O_CREAT | O_EXCL | O_TRUNC), x.session().policy());
+  a.flags = open_flags(in.flags & ~done, policy);
   a.kill_suidgid = in.open_flags & kOpenKillSuidgid;
   x.submit<op::Open, answer_open>(a);
 }
@@ -206,6 +209,7 @@ void do_write(Exchange& x) {
   // The kernel's page cache has chosen the offset already where it writes back later.
   a.append = (in.flags & O_APPEND) && !a.from_cache && !x.session().policy().writeback();
   a.through = in.flags & (O_SYNC | O_DSYNC);
+  a.flags = in.flags;
   a.kill_suidgid = in.write_flags & kWriteKillSuidgid;
   x.submit<op::Write, answer_write>(a);
 }

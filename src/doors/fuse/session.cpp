@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <thread>
 
 #include "base/clock.h"
@@ -123,6 +124,8 @@ bool concerns_file(Opcode op) {
 
 constexpr auto kForgetPause = 5ms;
 
+bool may_be_read_again(Errno e) { return e == err(EINTR) || e == err(EAGAIN) || e == err(ENOENT); }
+
 size_t data_size_for(const SessionOptions& options) {
   size_t want = options.max_write ? options.max_write : size_t{1} << 20;
   size_t most = size_t{kernel_max_pages()} * kPage;
@@ -166,22 +169,53 @@ LineSource::Got Session::wait(unsigned thread) {
     lane.length = *n;
     return Got::request;
   }
-  switch (n.code()) {
-    case EINTR:
-    case EAGAIN:
-    case ENOENT:
-      return Got::nothing;
+  if (may_be_read_again(n.error())) return Got::nothing;
+  note_end(n.error());
+  return Got::closed;
+}
+
+/// The device can be read no more.
+void Session::note_end(Errno e) {
+  switch (static_cast<int>(e)) {
     case ENODEV:
-      mark_ended(EndReason::unmounted);
-      return Got::closed;
+      return mark_ended(EndReason::unmounted);
     case ECONNABORTED:
-      mark_ended(EndReason::aborted);
-      return Got::closed;
+      return mark_ended(EndReason::aborted);
     default:
-      log(LogLevel::error, "cannot read requests of the kernel: {}", text_of(n.error()));
+      log(LogLevel::error, "cannot read requests of the kernel: {}", text_of(e));
       mark_ended(EndReason::failed);
-      return Got::closed;
   }
+}
+
+Result<size_t> Session::receive(MutableBytes into) {
+  auto n = transport_.receive(0, into);
+  if (!n && !may_be_read_again(n.error())) note_end(n.error());
+  return n;
+}
+
+void Session::process(Bytes message) {
+  ReadExchange& x = *pool_.take();
+  x.lane = 0;
+  bool ready = state_.load(std::memory_order_acquire) == State::ready;
+  Negotiated agreed = ready ? negotiated_ : Negotiated{};
+  constexpr size_t kHead = sizeof(InHeader) + sizeof(WriteIn);
+  InHeader header{};
+  if (message.size() >= sizeof header) std::memcpy(&header, message.data(), sizeof header);
+  if (header.opcode == static_cast<uint32_t>(Opcode::Write) && message.size() >= kHead &&
+      header.len == message.size()) {
+    // As by a ring: the head in our memory, as it is needed until the answer, and the data where it is.
+    auto& head = *new (x.data().data()) UringReqHeader{};
+    std::memcpy(head.in_out, &header, sizeof header);
+    std::memcpy(head.op_in, message.data() + sizeof header, sizeof(WriteIn));
+    head.ring_ent_in_out.payload_sz = static_cast<uint32_t>(message.size() - kHead);
+    return arrived(x, parse_ring_request(head, message.subspan(kHead), agreed));
+  }
+  if (message.size() > x.frame().size()) {
+    log(LogLevel::error, "a request of {} bytes: more than was agreed on", message.size());
+    return x.drop();
+  }
+  std::memcpy(x.frame().data(), message.data(), message.size());
+  arrived(x, parse_request(Bytes(x.frame()).first(message.size()), agreed));
 }
 
 void Session::pause_for_forgets() {
@@ -313,6 +347,12 @@ void Session::init(Exchange& x) {
   facts.buffer_size = pool_.data_size();
   facts.rings = make_rings(facts.offered);
   policy_ = decide(facts);
+  if (options_.negotiate) {
+    if (Status s = negotiate(facts); !s) {
+      x.refuse(s.error());
+      return set_state(State::refused);
+    }
+  }
   dir_attr_ = facts.traits.dir_attr;
   negotiated_ = {policy_.minor, policy_.flags};
   log(LogLevel::debug, "kernel {}.{}, agreed on {}", in.major, in.minor, init_flag_names(policy_.flags));
@@ -330,6 +370,33 @@ void Session::init(Exchange& x) {
   }
   x.finish();
   if (sent) set_state(State::ready);
+}
+
+Status Session::negotiate(const PolicyFacts& facts) {
+  Policy& p = policy_;
+  Agreement a;
+  a.minor = facts.minor;
+  a.offered = facts.offered;
+  a.flags = p.flags;
+  a.max_write = p.max_write;
+  a.max_readahead = p.max_readahead;
+  a.max_background = p.max_background;
+  a.congestion_threshold = p.congestion_threshold;
+  a.time_granularity_ns = p.time_granularity_ns;
+  if (Status s = options_.negotiate(a); !s) return s;
+  // Whether requests come by rings is ours to know.
+  constexpr uint64_t kOurs = kInitOverIoUring;
+  p.flags = (a.flags & facts.offered & ~kOurs) | (p.flags & kOurs);
+  p.max_write = std::clamp(a.max_write, uint32_t{4096}, p.max_write);
+  p.max_pages = static_cast<uint16_t>((p.max_write + kPage - 1) / kPage);
+  p.max_readahead = std::min(a.max_readahead, facts.max_readahead);
+  p.max_background = a.max_background;
+  p.congestion_threshold = a.congestion_threshold;
+  p.time_granularity_ns = a.time_granularity_ns;
+  p.flushes = p.flushes || p.has(kInitPosixLocks);
+  p.entry_ttl = options_.entry_ttl;
+  p.negative_ttl = options_.negative_ttl;
+  return Unit{};
 }
 
 /// Queues that only have to be registered; false: requests go by the device.

@@ -34,6 +34,10 @@ class Session final : public LineSource {
   // For rings. Any of their threads.
   /// Runs the request that has come in `entry`.
   void ring_request(RingEntry& entry);
+  /// Runs the request in `message` (Door::process()). Any thread.
+  void process(Bytes message);
+  /// Reads a message without running it (Door::receive()). Any thread.
+  Result<size_t> receive(MutableBytes into);
   /// Makes the kernel send a request, answered at once, by the queue of the caller's CPU. Only while requests for files
   /// are under way: nothing else is safe to ask about, and only those wait for each other.
   void provoke_request();
@@ -81,6 +85,8 @@ class Session final : public LineSource {
 
   void arrived(Exchange& x, const wire::fuse::Parsed& parsed);
   void dispatch(Exchange& x, const wire::fuse::Request& request);
+  void note_end(Errno e);
+  Status negotiate(const PolicyFacts& facts);
   void refuse_malformed(Exchange& x, const wire::fuse::ParseFailure& failure);
   bool make_rings(uint64_t offered);
   void pause_for_forgets();

@@ -1,0 +1,68 @@
+/// News told on the calling thread.
+#include <array>
+
+#include "doors/fuse/notify.h"
+#include "wire/fuse/reply.h"
+
+namespace isthmus::fuse {
+
+using namespace wire::fuse;
+
+Status Notifier::tell(Bytes message, Bytes data) {
+  {
+    std::lock_guard lock(m_);
+    if (!open_) return err(ENOTCONN);
+  }
+  std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(message.data()), message.size()},
+                             iovec{const_cast<std::byte*>(data.data()), data.size()}};
+  Status s = transport_.notify(std::span(parts).first(data.empty() ? 1 : 2));
+  if (s) sent_.fetch_add(1, std::memory_order_relaxed);
+  return s;
+}
+
+Status Notifier::tell_node(NodeId node, int64_t offset, int64_t length) {
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_inval_inode(out, raw(node), offset, length);
+  return n ? tell(Bytes(out).first(*n)) : Status(n.error());
+}
+
+Status Notifier::tell_entry(NodeId dir, std::string_view name, bool expire) {
+  if (expire && !(entry_flags_ & kExpireOnly)) return err(ENOSYS);
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_inval_entry(out, raw(dir), name, expire ? kExpireOnly : 0);
+  return n ? tell(Bytes(out).first(*n)) : Status(n.error());
+}
+
+Status Notifier::tell_deleted(NodeId dir, NodeId child, std::string_view name) {
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_delete(out, raw(dir), raw(child), name);
+  return n ? tell(Bytes(out).first(*n)) : Status(n.error());
+}
+
+Status Notifier::tell_store(NodeId node, uint64_t offset, Bytes data) {
+  if (data.size() > UINT32_MAX) return err(EINVAL);
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_store(out, raw(node), offset, static_cast<uint32_t>(data.size()));
+  return n ? tell(Bytes(out).first(*n), data) : Status(n.error());
+}
+
+Status Notifier::ask(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) {
+  if (length > UINT32_MAX) return err(EINVAL);
+  uint64_t unique = new_unique();
+  {
+    // Before it is sent: the answer may be read by another thread at once.
+    std::lock_guard lock(m_);
+    if (!open_) return err(ENOTCONN);
+    if (asked_.size() >= kMaxAsked) return err(EAGAIN);
+    asked_.emplace(unique, Asked{taker, self, node, offset});
+  }
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_retrieve(out, unique, raw(node), offset, static_cast<uint32_t>(length));
+  Status s = n ? tell(Bytes(out).first(*n)) : Status(n.error());
+  if (s) return s;
+  std::lock_guard lock(m_);
+  // At the end of the session the taker has been told already, that there is nothing.
+  return asked_.erase(unique) ? s : Status(Unit{});
+}
+
+}  // namespace isthmus::fuse

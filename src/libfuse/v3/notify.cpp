@@ -1,0 +1,86 @@
+/// fuse_lowlevel_notify_*: news for the kernel.
+#include <string>
+
+#include "doors/fuse/news.h"
+#include "libfuse/v3/exports.h"
+#include "libfuse/v3/session.h"
+#include "providers/libfuse/common/bufvec.h"
+
+using namespace isthmus;
+using namespace isthmus::libfuse;
+
+namespace {
+
+template <class F>
+int tell(fuse_session* se, F f) {
+  if (!se) return -EINVAL;
+  return se->with_door([&](fuse::Door& door) { return -Status(f(door.news())).code(); });
+}
+
+struct Retrieving {
+  fuse_session* se;
+  void* cookie;
+};
+
+void retrieved(void* self, NodeId node, uint64_t offset, Bytes data) {
+  std::unique_ptr<Retrieving> r(static_cast<Retrieving*>(self));
+  LowLevelFs& fs = r->se->fs;
+  if (!fs.ops().retrieve_reply) return;
+  auto* req = new SilentRequest(fs.requests(), Context{});
+  fs.requests().add(*req);
+  fuse_bufvec list = one_piece_list(data.data(), data.size());
+  fs.ops().retrieve_reply(req, r->cookie, raw(node), static_cast<off_t>(offset), &list);
+}
+
+}  // namespace
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_poll(fuse_pollhandle* ph) {
+  if (!ph) return 0;
+  return ph->fs.session->with_door([&](fuse::Door& door) {
+    door.upcalls().poll_ready(ph->node, ph->handle, 0);
+    return 0;
+  });
+}
+
+ISTHMUS_EXPORT void fuse_pollhandle_destroy(fuse_pollhandle* ph) { delete ph; }
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_inval_inode(fuse_session* se, fuse_ino_t ino, off_t off, off_t len) {
+  return tell(se, [&](fuse::News& news) { return news.tell_node(NodeId{ino}, off, len); });
+}
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_inval_entry(fuse_session* se, fuse_ino_t parent, const char* name,
+                                                    size_t namelen) {
+  return tell(se, [&](fuse::News& news) { return news.tell_entry(NodeId{parent}, {name, namelen}, false); });
+}
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_expire_entry(fuse_session* se, fuse_ino_t parent, const char* name,
+                                                     size_t namelen, fuse_expire_flags flags) {
+  bool expire = flags & FUSE_LL_EXPIRE_ONLY;
+  return tell(se, [&](fuse::News& news) { return news.tell_entry(NodeId{parent}, {name, namelen}, expire); });
+}
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_delete(fuse_session* se, fuse_ino_t parent, fuse_ino_t child, const char* name,
+                                               size_t namelen) {
+  return tell(se, [&](fuse::News& news) { return news.tell_deleted(NodeId{parent}, NodeId{child}, {name, namelen}); });
+}
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_store(fuse_session* se, fuse_ino_t ino, off_t offset, fuse_bufvec* bufv,
+                                              fuse_buf_copy_flags) {
+  std::string data(size_of(*bufv), '\0');
+  fuse_bufvec to = one_piece_list(data.data(), data.size());
+  ssize_t n = libfuse::copy(to, *bufv);
+  if (n < 0) return static_cast<int>(n);
+  Bytes bytes = std::as_bytes(std::span(data)).first(static_cast<size_t>(n));
+  return tell(se, [&](fuse::News& news) { return news.tell_store(NodeId{ino}, static_cast<uint64_t>(offset), bytes); });
+}
+
+ISTHMUS_EXPORT int fuse_lowlevel_notify_retrieve(fuse_session* se, fuse_ino_t ino, size_t size, off_t offset,
+                                                 void* cookie) {
+  if (!se) return -EINVAL;
+  auto asked = std::make_unique<Retrieving>(Retrieving{se, cookie});
+  int result = tell(se, [&](fuse::News& news) {
+    return news.ask(NodeId{ino}, static_cast<uint64_t>(offset), size, retrieved, asked.get());
+  });
+  if (result == 0) asked.release();  // NOLINT(bugprone-unused-return-value): retrieved() frees it
+  return result;
+}

@@ -1,0 +1,107 @@
+/// fuse_session_new, _destroy, and what a session is made of.
+#include "libfuse/v3/session.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <mutex>
+
+#include "base/log.h"
+#include "doors/fuse/dev_transport.h"
+#include "doors/fuse/unmount.h"
+#include "libfuse/v3/exports.h"
+#include "providers/libfuse/common/message.h"
+
+using namespace isthmus;
+using namespace isthmus::libfuse;
+
+fuse_session::fuse_session(const fuse_lowlevel_ops& ops, void* userdata) : fs(ops, userdata) {
+  fs.session = this;
+  sem_init(&wake, 0, 0);
+}
+
+fuse_session::~fuse_session() {
+  close_door();
+  sem_destroy(&wake);
+}
+
+fuse::Door* fuse_session::door() {
+  {
+    std::shared_lock lock(door_m);
+    if (the_door) return the_door.get();
+  }
+  std::unique_lock lock(door_m);
+  if (the_door) return the_door.get();
+  if (!transport && (!mounted || !mounted->device)) return nullptr;
+  fuse::SessionOptions o;
+  o.default_permissions = options.default_permissions.value_or(false);
+  if (options.allow_root) o.only_uid = geteuid();
+  o.transport = fuse::TransportChoice::classic;
+  // A program that wants that answers ENOSYS to open.
+  o.stateless_open = false;
+  o.negotiate = [this](fuse::Agreement& a) { return at_init(a); };
+  if (!transport) transport = std::make_unique<fuse::DevTransport>(std::move(mounted->device), o.clone_fd, o.splice);
+  auto made = std::make_unique<fuse::Door>(fs, std::move(transport), o);
+  if (!fs.start(made->upcalls())) return nullptr;
+  the_door = std::move(made);
+  return the_door.get();
+}
+
+void fuse_session::close_door() {
+  if (mounted && mounted->by != fuse::MountedBy::somebody) {
+    // News under way may wait in the kernel for requests that nobody will read any more. Only while the connection is
+    // there: its number is given to others afterwards.
+    pollfd p{fd, POLLIN, 0};
+    if (fd >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLNVAL)))
+      static_cast<void>(fuse::abort_connection(mounted->connection));
+  }
+  fs.requests().abandon();
+  std::unique_lock lock(door_m);
+  the_door.reset();
+  transport.reset();
+  fd = -1;
+}
+
+ISTHMUS_EXPORT fuse_session* fuse_session_new(fuse_args* args, const fuse_lowlevel_ops* op, size_t op_size,
+                                              void* userdata) {
+  fuse_lowlevel_ops ops{};
+  if (op_size > sizeof ops) {
+    message(FUSE_LOG_ERR,
+            "fuse: warning: the program knows more operations than this library; they will not be used\n");
+    op_size = sizeof ops;
+  }
+  if (args->argc == 0) {
+    message(FUSE_LOG_ERR, "fuse: fuse_session_new() was given no arguments, not even a program's name\n");
+    return nullptr;
+  }
+  memcpy(&ops, op, op_size);
+  try {
+    auto se = std::make_unique<fuse_session>(ops, userdata);
+    if (!parse_session_options(*args, *se)) return nullptr;
+    if (se->debug) set_log_level(LogLevel::debug);
+    return se.release();
+  } catch (const std::bad_alloc&) {
+    message(FUSE_LOG_ERR, "fuse: memory allocation failed\n");
+    return nullptr;
+  }
+}
+
+ISTHMUS_EXPORT void fuse_session_destroy(fuse_session* se) {
+  if (!se) return;
+  if (se->initialised.exchange(false) && se->fs.ops().destroy) se->fs.ops().destroy(se->fs.userdata());
+  delete se;
+}
+
+ISTHMUS_EXPORT void fuse_session_exit(fuse_session* se) {
+  se->exited = true;
+  sem_post(&se->wake);
+}
+
+ISTHMUS_EXPORT void fuse_session_reset(fuse_session* se) {
+  se->exited = false;
+  se->error = 0;
+}
+
+ISTHMUS_EXPORT int fuse_session_exited(fuse_session* se) { return se->exited; }
+ISTHMUS_EXPORT int fuse_session_fd(fuse_session* se) { return se->fd; }

@@ -1,0 +1,65 @@
+#pragma once
+#include <isthmus/fuse3/fuse_lowlevel.h>
+#include <semaphore.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+
+#include "doors/fuse/fuse_door.h"
+#include "doors/fuse/keeper.h"
+#include "doors/fuse/mount.h"
+#include "doors/fuse/transport.h"
+#include "providers/libfuse/v3/low_level_fs.h"
+
+/// A low-level program's session: its file system, where it is mounted, and the door that serves it. Until a loop runs
+/// or a message is read there is no door, and never a thread of ours, so that the program may fork.
+struct fuse_session {
+  fuse_session(const fuse_lowlevel_ops& ops, void* userdata);
+  ~fuse_session();
+  fuse_session(const fuse_session&) = delete;
+  fuse_session& operator=(const fuse_session&) = delete;
+
+  /// Made when it is first asked for. Null: there is nothing to serve on.
+  isthmus::fuse::Door* door();
+  /// Calls f(Door&) unless there is none, or no longer. -ENOTCONN then.
+  template <class F>
+  int with_door(F f) {
+    std::shared_lock lock(door_m);
+    return the_door ? f(*the_door) : -ENOTCONN;
+  }
+  /// The end of serving: what the program has not answered is answered for it, and the device is closed.
+  void close_door();
+  isthmus::Status at_init(isthmus::fuse::Agreement& a);
+
+  isthmus::libfuse::LowLevelFs fs;
+  // From the options.
+  isthmus::fuse::MountOptions options;
+  bool debug = false;
+
+  // From fuse_session_mount() or fuse_session_custom_io().
+  std::optional<isthmus::fuse::Mounted> mounted;  // its device goes to the door
+  std::optional<isthmus::fuse::Keeper> keeper;    // auto_unmount
+  std::unique_ptr<isthmus::fuse::Transport> transport;
+  std::atomic<int> fd{-1};
+
+  fuse_conn_info conn{};
+  std::atomic<bool> initialised{false};
+  std::atomic<bool> exited{false};
+  std::atomic<int> error{0};  // what the loop is to return: the number of a signal, or -errno
+  sem_t wake;                 // posted when a loop of several threads is to look at `exited`
+
+  std::shared_mutex door_m;  // guards the_door; held by news while the kernel takes it
+  std::unique_ptr<isthmus::fuse::Door> the_door;
+};
+
+namespace isthmus::libfuse {
+
+/// Bytes of the longest request: 1 MiB of data and what comes before it.
+constexpr size_t kMessageMax = (size_t{1} << 20) + 4096;
+
+/// What fuse_session_new() takes out of the arguments. False: an error, which has been told.
+bool parse_session_options(fuse_args& args, fuse_session& se);
+
+}  // namespace isthmus::libfuse

@@ -1,0 +1,24 @@
+#pragma once
+#include <isthmus/fuse3/fuse_lowlevel.h>
+
+#include "vfs/types.h"
+
+/// Nouns of libfuse to those of the waist and back. Pure.
+namespace isthmus::libfuse {
+
+/// Seconds to milliseconds, upwards; what is not a time of at least 0 is 0.
+Ttl to_ttl(double seconds);
+
+Attr to_attr(const struct stat& st);
+struct stat to_stat(const Attr& a);
+/// ino 0: no such name.
+Entry to_entry(const fuse_entry_param& e);
+Attributes to_attributes(const struct stat& st, double timeout);
+Opened to_opened(const fuse_file_info& fi);
+/// FUSE_SET_ATTR_* of a SetMask.
+int to_set(uint32_t mask);
+StatFs to_statfs(const struct statvfs& s);
+Lock to_lock(const struct flock& l, uint64_t owner);
+struct flock to_flock(const Lock& l);
+
+}  // namespace isthmus::libfuse

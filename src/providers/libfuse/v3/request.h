@@ -1,0 +1,105 @@
+#pragma once
+#include <isthmus/fuse3/fuse_lowlevel.h>
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <variant>
+
+#include "providers/libfuse/v3/dirents.h"
+#include "vfs/call.h"
+#include "vfs/filesystem.h"
+
+namespace isthmus::libfuse {
+
+/// How many: bytes written or copied, an offset, a block, poll bits.
+struct Count {
+  uint64_t n;
+};
+/// Whatever a fuse_reply_...() says.
+using Answer = std::variant<Errno, Unit, Entry, Created, Attributes, Opened, Count, Buffer, StatFs, Lock, IoctlReply>;
+
+class Requests;
+struct Interruption;
+
+}  // namespace isthmus::libfuse
+
+/// A request that a callback got: made by LowLevelFs, gone with its answer. Used by the threads that the program uses
+/// it on.
+struct fuse_req {
+  fuse_req(isthmus::libfuse::Requests& r, const isthmus::Context& c);
+  virtual ~fuse_req() = default;
+  fuse_req(const fuse_req&) = delete;
+  fuse_req& operator=(const fuse_req&) = delete;
+
+  /// Passes the answer to whoever asked.
+  virtual void answer(isthmus::libfuse::Answer&& a) = 0;
+
+  isthmus::libfuse::Requests& requests;
+  fuse_ctx who;
+  isthmus::Cancel* const cancel;  ///< null: cannot be
+  const bool in_place;            ///< the asker is done with an answer's memory when answer() returns
+  std::shared_ptr<isthmus::libfuse::Interruption> interruption;
+  // Of Requests.
+  fuse_req *before = nullptr, *after = nullptr;
+  size_t shard = 0;
+  bool abandoned = false;
+};
+
+namespace isthmus::libfuse {
+
+/// Every request that has not been answered yet, so that a session can end although a program never answers some. Any
+/// thread.
+class Requests {
+ public:
+  explicit Requests(void* data) : userdata(data) {}
+  void add(fuse_req& r);
+  /// Answers and frees. One that was abandoned is only freed.
+  void finish(fuse_req* r, Answer&& a);
+  /// Answers all with ENOTCONN. The objects stay, for finish() to come; those that never are finished are lost.
+  void abandon();
+
+  void* const userdata;
+
+ private:
+  struct alignas(64) Shard {
+    std::mutex m;  // a leaf
+    fuse_req* first = nullptr;
+  };
+  bool remove(fuse_req& r);
+  std::mutex abandoning_;  // before a shard's
+  std::array<Shard, 16> shards_;
+};
+
+/// What fuse_req_interrupt_func() asked for. It outlives the request where it is running at this moment.
+struct Interruption {
+  std::recursive_mutex m;  // held while func runs, which may answer the request
+  fuse_req* request = nullptr;
+  fuse_interrupt_func_t func = nullptr;
+  void* data = nullptr;
+};
+void set_interrupt_function(fuse_req& r, fuse_interrupt_func_t func, void* data);
+
+/// EIO and a message: a callback answered with what its operation does not have.
+Errno wrong_answer(Op op);
+/// Turns what a program says into a reply, or says why not.
+template <class T>
+Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, bool in_place, Answer&& a);
+
+/// The request of an operation.
+template <class T>
+struct Request final : fuse_req {
+  Request(Requests& r, FileSystem& f, Pending<T>& p) : fuse_req(r, p.ctx), fs(f), pending(&p), call(p) {}
+  void answer(Answer&& a) override { call.finish(reply_from<T>(fs, *pending, in_place, std::move(a))); }
+  FileSystem& fs;
+  Pending<T>* pending;  // that of `call`
+  Call<T> call;
+};
+
+/// One that nobody waits for: retrieve_reply().
+struct SilentRequest final : fuse_req {
+  using fuse_req::fuse_req;
+  void answer(Answer&&) override {}
+};
+
+}  // namespace isthmus::libfuse
