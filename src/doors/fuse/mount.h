@@ -41,8 +41,8 @@ struct Mountpoint {
 Expected<Mountpoint> open_mountpoint(const std::string& path);
 
 /// Mounts. `root_type`: S_IFMT bits of the file system's root, which the mountpoint must share. `source` and `type`
-/// fill the mount table where the options have no fsname and subtype; an empty type leaves it at "fuse". The serving process must not touch the mountpoint
-/// from here on.
+/// fill the mount table where the options have no fsname and subtype; an empty type leaves it at "fuse". The serving
+/// process must not touch the mountpoint from here on.
 Expected<Mounted> mount(Mountpoint point, const MountOptions& options, uint32_t root_type, const std::string& source,
                         const std::string& type);
 
