@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "base/result.h"
-#include "vfs/capabilities.h"
+#include "vfs/op_names.h"
 
 namespace isthmus::fs::fault {
 namespace {
@@ -29,13 +29,9 @@ bool operations(std::string_view text, uint64_t& bits) {
     bits = ~uint64_t{0};
     return true;
   }
-  while (!text.empty()) {
-    std::string_view name = next(text, '+');
-    size_t i = 0;
-    while (i < kOpCount && name_of(static_cast<Op>(i)) != name) i++;
-    if (i == kOpCount) return false;
-    bits |= Capabilities::bit(static_cast<Op>(i));
-  }
+  std::string_view wrong;
+  auto named = parse_op_names(text, '+', wrong);
+  if (named) bits = named->bits();
   return bits != 0;
 }
 

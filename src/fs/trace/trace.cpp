@@ -8,25 +8,20 @@
 
 #include "base/clock.h"
 #include "fs/trace/format.h"
+#include "vfs/op_names.h"
 
 namespace isthmus::fs::trace {
 namespace {
 
 bool parse_operations(std::string_view list, uint64_t& bits, std::string& why) {
-  bits = 0;
-  while (!list.empty()) {
-    std::string_view name = list.substr(0, list.find(','));
-    list.remove_prefix(std::min(list.size(), name.size() + 1));
-    size_t i = 0;
-    while (i < kOpCount && name_of(static_cast<Op>(i)) != name) i++;
-    if (i == kOpCount) {
-      why = fmt::format(
-          "trace.ops: no operation is called '{}'; names are those of the trace, such as lookup or read_dir", name);
-      return false;
-    }
-    bits |= Capabilities::bit(static_cast<Op>(i));
-  }
-  return true;
+  std::string_view wrong;
+  auto named = parse_op_names(list, ',', wrong);
+  if (named)
+    bits = named->bits();
+  else
+    why = fmt::format(
+        "trace.ops: no operation is called '{}'; names are those of the trace, such as lookup or read_dir", wrong);
+  return named.has_value();
 }
 
 std::string clock_text(Time t) {
