@@ -75,53 +75,6 @@ constexpr auto kHandlers = [] {
   return t;
 }();
 
-/// Requests that allow_root does not refuse: those on files that are open already, and those nobody waits for.
-bool concerns_open_file(Opcode op) {
-  switch (op) {
-    case Opcode::Init:
-    case Opcode::Destroy:
-    case Opcode::Forget:
-    case Opcode::BatchForget:
-    case Opcode::Interrupt:
-    case Opcode::NotifyReply:
-    case Opcode::Read:
-    case Opcode::Write:
-    case Opcode::Flush:
-    case Opcode::Fsync:
-    case Opcode::Release:
-    case Opcode::Readdir:
-    case Opcode::Readdirplus:
-    case Opcode::Fsyncdir:
-    case Opcode::Releasedir:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Requests whose node can be a regular file.
-bool concerns_file(Opcode op) {
-  switch (op) {
-    case Opcode::Open:
-    case Opcode::Read:
-    case Opcode::Write:
-    case Opcode::Flush:
-    case Opcode::Fsync:
-    case Opcode::Fallocate:
-    case Opcode::Lseek:
-    case Opcode::CopyFileRange:
-    case Opcode::CopyFileRange64:
-    case Opcode::Getlk:
-    case Opcode::Setlk:
-    case Opcode::Setlkw:
-    case Opcode::Ioctl:
-    case Opcode::Poll:
-      return true;
-    default:
-      return false;
-  }
-}
-
 constexpr auto kForgetPause = 5ms;
 
 bool may_be_read_again(Errno e) { return e == err(EINTR) || e == err(EAGAIN) || e == err(ENOENT); }
@@ -269,7 +222,7 @@ void Session::ring_request(RingEntry& entry) {
 void Session::provoke_request() {
   bool done = false;
   for (Exchange* x : interrupts_.all()) {
-    if (!done && concerns_file(x->in().opcode())) done = static_cast<bool>(notifier_.poke(x->node()));
+    if (!done && (x->in().info->flags & kOpcodeFile)) done = static_cast<bool>(notifier_.poke(x->node()));
     x->drop();
   }
 }
@@ -318,7 +271,7 @@ bool Session::may_ask(const Request& request) const {
   if (!options_.only_uid) return true;
   uint32_t uid = request.header->uid;
   bool by_kernel = uid == kInvalidUidGid && request.header->pid == 0;
-  return uid == 0 || uid == *options_.only_uid || by_kernel || concerns_open_file(request.opcode());
+  return uid == 0 || uid == *options_.only_uid || by_kernel || (request.info->flags & kOpcodeOpened);
 }
 
 void Session::init(Exchange& x) {

@@ -75,6 +75,8 @@ inline constexpr uint32_t kOpcodeDots = 1u << 1;     // "." and ".." are names h
 inline constexpr uint32_t kOpcodeCreates = 1u << 2;  // may carry a security context and groups
 inline constexpr uint32_t kOpcodeVirtio = 1u << 3;   // sent over virtio only
 inline constexpr uint32_t kOpcodeCuse = 1u << 4;     // sent to character devices only
+inline constexpr uint32_t kOpcodeFile = 1u << 5;     // its node can be a regular file
+inline constexpr uint32_t kOpcodeOpened = 1u << 6;   // on what is open already, or with no user waiting (allow_root)
 
 struct OpcodeInfo {
   Opcode opcode;
