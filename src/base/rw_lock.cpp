@@ -1,10 +1,6 @@
 #include "base/rw_lock.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <climits>
+#include "base/futex.h"
 
 namespace isthmus {
 namespace {
@@ -21,16 +17,21 @@ void pause_a_little() {
 #endif
 }
 
-long futex(std::atomic<uint32_t>& word, int op, uint32_t value) {
-  static_assert(sizeof word == sizeof(uint32_t) && std::atomic<uint32_t>::is_always_lock_free);
-  return ::syscall(SYS_futex, static_cast<void*>(&word), op | FUTEX_PRIVATE_FLAG, value, nullptr, nullptr, 0);
-}
-
 }  // namespace
 
-// Until the state is no longer `state`, which has kWaiting set; or for no reason.
-void RwLock::sleep(uint32_t state) { futex(state_, FUTEX_WAIT, state); }
-void RwLock::wake() { futex(state_, FUTEX_WAKE, INT_MAX); }
+void RwLock::wake() { futex_wake_all(state_); }
+
+// Somebody is in the way, as the state `s` says: looks again a few times, then sleeps until the state is another.
+void RwLock::stand_aside(uint32_t s, int& spins) {
+  if (spins < kSpins) {
+    spins++;
+    return pause_a_little();
+  }
+  uint32_t seen = s;
+  if ((s & kWaiting) ||
+      state_.compare_exchange_weak(seen, s | kWaiting, std::memory_order_relaxed, std::memory_order_relaxed))
+    futex_wait(state_, s | kWaiting);
+}
 
 void RwLock::wait() {
   for (int spins = 0;;) {
@@ -38,12 +39,8 @@ void RwLock::wait() {
     if ((s & ~kWaiting) == 0) {
       // Others may go on sleeping: their mark stays, and unlock() wakes them.
       if (state_.compare_exchange_weak(s, s | kWriter, std::memory_order_acquire, std::memory_order_relaxed)) return;
-    } else if (spins < kSpins) {
-      spins++;
-      pause_a_little();
-    } else if ((s & kWaiting) ||
-               state_.compare_exchange_weak(s, s | kWaiting, std::memory_order_relaxed, std::memory_order_relaxed)) {
-      sleep(s | kWaiting);
+    } else {
+      stand_aside(s, spins);
     }
   }
 }
@@ -54,12 +51,8 @@ void RwLock::wait_shared() {
     // Nobody holds it, whoever sleeps: the owner is on its way to wake them all.
     if ((s & (kWriter | kWaiting)) == 0 || s == kWaiting) {
       if (state_.compare_exchange_weak(s, s + 1, std::memory_order_acquire, std::memory_order_relaxed)) return;
-    } else if (spins < kSpins) {
-      spins++;
-      pause_a_little();
-    } else if ((s & kWaiting) ||
-               state_.compare_exchange_weak(s, s | kWaiting, std::memory_order_relaxed, std::memory_order_relaxed)) {
-      sleep(s | kWaiting);
+    } else {
+      stand_aside(s, spins);
     }
   }
 }

@@ -39,7 +39,7 @@ class RwLock {
   void wait_shared();
   void leave();
   void wake();
-  void sleep(uint32_t state);
+  void stand_aside(uint32_t s, int& spins);
 
   std::atomic<uint32_t> state_{0};
 };

@@ -1,14 +1,12 @@
 #include "run/line.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 
+#include "base/futex.h"
 #include "base/log.h"
 #include "run/threads.h"
 
@@ -16,11 +14,6 @@ namespace isthmus {
 namespace {
 
 constexpr unsigned kIdleLooks = 32;  // looks without an operation before the sentinel sleeps
-
-void futex_wait(std::atomic<uint32_t>& word, uint32_t while_it_is) {
-  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, while_it_is, nullptr, nullptr, 0);
-}
-void futex_wake(std::atomic<uint32_t>& word) { syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }
 
 }  // namespace
 
@@ -127,7 +120,7 @@ void Line::source_closed() {
 
 /// The store-load order against sentinel_main()'s going to sleep matters: both sides are sequentially consistent.
 void Line::note_busy() {
-  if (sentinel_awake_.load() == 0 && sentinel_awake_.exchange(1) == 0) futex_wake(sentinel_awake_);
+  if (sentinel_awake_.load() == 0 && sentinel_awake_.exchange(1) == 0) futex_wake_one(sentinel_awake_);
 }
 
 void Line::sentinel_main() {
@@ -202,7 +195,7 @@ void Line::ask_to_stop() {
     parked_.notify_all();
   }
   sentinel_awake_.store(1);
-  futex_wake(sentinel_awake_);
+  futex_wake_one(sentinel_awake_);
 }
 
 void Line::stop() {
