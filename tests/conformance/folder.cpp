@@ -15,8 +15,8 @@
 namespace isthmus::conformance {
 namespace {
 
-constexpr unsigned kTestSeconds = 60;
-constexpr unsigned kChildSeconds = 120;
+unsigned test_seconds() { return 60 * static_cast<unsigned>(options().patience); }
+unsigned child_seconds() { return 2 * test_seconds(); }
 char watchdog_text[256];
 volatile std::sig_atomic_t watchdog_rounds = 0;
 
@@ -40,7 +40,7 @@ void start_watchdog() {
   struct sigaction action {};
   action.sa_handler = watchdog;  // no SA_RESTART
   sigaction(SIGALRM, &action, nullptr);
-  alarm(kTestSeconds);
+  alarm(test_seconds());
 }
 
 int failures() {
@@ -59,7 +59,7 @@ pid_t fork_child(const std::function<void()>& body) {
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGALRM, SIG_DFL);
-    alarm(kTestSeconds / 2);
+    alarm(test_seconds() / 2);
     body();
     fflush(nullptr);
     _exit(failures() > before ? 1 : 0);
@@ -106,7 +106,7 @@ void FolderTest::SetUp() {
 }
 
 void FolderTest::TearDown() {
-  alarm(kTestSeconds);
+  alarm(test_seconds());
   if (chdir("/") != 0) ADD_FAILURE() << "chdir /: " << error_name(errno);
   if (!root_.empty()) remove_tree(root_);
   alarm(0);
@@ -281,7 +281,7 @@ void Child::join() {
   int status = 0;
   const time_t start = time(nullptr);
   while (waitpid(pid_, &status, 0) < 0) {
-    if (errno != EINTR || time(nullptr) > start + static_cast<time_t>(kChildSeconds)) {
+    if (errno != EINTR || time(nullptr) > start + static_cast<time_t>(child_seconds())) {
       ADD_FAILURE() << what_ << " does not end: " << error_name(errno);
       return;
     }
@@ -313,7 +313,7 @@ void Gate::open() const {
 bool Gate::wait(int seconds) const {
   pollfd ready{fds_[0], POLLIN, 0};
   char byte = 0;
-  if (poll(&ready, 1, seconds * 1000) == 1 && read(fds_[0], &byte, 1) == 1) return true;
+  if (poll(&ready, 1, seconds * 1000 * options().patience) == 1 && read(fds_[0], &byte, 1) == 1) return true;
   ADD_FAILURE() << "the other process did not get there";
   return false;
 }

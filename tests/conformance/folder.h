@@ -23,6 +23,7 @@ struct Options {
   std::string expect;  // native folder with the same content (read-only file systems), or empty
   std::string small;   // a folder on a file system of at most a few MiB, or empty
   std::string native;  // a native folder (for copies between file systems), default /tmp
+  int patience = 1;    // all time limits are this many times longer: for machines that are emulated
   int threads = 8;     // that work at the same time where a test has several do the same
   Traits traits;
 };

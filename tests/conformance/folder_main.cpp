@@ -1,5 +1,5 @@
 // conformance_folder --dir=PATH [--traits=LIST] [--expect=TREE] [--small=DIR] [--native=DIR]
-// [--threads=N] [gtest options]
+// [--threads=N] [--patience=N] [gtest options]
 #include "tests/conformance/folder.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ int usage(const char* complaint) {
   if (complaint != nullptr) fprintf(stderr, "conformance_folder: %s\n", complaint);
   fprintf(stderr,
           "usage: conformance_folder --dir=PATH [--traits=LIST] [--expect=TREE] [--small=DIR] [--native=DIR] "
-          "[--threads=N] [gtest options]\n"
+          "[--threads=N] [--patience=N] [gtest options]\n"
           "Tests the POSIX behaviour of the file system PATH lies on; run as root.\n"
           "  --traits=LIST   comma list applied in order to what is known of the file system:\n"
           "                  presets all, tmpfs, ext4; `trait`, `-trait`, `trait=value`\n"
@@ -31,6 +31,7 @@ int usage(const char* complaint) {
           "  --small=DIR     a folder on a file system of a few MiB, for ENOSPC\n"
           "  --native=DIR    a folder on another, native file system (default /tmp)\n"
           "  --threads=N     that do the same at the same time in the Concurrency tests, even (default 8)\n"
+          "  --patience=N    time limits are N times longer, 1 to 100 (default 1), for emulated machines\n"
           "Exit status: 0 passed, 1 failed, 2 usage, 3 a test hung, 77 not root.\nTraits:\n%s",
           isthmus::conformance::trait_list().c_str());
   return complaint != nullptr ? kUsage : 0;
@@ -48,6 +49,7 @@ int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   std::string traits;
   std::string threads;
+  std::string patience;
   Options& given = options();
   given.native = "/tmp";
   for (int i = 1; i < argc; ++i) {
@@ -55,7 +57,8 @@ int main(int argc, char** argv) {
     if (argument == "--help") return usage(nullptr);
     if (!take(argument, "--dir=", &given.dir) && !take(argument, "--traits=", &traits) &&
         !take(argument, "--expect=", &given.expect) && !take(argument, "--small=", &given.small) &&
-        !take(argument, "--native=", &given.native) && !take(argument, "--threads=", &threads)) {
+        !take(argument, "--native=", &given.native) && !take(argument, "--threads=", &threads) &&
+        !take(argument, "--patience=", &patience)) {
       return usage(("unknown argument " + std::string(argument)).c_str());
     }
   }
@@ -64,6 +67,8 @@ int main(int argc, char** argv) {
   if (!threads.empty()) given.threads = atoi(threads.c_str());
   if (given.threads < 2 || given.threads > 256 || given.threads % 2 != 0)
     return usage("--threads must be even, 2 to 256");
+  if (!patience.empty()) given.patience = atoi(patience.c_str());
+  if (given.patience < 1 || given.patience > 100) return usage("--patience must be 1 to 100");
   given.traits = Traits::of_folder(given.dir);
   while (!traits.empty()) {
     const auto comma = traits.find(',');

@@ -99,7 +99,7 @@ conformance_variant(pass_uring pass OPTIONS transport=uring URING SUITES folder 
 conformance_variant(mem_uring mem OPTIONS transport=uring URING SUITES folder model crowd ONCE)
 
 # Without the page cache: the families that move data, names and attributes are not concerned.
-set(data_families ReadWrite.*:Mmap.*:OpenFlags.*:Truncate.*:Copy*.*:Fallocate.*:Tmpfile.*:Concurrency.*:Exec.*)
+set(data_families ReadWrite.*:Mmap.*:Open.*:Truncate.*:Copy*.*:Fallocate.*:Tmpfile.*:Concurrency.*:Exec.*)
 conformance_variant(pass_direct_io pass OPTIONS direct_io ONCE SUITES folder model)
 conformance_variant(mem_direct_io mem OPTIONS direct_io FILTER ${data_families} SUITES folder model)
 # With the kernel's write-back cache: st_blocks is stale until close, and reading changes no times (docs/fuse.md).
