@@ -119,6 +119,9 @@ conformance_variant(mem_root mem ALONE TRAITS -other_users FILTER -Readdir.*:Con
 
 # Every open and close is a request, and the file system keeps the locks.
 conformance_variant(mem_stateful mem OPTIONS no_stateless_open,remote_lock SUITES folder model)
+conformance_variant(pass_stateful pass OPTIONS no_stateless_open SUITES folder model crowd ONCE)
+# A folder whose changes by others are not heard: opens are requests, little is believed for long.
+conformance_variant(pass_unheard pass SOURCE dir:{src}?watch=off SUITES folder model ONCE)
 
 # Several users, whose permissions the file system checks alone; it is not asked when a fifo or a socket is opened. As names are
 # looked up each time there, the kernel's count of links can be 0 for a moment while others link and unlink, and link(2) fails with

@@ -76,13 +76,18 @@ Status PassFs::set_owner(int fd, const SetAttr& s) {
   return check(::fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
 }
 
-Status PassFs::set_size(const Context&, Node& n, HandleId h, int fd, uint64_t size) {
+Status PassFs::set_size(const Context& ctx, Node& n, HandleId h, int fd, uint64_t size) {
   if (size > INT64_MAX) return err(EINVAL);
   if (n.type != S_IFREG) return err(n.type == S_IFDIR ? EISDIR : EINVAL);
   OpenFile* f = file(h);
   if (f) f->wrote.store(true, std::memory_order_relaxed);
   if (f && (f->flags & O_ACCMODE) != O_RDONLY)
     return check(no_eintr([&] { return ::ftruncate(f->fd->get(), static_cast<off_t>(size)); }));
+  if (!f && shares(ctx) && !late(n)) {
+    auto shared = nodes_.data(n, Use::write);
+    if (!shared) return shared.error();
+    return check(no_eintr([&] { return ::ftruncate((*shared)->get(), static_cast<off_t>(size)); }));
+  }
   // Not truncate(2): with a size that is already there it may leave the times alone, and this may be an open with
   // O_TRUNC.
   Fd writable(no_eintr([&] { return ::open(ProcPath(fd).c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY); }));

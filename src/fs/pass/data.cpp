@@ -73,7 +73,7 @@ Result<Opened> PassFs::opened(Node& n, SharedFd fd, int flags, const struct ::st
     // A door that is told of changes may keep what is cached whatever an open says.
     if (watch_ && was != 0 && was != is) up()->invalidate_node(n.id, 0, 0);
   }
-  if (!flushes_ && n.key.dev == nodes_.root_dev()) o.flags |= kOpenedNoFlush;
+  if (!late(n)) o.flags |= kOpenedNoFlush;
   nodes_.opened(n, fd);
   auto f = files_.emplace(1, &n, std::move(fd), flags);
   o.handle = HandleId{raw(f.id)};
@@ -99,7 +99,9 @@ Result<SharedFd> PassFs::data_fd(const Context& ctx, NodeId node, HandleId h, in
   if (!f) {
     auto n = nodes_.get(node, op);
     if (!n) return n.error();
-    return open_regular(ctx, **n, static_cast<uint32_t>(access));
+    if (!shares(ctx) || late(**n)) return open_regular(ctx, **n, static_cast<uint32_t>(access));
+    if ((*n)->type != S_IFREG) return cannot_open((*n)->type);
+    return nodes_.data(**n, access == O_RDONLY ? Use::read : Use::write);
   }
   std::lock_guard lock(f->m);
   if (!f->read_fd) {
@@ -161,16 +163,29 @@ Result<size_t> PassFs::write(const Context& ctx, const op::Write& a) {
   int rwf = 0;
   if (a.append && !a.from_cache) rwf |= RWF_APPEND;  // what a cache writes back has its place already
   if (a.through && !(f && (f->flags & (O_SYNC | O_DSYNC)))) rwf |= RWF_SYNC;
-  return write_all((*fd)->get(), parts, a.offset, rwf);
+  auto done = write_all((*fd)->get(), parts, a.offset, rwf);
+  // Where nobody waits for close(2) (Traits::flush_for_locks), the write itself must hear what that would say.
+  if (done && by_node_)
+    if (Node* n = nodes_.find(a.node); n && late(*n))
+      if (auto s = close_now((*fd)->get()); !s) return s.error();
+  return done;
+}
+
+bool PassFs::late(const Node& n) const {
+  if (n.key.dev == nodes_.root_dev()) return flushes_;
+  return !n.mount || n.key.dev != n.mount->dev || n.mount->late;
+}
+
+Status PassFs::close_now(int fd) {
+  // Closing a duplicate makes network file systems write, and say what they could not.
+  int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return last_errno();
+  return check(::close(copy));
 }
 
 Status PassFs::flush(const Context&, const op::Flush& a) {
   OpenFile* f = file(a.handle);
-  if (!f || (!flushes_ && f->node->key.dev == nodes_.root_dev())) return Unit{};
-  // Closing a duplicate makes network file systems write, and say what they could not.
-  int fd = ::fcntl(f->fd->get(), F_DUPFD_CLOEXEC, 0);
-  if (fd < 0) return last_errno();
-  return check(::close(fd));
+  return f && late(*f->node) ? close_now(f->fd->get()) : Status(Unit{});
 }
 
 Status PassFs::release(const Context&, const op::Release& a) {
@@ -183,7 +198,8 @@ Status PassFs::release(const Context&, const op::Release& a) {
 }
 
 Status PassFs::fsync(const Context& ctx, const op::Fsync& a) {
-  auto fd = data_fd(ctx, a.node, a.handle, O_WRONLY, Op::Fsync);
+  bool shared = a.handle == HandleId::none && shares(ctx);  // may be open for reading only, which is as good
+  auto fd = data_fd(ctx, a.node, a.handle, shared ? O_RDONLY : O_WRONLY, Op::Fsync);
   if (!fd && fd.error() == err(EACCES)) fd = data_fd(ctx, a.node, a.handle, O_RDONLY, Op::Fsync);
   if (!fd) return fd.error();
   return check(no_eintr([&] { return a.data_only ? ::fdatasync((*fd)->get()) : ::fsync((*fd)->get()); }));

@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "fs/pass/open_dir.h"
@@ -37,7 +38,7 @@ Result<Opened> PassFs::open_dir(const Context& ctx, const op::OpenDir& a) {
   if (!fd) return fd.error();
   Opened o;
   if (options_.cache == Cache::always || heard(**n)) o.flags = kOpenedCacheDir | kOpenedKeepCache;
-  o.handle = HandleId{raw(dirs_.emplace(1, *n, std::move(*fd)).id) | kDirectoryBit};
+  o.handle = HandleId{raw(dirs_.emplace(1, a.node, std::move(*fd)).id) | kDirectoryBit};
   return o;
 }
 
@@ -50,6 +51,7 @@ Status PassFs::read_dir(const Context& ctx, const op::ReadDir& a) {
     std::lock_guard lock(d->m);
     return fill(ctx, **n, *d, a);
   }
+  if (may_all(ctx)) return read_shared(ctx, **n, a);
   op::OpenDir o;
   o.node = a.node;
   auto opened = open_dir(ctx, o);
@@ -59,6 +61,53 @@ Status PassFs::read_dir(const Context& ctx, const op::ReadDir& a) {
   Status s = read_dir(ctx, again);
   close_directory(opened->handle);
   return s;
+}
+
+Status PassFs::read_shared(const Context& ctx, Node& n, const op::ReadDir& a) {
+  if (n.type != S_IFDIR) return err(ENOTDIR);
+  auto d = listings_->take(n.id, a.cookie);
+  if (!d) {
+    auto fd = nodes_.open(n, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!fd) return fd.error();
+    d = std::make_unique<OpenDirectory>(n.id, std::move(*fd));
+  }
+  Status s = fill(ctx, n, *d, a);
+  // A reader comes once more after the last name to hear that there is none.
+  if (s && d->cookie != a.cookie) listings_->keep(std::move(d));
+  return s;
+}
+
+std::unique_ptr<PassFs::OpenDirectory> PassFs::Listings::take(NodeId node, uint64_t cookie) {
+  if (count_.load(std::memory_order_relaxed) == 0) return nullptr;
+  std::lock_guard lock(m_);
+  auto it = std::find_if(kept_.begin(), kept_.end(), [&](auto& d) { return d->node == node && d->cookie == cookie; });
+  if (it == kept_.end()) return nullptr;
+  auto d = std::move(*it);
+  kept_.erase(it);
+  count_ = kept_.size();
+  return d;
+}
+
+void PassFs::Listings::keep(std::unique_ptr<OpenDirectory> d) {
+  std::unique_ptr<OpenDirectory> oldest;  // closed when the lock is gone
+  std::lock_guard lock(m_);
+  kept_.push_front(std::move(d));
+  if (kept_.size() > kMost) {
+    oldest = std::move(kept_.back());
+    kept_.pop_back();
+  }
+  count_ = kept_.size();
+}
+
+void PassFs::Listings::drop(NodeId node) {
+  if (count_.load(std::memory_order_relaxed) == 0) return;
+  std::list<std::unique_ptr<OpenDirectory>> dropped;
+  std::lock_guard lock(m_);
+  for (auto it = kept_.begin(); it != kept_.end();) {
+    auto here = it++;
+    if ((*here)->node == node) dropped.splice(dropped.end(), kept_, here);
+  }
+  count_ = kept_.size();
 }
 
 bool PassFs::offer(Node& dir, OpenDirectory& d, const ListedName& name, bool with_attr, DirSink& sink) {

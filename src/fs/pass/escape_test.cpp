@@ -111,6 +111,26 @@ TEST_P(Escape, LookupAndRead) {
   EXPECT_GT(inside, 0);
 }
 
+TEST_P(Escape, DataWithoutAHandle) {
+  int outside = 0, inside = 0;
+  under_attack([&] {
+    NodeId n = now("f");
+    if (n == NodeId::none) return;
+    // The first opens it, while the name may be another's already; the others use what is open.
+    for (int i = 0; i < 3; i++) {
+      (void)!f.write(n, HandleId::none, 0, "inside").ok();
+      if (auto text = f.read(n, HandleId::none, 0, 20)) (*text == "inside" ? inside : outside)++;
+    }
+    SetAttr s;
+    s.mask = kSetSize;
+    s.to.size = 6;
+    (void)!f.set(n, s).ok();
+    f.forget(n);
+  });
+  EXPECT_EQ(outside, 0);
+  EXPECT_GT(inside, 0);
+}
+
 TEST_P(Escape, OpenAndCreate) {
   int outside = 0, inside = 0;
   under_attack([&] {

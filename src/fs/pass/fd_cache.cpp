@@ -6,46 +6,61 @@ namespace isthmus::fs::pass {
 
 void FdCache::set_limit(size_t limit) { limit_each_ = std::max<size_t>(1, limit / kParts); }
 
-SharedFd FdCache::get(NodeId node) {
+void FdCache::take_out(Part& p, Order::iterator it, Order& to) {
+  if (it->use == Use::write) writers_.fetch_sub(1, std::memory_order_relaxed);
+  p.at.erase(raw(it->node));
+  to.splice(to.begin(), p.order, it);
+}
+
+SharedFd FdCache::get(NodeId node, Use use) {
   Part& p = part(node);
   std::lock_guard lock(p.m);
   auto it = p.at.find(raw(node));
-  if (it == p.at.end()) return nullptr;
+  if (it == p.at.end() || it->second->use < use) return nullptr;
+  it->second->last = round();
   p.order.splice(p.order.begin(), p.order, it->second);
   return it->second->fd;
 }
 
-void FdCache::put(NodeId node, SharedFd fd) {
+void FdCache::put(NodeId node, SharedFd fd, Use use) {
   Part& p = part(node);
-  SharedFd old;  // closed after the lock is gone
+  Order old;
   std::lock_guard lock(p.m);
-  if (p.at.contains(raw(node))) return;
-  if (p.order.size() >= limit_each_) {
-    old = std::move(p.order.back().fd);
-    p.at.erase(raw(p.order.back().node));
-    p.order.pop_back();
+  if (auto it = p.at.find(raw(node)); it != p.at.end()) {
+    if (it->second->use >= use) return;
+    take_out(p, it->second, old);
+  } else if (p.order.size() >= limit_each_) {
+    take_out(p, std::prev(p.order.end()), old);
   }
-  p.order.push_front({node, std::move(fd)});
+  if (use == Use::write) writers_.fetch_add(1, std::memory_order_relaxed);
+  p.order.push_front({node, std::move(fd), use, round()});
   p.at.emplace(raw(node), p.order.begin());
 }
 
 void FdCache::drop(NodeId node) {
   Part& p = part(node);
-  SharedFd old;
+  Order old;
   std::lock_guard lock(p.m);
-  auto it = p.at.find(raw(node));
-  if (it == p.at.end()) return;
-  old = std::move(it->second->fd);
-  p.order.erase(it->second);
-  p.at.erase(it);
+  if (auto it = p.at.find(raw(node)); it != p.at.end()) take_out(p, it->second, old);
 }
 
 void FdCache::drop_all() {
   for (auto& p : parts_) {
-    std::list<Item> old;
+    Order old;
     std::lock_guard lock(p.m);
-    old.swap(p.order);
-    p.at.clear();
+    while (!p.order.empty()) take_out(p, p.order.begin(), old);
+  }
+}
+
+void FdCache::drop_idle_writers() {
+  uint32_t now = round_.fetch_add(1, std::memory_order_relaxed) + 1;
+  for (auto& p : parts_) {
+    Order old;
+    std::lock_guard lock(p.m);
+    for (auto it = p.order.begin(); it != p.order.end();) {
+      auto here = it++;
+      if (here->use == Use::write && now - here->last > 1) take_out(p, here, old);
+    }
   }
 }
 

@@ -77,7 +77,10 @@ Result<Created> PassFs::made_open(Place* at, Node& dir, SharedFd fd, int flags, 
   auto st = look->st;
   Node& n = nodes_.enter_open(fd, std::move(*look));
   if (n.by_handle()) n.verified.store(true, std::memory_order_release);
-  if (at) nodes_.named(n, dir, at->c_str());
+  if (at)
+    nodes_.named(n, dir, at->c_str());
+  else
+    nodes_.nameless(n, fd);
   auto o = opened(n, std::move(fd), flags, &st);
   if (!o) {
     nodes_.forget(n.id, 1);

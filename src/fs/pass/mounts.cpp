@@ -17,6 +17,7 @@ std::shared_ptr<Mount> Mounts::probe(SharedFd dir) const {
   Fd owned(*again);
   auto st = stat_at(owned.get(), "");
   if (st && dev_of(*st) == m->dev && st->stx_ino == look->st.stx_ino) m->fd = std::move(dir);
+  m->late = reports_at_close(m->fd ? m->fd->get() : -1);
   m->watched = watch_ && m->fd && watch_->add(*m);
   return m;
 }

@@ -15,6 +15,7 @@ struct Mount {
   int id = -1;       ///< as in /proc/self/mountinfo; not used again while fd is open
   uint64_t dev = 0;  ///< of the directory that fd is
   SharedFd fd;  ///< a directory opened for reading (open_by_handle_at(2) refuses O_PATH); null: handles do not open
+  bool late = false;     ///< the store may say only at close(2) that something was not written
   bool watched = false;  ///< what others change in its store is heard (Watch)
 };
 

@@ -76,6 +76,7 @@ Result<bool> PassFs::below_root(int fd) const {
 }
 
 Status PassFs::forget(const Context&, const op::Forget& a) {
+  listings_->drop(a.node);
   nodes_.forget(a.node, a.count);
   return Unit{};
 }

@@ -124,6 +124,11 @@ Node& Nodes::enter_open(const SharedFd& fd, Look&& look) {
   return n;
 }
 
+void Nodes::nameless(Node& n, const SharedFd& fd) {
+  std::lock_guard lock(shard(n.key).m);
+  n.keep = fd;
+}
+
 void Nodes::named(Node& n, Node& parent, const char* name) {
   Shard& s = shard(n.key);
   NodeId unpin_later = NodeId::none;

@@ -60,6 +60,8 @@ class Nodes {
   Node& enter(Node& parent, int dir_fd, const char* name, Look&& look);
   /// The same for an open file whose name is not known, or which has none.
   Node& enter_open(const SharedFd& fd, Look&& look);
+  /// A node has no name; `fd` is all that keeps its file.
+  void nameless(Node& n, const SharedFd& fd);
   /// A node got a name.
   void named(Node& n, Node& parent, const char* name);
   /// Counts one more lookup of a node that the caller holds, after it got a (new) name.
@@ -80,6 +82,9 @@ class Nodes {
     return reopen(**p, flags);
   }
   Result<SharedFd> open(Node& n, int flags);
+  /// A descriptor to read from or to write to the regular file `n`, with the server's own rights; it stays open for
+  /// the next time.
+  Result<SharedFd> data(Node& n, Use use);
 
   /// Keeps a node that was found by file, not by id, alive.
   class Pinned {

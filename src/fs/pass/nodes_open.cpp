@@ -79,6 +79,13 @@ Result<SharedFd> Nodes::open(Node& n, int flags) {
   return reopen(**p, flags);
 }
 
+Result<SharedFd> Nodes::data(Node& n, Use use) {
+  if (auto fd = fds_.get(n.id, use)) return fd;
+  auto fd = open(n, (use == Use::write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+  if (fd) fds_.put(n.id, *fd, use);
+  return fd;
+}
+
 Nodes::Victim Nodes::before_removal(int dir_fd, const char* name) {
   auto look = look_at(dir_fd, name, false);
   if (!look) return {};

@@ -1,8 +1,6 @@
 #include "fs/pass/pass.h"
 
-#include <linux/magic.h>
 #include <sys/resource.h>
-#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
@@ -25,21 +23,13 @@ size_t fd_limit(size_t wanted) {
   return std::max<size_t>(8, std::min(wanted ? wanted : kDefaultFds, quarter));
 }
 
-/// Stores that write when a file is closed, and may fail then.
-bool reports_at_close(int fd) {
-  constexpr uint32_t kLocal[] = {EXT4_SUPER_MAGIC,      XFS_SUPER_MAGIC,  BTRFS_SUPER_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC,
-                                 OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, MSDOS_SUPER_MAGIC, 0x2fc12fc1 /* zfs */};
-  struct ::statfs s {};
-  if (::fstatfs(fd, &s) < 0) return true;
-  return std::find(std::begin(kLocal), std::end(kLocal), static_cast<uint32_t>(s.f_type)) == std::end(kLocal);
-}
-
 }  // namespace
 
 PassFs::PassFs(std::string folder, PassOptions options) : folder_(std::move(folder)), options_(options) {
   // No negative entries: a file that others make in the folder is there at once, as with libfuse's negative_timeout=0.
   if (options_.cache == Cache::automatic) ttl_ = kAutomaticTtlMs;
   if (options_.cache == Cache::always) ttl_ = negative_ttl_ = kForever;
+  listings_ = std::make_unique<Listings>();
 }
 
 PassFs::~PassFs() = default;
@@ -72,6 +62,7 @@ Status PassFs::begin_watch(SharedFd root) {
   if (auto s = nodes_.start(std::move(root), options_.handles, fds, watch_.get()); !s) return s;
   if (watch_ && nodes_.find(NodeId::root)->watched) {
     watch_->begin(nodes_, *up(), folder);
+    by_node_ = ids_->can_switch() && watch_->works() && !flushes_;
     return Unit{};
   }
   if (options_.watch != Watching::on) return Unit{};
@@ -97,6 +88,7 @@ Traits PassFs::traits() const {
   t.tells_changes = heard(*nodes_.find(NodeId::root));
   t.write_back = options_.cache != Cache::none;
   t.kills_suidgid = true;
+  t.inode_addressed = t.flush_for_locks = by_node_;
   return t;
 }
 

@@ -109,6 +109,7 @@ class PassFs final : public Provider<PassFs> {
     OpenFile(Node* n, SharedFd f, int fl) : node(n), fd(std::move(f)), flags(fl) {}
   };
   struct OpenDirectory;
+  class Listings;
 
   /// A directory of an operation, open, and a name in it.
   struct Place {
@@ -150,7 +151,18 @@ class PassFs final : public Provider<PassFs> {
   static constexpr uint64_t kDirectoryBit = uint64_t{1} << 31;
   OpenFile* file(HandleId h) const { return files_.find(NodeId{raw(h)}); }
   OpenDirectory* directory(HandleId h) const;
-  /// The handle's descriptor, or one opened for this operation alone.
+  /// Nobody but the door has to check permissions, or root comes, whom nothing is denied: what the server has open
+  /// serves.
+  bool may_all(const Context& ctx) const {
+    return ids_->can_switch() && (ctx.access_checked || !ctx.cred.known || ctx.cred.uid == 0);
+  }
+  /// Without a handle: are files kept open and shared with whoever else reads and writes them?
+  bool shares(const Context& ctx) const { return by_node_ && may_all(ctx); }
+  /// Are errors of writing this file told when it is closed?
+  bool late(const Node& n) const;
+  /// Has the store write now what it would write when the file is closed.
+  Status close_now(int fd);
+  /// The handle's descriptor, else a shared one, else one opened for this operation alone.
   Result<SharedFd> data_fd(const Context& ctx, NodeId node, HandleId h, int access, Op op);
   /// The handle's descriptor or the node's.
   Result<SharedFd> any_fd(NodeId node, HandleId h, Op op);
@@ -164,6 +176,7 @@ class PassFs final : public Provider<PassFs> {
   Status set_times(int fd, const SetAttr& s);
   Status set_all(const Context& ctx, Node& n, HandleId h, int fd, const SetAttr& s);
 
+  Status read_shared(const Context& ctx, Node& n, const op::ReadDir& a);
   void close_directory(HandleId h);
   bool offer(Node& dir, OpenDirectory& d, const ListedName& name, bool with_attr, DirSink& sink);
   Status fill(const Context& ctx, Node& n, OpenDirectory& d, const op::ReadDir& a);
@@ -180,8 +193,10 @@ class PassFs final : public Provider<PassFs> {
   Nodes nodes_;
   NodeTable<OpenFile> files_;
   NodeTable<OpenDirectory> dirs_;
+  std::unique_ptr<Listings> listings_;
   bool posix_acl_ = false;
   bool flushes_ = false;  // the store may report errors at close(2)
+  bool by_node_ = false;  // Traits::inode_addressed
   Ttl ttl_ = 0, negative_ttl_ = 0;
 };
 

@@ -1,7 +1,9 @@
 #include "fs/pass/sys.h"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,6 +91,14 @@ uint64_t fingerprint(const struct ::statx& st) {
     h ^= h >> 32;
   }
   return h | 1;
+}
+
+bool reports_at_close(int fd) {
+  constexpr uint32_t kLocal[] = {EXT4_SUPER_MAGIC,      XFS_SUPER_MAGIC,  BTRFS_SUPER_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC,
+                                 OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, MSDOS_SUPER_MAGIC, 0x2fc12fc1 /* zfs */};
+  struct ::statfs s {};
+  if (::fstatfs(fd, &s) < 0) return true;
+  return std::find(std::begin(kLocal), std::end(kLocal), static_cast<uint32_t>(s.f_type)) == std::end(kLocal);
 }
 
 namespace {

@@ -69,6 +69,8 @@ Result<int> open_handle(int mount_fd, const KernelHandle& handle, int flags);
 /// Where the open directory `fd` is now, as this process sees it; empty when it cannot be told.
 std::string path_of(int fd);
 
+/// Whether the store of `fd` writes when a file is closed, and may fail then. True when it cannot be told.
+bool reports_at_close(int fd);
 /// Differs when size or times do, and is never 0.
 uint64_t fingerprint(const struct ::statx& st);
 uint64_t dev_of(const struct ::statx& st);

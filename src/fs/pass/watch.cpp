@@ -26,6 +26,7 @@ namespace {
 constexpr size_t kBlock = size_t{64} << 10;  // bytes read at once
 constexpr int kRestMs = 2;                   // after each batch
 constexpr int64_t kAgainNs = 100'000'000;    // until news is told once more
+constexpr int64_t kCloseNs = 100'000'000;    // between looks for files written to no more
 constexpr size_t kMostAgain = 65536;         // news kept for that
 constexpr size_t kSweepAtOnce = 1024;        // nodes told of in one go when news was lost...
 constexpr int64_t kSweepNsEach = 4000;       // ...and the time that a door needs for each
@@ -145,24 +146,33 @@ void Watch::run() {
   for (;;) {
     pollfd at[] = {
         {bell_.get(), POLLIN, 0}, {works() ? fanotify_.get() : -1, POLLIN, 0}, {mount_table_.get(), POLLPRI, 0}};
-    int64_t next = sweep_ != SIZE_MAX ? sweep_due_ : again_, now = monotonic_ns();
-    int timeout = next ? static_cast<int>(std::max<int64_t>(0, next - now) / 1'000'000) + 1 : -1;
-    if (::poll(at, 3, timeout) < 0 && errno != EINTR) break;
+    if (::poll(at, 3, ms_to_next()) < 0 && errno != EINTR) break;
     if (stopping_) return;
     if (at[0].revents) {
       uint64_t rings = 0;
       (void)!::read(bell_.get(), &rings, sizeof rings);
     }
-    now = monotonic_ns();
+    int64_t now = monotonic_ns();
     if (doubt_.exchange(false)) sweep_ = 0, sweep_due_ = now;
     if (at[2].revents) mounts_changed();
     bool some = at[1].revents && take();
     now = monotonic_ns();
     tell_again(now);
     if (sweep_ != SIZE_MAX && now >= sweep_due_) tell_all(now);
+    // A write by us is an event, too, so this thread is awake.
+    if (close_due_ && now >= close_due_) nodes_->fds().drop_idle_writers(), close_due_ = 0;
+    if (!close_due_ && nodes_->fds().has_writers()) close_due_ = now + kCloseNs;
     if (some) ::poll(at, 1, kRestMs);
   }
   works_ = false;
+}
+
+int Watch::ms_to_next() const {
+  int64_t next = INT64_MAX;
+  for (int64_t due : {again_, close_due_, sweep_ != SIZE_MAX ? sweep_due_ : 0})
+    if (due) next = std::min(next, due);
+  if (next == INT64_MAX) return -1;
+  return static_cast<int>(std::max<int64_t>(0, next - monotonic_ns()) / 1'000'000) + 1;
 }
 
 bool Watch::take() {
@@ -174,7 +184,7 @@ bool Watch::take() {
       log(LogLevel::error, "changes of others are not heard any more, until unmounted nothing is believed for long: {}",
           text_of(last_errno()));
       works_ = false;
-      doubt_ = true;
+      doubt();
       return false;
     }
     int own = watches.load(std::memory_order_relaxed) > 1 ? -1 : ::getpid();
@@ -220,6 +230,8 @@ void Watch::tell(const FsEvent& e) {
     up_->invalidate_node(node.get()->id, 0, 0);
   else
     up_->invalidate_attr(node.get()->id);
+  // It may have lost its last name: then nothing of ours is to keep it on the store.
+  if (e.mask & FAN_ATTRIB) nodes_->fds().drop(node.get()->id);
 }
 
 /// Two generations, so that each news waits for kAgainNs at least.

@@ -53,6 +53,7 @@ class Watch {
   };
 
   void run();
+  int ms_to_next() const;
   /// Whether there were any.
   bool take();
   void tell(const FsEvent& e);
@@ -78,7 +79,7 @@ class Watch {
   bool too_many_ = false;               // newer_ is not complete
   int64_t again_ = 0;                   // monotonic ns; 0: nothing to tell again
   size_t sweep_ = SIZE_MAX;             // the next part of the nodes that tell_all() does
-  int64_t sweep_due_ = 0;
+  int64_t sweep_due_ = 0, close_due_ = 0;
   Fd mount_table_;
   std::vector<std::string> mount_points_;
   std::thread thread_;

@@ -1,0 +1,222 @@
+// Without handles: what a door does that leaves opens out.
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <thread>
+
+#include "fs/pass/pass_test.h"
+
+namespace isthmus::fs::pass::test {
+
+using namespace std::chrono_literals;
+
+class ByNode : public OnStores {
+ protected:
+  Result<Entry> mknod(std::string_view name, uint32_t mode = S_IFREG | 0644) {
+    op::Mknod a;
+    a.dir = kRoot;
+    a.name = name;
+    a.mode = mode;
+    return f.run(a);
+  }
+  /// Descriptors of this process that lead to `name`, which others may have removed; with `flags` among theirs.
+  size_t open_to(const std::string& name, int flags = 0) {
+    size_t n = 0;
+    for (auto& e : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code ec;
+      auto to = std::filesystem::read_symlink(e.path(), ec).string();
+      if (!to.starts_with(f.path(name))) continue;
+      int have = ::fcntl(std::atoi(e.path().filename().c_str()), F_GETFL);
+      if (have >= 0 && (have & flags) == flags) n++;
+    }
+    return n;
+  }
+  template <class F>
+  static bool soon(F done) {
+    for (int i = 0; i < 1000; i++, std::this_thread::sleep_for(10ms))
+      if (done()) return true;
+    return false;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Stores, ByNode, kStores, where_name);
+
+TEST_P(ByNode, PromisedToRootThatHears) {
+  EXPECT_EQ(f.fs->traits().inode_addressed, f.fs->watching() != nullptr && ::geteuid() == 0);
+  EXPECT_EQ(f.fs->traits().flush_for_locks, f.fs->traits().inode_addressed);
+  PassOptions o = options();
+  o.watch = Watching::off;
+  f.begin(o);
+  EXPECT_FALSE(f.fs->traits().inode_addressed);
+  EXPECT_FALSE(f.fs->traits().flush_for_locks);
+}
+
+TEST_P(ByNode, DataOfOneFile) {
+  auto e = mknod("a");
+  ASSERT_TRUE(e);
+  NodeId n = e->node;
+  EXPECT_EQ(*f.read(n, HandleId::none, 0, 10), "");
+  EXPECT_EQ(*f.write(n, HandleId::none, 0, "text"), 4u);  // opened for reading before
+  EXPECT_EQ(*f.write(n, HandleId::none, 0, "more", true), 4u);
+  EXPECT_EQ(*f.read(n, HandleId::none, 2, 10), "xtmore");
+  op::Fsync sync;
+  sync.node = n;
+  EXPECT_TRUE(f.run(sync));
+  SetAttr s;
+  s.mask = kSetSize;
+  s.to.size = 3;
+  EXPECT_EQ(f.set(n, s)->attr.size, 3u);
+  s.to.size = 0;
+  ASSERT_TRUE(f.set(n, s));
+  EXPECT_EQ(f.attr(n)->size, 0u);
+  op::Fallocate room;
+  room.node = n;
+  room.length = 8192;
+  EXPECT_TRUE(f.run(room));
+  EXPECT_EQ(f.attr(n)->size, 8192u);
+  EXPECT_EQ(open_to("a"), 1u);
+  EXPECT_TRUE(f.unlink(kRoot, "a"));
+  f.forget(n);
+  EXPECT_EQ(open_to("a"), 0u);
+}
+
+TEST_P(ByNode, OnlyFilesHaveData) {
+  for (auto [mode, error] : {std::pair{S_IFIFO, ENXIO}, {S_IFSOCK, ENXIO}}) {
+    auto e = mknod("special" + std::to_string(mode), static_cast<uint32_t>(mode) | 0666);
+    ASSERT_TRUE(e);
+    EXPECT_EQ(f.read(e->node, HandleId::none, 0, 1).code(), error);
+    EXPECT_EQ(f.write(e->node, HandleId::none, 0, "x").code(), error);
+  }
+  auto d = f.mkdir(kRoot, "d");
+  EXPECT_EQ(f.read(d->node, HandleId::none, 0, 1).code(), EISDIR);
+  EXPECT_EQ(f.write(d->node, HandleId::none, 0, "x").code(), EISDIR);
+}
+
+TEST_P(ByNode, ServesWithoutAName) {
+  auto e = mknod("a");
+  ASSERT_TRUE(e);
+  ASSERT_TRUE(f.write(e->node, HandleId::none, 0, "text"));
+  ASSERT_TRUE(f.unlink(kRoot, "a"));
+  for (int i = 0; i < 600; i++) ASSERT_TRUE(mknod("n" + std::to_string(i)));  // whatever was kept has to go
+  for (int i = 0; i < 600; i++) ASSERT_TRUE(f.run(op::Getattr{{}, f.look(kRoot, "n" + std::to_string(i))->node, {}}));
+  EXPECT_EQ(*f.read(e->node, HandleId::none, 0, 10), "text");
+  EXPECT_EQ(*f.write(e->node, HandleId::none, 4, "more"), 4u);
+  EXPECT_EQ(f.attr(e->node)->nlink, 0u);
+  EXPECT_EQ(f.attr(e->node)->size, 8u);
+  f.forget(e->node);
+  EXPECT_EQ(open_to("a"), 0u);
+}
+
+TEST_P(ByNode, TmpfileOutlivesItsHandle) {
+  op::Tmpfile t;
+  t.dir = kRoot;
+  t.mode = 0600;
+  t.flags = O_RDWR;
+  auto c = f.run(t);
+  if (c.code() == EOPNOTSUPP) GTEST_SKIP() << "no O_TMPFILE here";
+  ASSERT_TRUE(c);
+  NodeId n = c->entry.node;
+  f.close(n, c->opened.handle);
+  EXPECT_EQ(*f.write(n, HandleId::none, 0, "text"), 4u);
+  EXPECT_EQ(*f.read(n, HandleId::none, 0, 9), "text");
+  ASSERT_TRUE(f.run(op::Link{{}, n, kRoot, "named"}));
+  EXPECT_EQ(f.look(kRoot, "named")->node, n);
+  EXPECT_EQ(*f.read(n, HandleId::none, 0, 9), "text");
+}
+
+TEST_P(ByNode, AnOpenFileIsNotSharedWithThoseWhoMayNot) {
+  ISTHMUS_NEEDS_ROOT();
+  auto e = mknod("secret", S_IFREG | 0600);
+  ASSERT_TRUE(e);
+  ASSERT_TRUE(f.write(e->node, HandleId::none, 0, "text"));
+  op::Read a;
+  a.node = e->node;
+  a.size = 4;
+  EXPECT_EQ(f.run(a, as(1000, 1000)).code(), EACCES);
+  EXPECT_TRUE(f.run(a, as(1000, 1000, true)));  // opened before its mode changed, says the door
+  EXPECT_TRUE(f.run(a, as(0, 0)));
+  auto d = f.mkdir(kRoot, "closed", 0700);
+  Names names;
+  op::ReadDir list;
+  list.node = d->node;
+  list.sink = &names;
+  EXPECT_TRUE(f.run(list));
+  EXPECT_EQ(f.run(list, as(1000, 1000)).code(), EACCES);
+}
+
+TEST_P(ByNode, WhatWasWrittenCanBeRunSoon) {
+  if (!f.fs->traits().inode_addressed) GTEST_SKIP() << "opens are asked for";
+  auto e = mknod("program", S_IFREG | 0755);
+  ASSERT_TRUE(e);
+  ASSERT_TRUE(f.write(e->node, HandleId::none, 0, "#!/bin/true\n"));
+  EXPECT_TRUE(soon([&] { return open_to("program", O_RDWR) == 0; }));
+  std::string path = f.path("program");
+  char* argv[] = {path.data(), nullptr};
+  pid_t child = 0;
+  EXPECT_EQ(::posix_spawn(&child, path.c_str(), nullptr, nullptr, argv, nullptr), 0);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_P(ByNode, WhatOthersRemoveIsLetGo) {
+  if (!f.fs->traits().inode_addressed) GTEST_SKIP() << "opens are asked for";
+  auto e = mknod("big");
+  ASSERT_TRUE(f.write(e->node, HandleId::none, 0, "text"));
+  EXPECT_EQ(*f.read(e->node, HandleId::none, 0, 9), "text");
+  ASSERT_EQ(std::system(("rm " + f.path("big")).c_str()), 0);
+  EXPECT_TRUE(soon([&] { return open_to("big") == 0; }));
+}
+
+TEST_P(ByNode, RenamingAllThatIsSeenEnds) {
+  for (int i = 0; i < 50; i++) ASSERT_TRUE(mknod("f" + std::to_string(i)));
+  uint64_t cookie = 0;
+  int seen = 0;
+  for (; seen < 2000; seen++) {
+    Names names;
+    names.room = 1;
+    op::ReadDir a;
+    a.node = kRoot;
+    a.cookie = cookie;
+    a.sink = &names;
+    ASSERT_TRUE(f.run(a));
+    if (names.order.empty()) break;
+    cookie = names.last;
+    if (names.order[0][0] == '.') continue;
+    ASSERT_TRUE(f.rename(kRoot, names.order[0], kRoot, "r" + std::to_string(seen))) << names.order[0];
+  }
+  EXPECT_GE(seen, 52);
+  EXPECT_LT(seen, 2000);
+}
+
+TEST(FdCache, KeepsTheBetterOne) {
+  FdCache c;
+  c.set_limit(8);
+  NodeId n{8};
+  auto open = [](int flags) { return share(::open("/dev/null", flags | O_CLOEXEC)); };
+  auto path = open(O_PATH), read = open(O_RDONLY), write = open(O_RDWR);
+  c.put(n, path);
+  EXPECT_EQ(c.get(n), path);
+  EXPECT_EQ(c.get(n, Use::read), nullptr);
+  c.put(n, read, Use::read);
+  EXPECT_EQ(c.get(n), read);
+  EXPECT_EQ(c.get(n, Use::write), nullptr);
+  c.put(n, write, Use::write);
+  c.put(n, read, Use::read);
+  EXPECT_EQ(c.get(n), write);
+  EXPECT_EQ(c.size(), 1u);
+  EXPECT_TRUE(c.has_writers());
+  c.drop_idle_writers();
+  EXPECT_EQ(c.get(n, Use::write), write);  // used again
+  c.drop_idle_writers();
+  EXPECT_EQ(c.size(), 1u);
+  c.drop_idle_writers();
+  EXPECT_EQ(c.size(), 0u);
+  EXPECT_FALSE(c.has_writers());
+  c.put(n, write, Use::write);
+  c.put(NodeId{16}, path);  // the same part, which holds one
+  EXPECT_EQ(c.get(n), nullptr);
+  EXPECT_FALSE(c.has_writers());
+}
+
+}  // namespace isthmus::fs::pass::test
