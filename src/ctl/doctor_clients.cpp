@@ -64,6 +64,15 @@ void check_clients(std::vector<Finding>& to) {
                 .answer = Answer::info,
                 .detail = ninep ? "there" : "absent; no door of this version needs it",
                 .fix = ninep ? "" : "modprobe 9p (as root)"});
+  std::string nfsd = find_program("rpc.nfsd");
+  bool kernel_serves = has_module("nfsd");
+  to.push_back({.id = "nfsd",
+                .title = "NFS server that can export mounts: nfsd",
+                .answer = Answer::info,
+                .detail = !kernel_serves ? "this kernel has none"
+                          : nfsd.empty() ? "rpc.nfsd is absent"
+                                         : nfsd,
+                .fix = kernel_serves && nfsd.empty() ? "apt-get install nfs-kernel-server (as root)" : ""});
 }
 
 }  // namespace isthmus::ctl
