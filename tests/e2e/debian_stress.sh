@@ -55,7 +55,7 @@ verify libaio_direct --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16 --dir
 verify io_uring --rw=randrw --bs=8k --ioengine=io_uring --iodepth=8
 verify fsync --rw=write --bs=128k --ioengine=psync --fsync=16
 
-if timeout -k 5 200 bonnie++ -d "$work" -u root -s 64 -r 32 -n 4 -q >"$tmp/bonnie" 2>&1 </dev/null; then
+if timeout -k 5 400 bonnie++ -d "$work" -u root -s 64 -r 32 -n 4 -q >"$tmp/bonnie" 2>&1 </dev/null; then
     count=$((count + 1))
 else
     failures+=("bonnie++: $(tail -n 2 "$tmp/bonnie")")
@@ -67,6 +67,7 @@ if timeout -k 5 90 dbench -D "$work" -t 5 4 >"$tmp/dbench" 2>&1 </dev/null && ! 
 else
     failures+=("dbench: $(grep -i failed "$tmp/dbench" | head -n 3; tail -n 1 "$tmp/dbench")")
 fi
+chattr -R -f -ia "$work" # a stressor that was ended leaves such files
 rm -rf "$work" || failures+=("rm -rf of the work folder")
 [[ ${#failures[@]} = 0 ]] || { printf 'failed: %s\n' "${failures[@]}"; fail "${#failures[@]} of $((count + ${#failures[@]})) loads: see above"; }
 stop_mount
