@@ -84,4 +84,14 @@ Bytes Buffer::contiguous_bytes(bool& contiguous, Bytes into) const {
   return {};
 }
 
+Result<Bytes> Buffer::in_one_piece(std::string& room) const {
+  bool contiguous = false;
+  Bytes bytes = contiguous_bytes(contiguous);
+  if (contiguous) return bytes;
+  room.resize(size());
+  auto n = copy_to(std::as_writable_bytes(std::span(room)));
+  if (!n) return n.error();
+  return as_bytes(room).first(*n);
+}
+
 }  // namespace isthmus

@@ -58,6 +58,9 @@ class Buffer {
   Result<size_t> copy_to(MutableBytes to, Bytes into = {}) const;
   /// The bytes when they lie in one piece of memory, else an empty span with `contiguous` false.
   Bytes contiguous_bytes(bool& contiguous, Bytes into = {}) const;
+  /// All bytes in one piece: where they are if they lie so, else copied to `room`, which must outlive the answer. Fewer
+  /// than size() when a file ends early. Reads files: may block.
+  Result<Bytes> in_one_piece(std::string& room) const;
 
  private:
   explicit Buffer(Segment s) : one_(std::move(s)), has_one_(true) {}

@@ -25,6 +25,27 @@ TEST(Buffer, OwnedViewAndEmpty) {
   EXPECT_EQ(text(Buffer::view(as_bytes(s))), "view");
 }
 
+TEST(Buffer, InOnePieceCopiesOnlyPieces) {
+  std::string room;
+  Buffer one = Buffer::own("hello");
+  auto bytes = one.in_one_piece(room);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(as_text(*bytes), "hello");
+  EXPECT_EQ(room, "");
+  EXPECT_EQ(as_text(*Buffer().in_one_piece(room)), "");
+
+  std::FILE* f = std::tmpfile();
+  ASSERT_TRUE(f);
+  std::fputs("0123", f);
+  std::fflush(f);
+  one.append(Buffer::FileRange{fileno(f), 2, 10, nullptr});
+  bytes = one.in_one_piece(room);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(as_text(*bytes), "hello23");
+  EXPECT_EQ(bytes->data(), as_bytes(room).data());
+  std::fclose(f);
+}
+
 TEST(Buffer, FileRangeEndsWithTheFile) {
   std::FILE* f = std::tmpfile();
   ASSERT_TRUE(f);

@@ -119,15 +119,10 @@ Result<size_t> MemFs::write(const Context& ctx, const op::Write& a) {
   Inode& n = **found;
 
   // Bytes that are still in a file or in pieces are fetched before anything is locked.
-  bool contiguous = false;
-  Bytes bytes = a.data->contiguous_bytes(contiguous);
-  std::vector<std::byte> gathered;
-  if (!contiguous) {
-    gathered.resize(a.data->size());
-    auto got = a.data->copy_to(gathered);
-    if (!got) return got.error();
-    bytes = Bytes(gathered).first(*got);
-  }
+  std::string gathered;
+  auto all = a.data->in_one_piece(gathered);
+  if (!all) return all.error();
+  Bytes bytes = *all;
   if (bytes.empty()) return size_t{0};
   size_t done = 0;
   {

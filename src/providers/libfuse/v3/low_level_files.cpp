@@ -46,15 +46,10 @@ void LowLevelFs::write(Call<op::Write> c) {
   fi.writepage = c->from_cache;
   fuse_ino_t node = raw(c->node);
   auto offset = static_cast<off_t>(c->offset);
-  bool one_piece = false;
-  Bytes data = c->data->contiguous_bytes(one_piece);
   std::string copy;
-  if (!one_piece) {
-    copy.resize(c->data->size());
-    auto n = c->data->copy_to(std::as_writable_bytes(std::span(copy)));
-    if (!n) return c.fail(n.error());
-    data = std::as_bytes(std::span(copy)).first(*n);
-  }
+  auto all = c->data->in_one_piece(copy);
+  if (!all) return c.fail(all.error());
+  Bytes data = *all;
   if (!ops_.write_buf)
     return ops_.write(begin(std::move(c)), node, reinterpret_cast<const char*>(data.data()), data.size(), offset, &fi);
   fuse_bufvec list = one_piece_list(data.data(), data.size());

@@ -111,17 +111,11 @@ Result<std::vector<std::string>> names_of(const Buffer& b) {
 }
 
 Result<Unit> listing_of(FileSystem& fs, const Pending<op::ReadDir>& asked, const Buffer& b) {
-  bool one_piece = false;
-  Bytes bytes = b.contiguous_bytes(one_piece);
   std::string copy;
-  if (!one_piece) {
-    auto text = text_of(b);
-    if (!text) return text.error();
-    copy = std::move(*text);
-    bytes = std::as_bytes(std::span(copy));
-  }
+  auto bytes = b.in_one_piece(copy);
+  if (!bytes) return bytes.error();
   std::vector<NodeId> dropped;
-  Status s = pass_names_on(bytes, asked.args.with_attr, *asked.args.sink, dropped);
+  Status s = pass_names_on(*bytes, asked.args.with_attr, *asked.args.sink, dropped);
   for (NodeId n : dropped) forget(fs, {}, n);
   return s;
 }
