@@ -11,11 +11,19 @@
 namespace isthmus {
 namespace {
 
-// The "Groups:" line of proc_pid_status(5). A process that is gone has no groups.
-bool process_in_group(uint32_t pid, uint32_t gid) {
+bool owns(const Credentials& c, const Guard& g) { return is_privileged(c) || c.uid == g.uid; }
+
+bool has_prefix(std::string_view name, std::string_view prefix) { return name.starts_with(prefix); }
+
+}  // namespace
+
+// The "Groups:" line of proc_pid_status(5).
+Result<std::vector<uint32_t>> groups_of_process(uint32_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  if (!status) return err(ESRCH);
   for (std::string line; std::getline(status, line);) {
     if (!line.starts_with("Groups:")) continue;
+    std::vector<uint32_t> groups;
     for (const char *p = line.data() + 7, *end = line.data() + line.size(); p < end;) {
       uint32_t g = 0;
       auto [next, error] = std::from_chars(p, end, g);
@@ -23,23 +31,20 @@ bool process_in_group(uint32_t pid, uint32_t gid) {
         p++;
         continue;
       }
-      if (g == gid) return true;
+      groups.push_back(g);
       p = next;
     }
-    return false;
+    return groups;
   }
-  return false;
+  return err(EIO);
 }
-
-bool owns(const Credentials& c, const Guard& g) { return is_privileged(c) || c.uid == g.uid; }
-
-bool has_prefix(std::string_view name, std::string_view prefix) { return name.starts_with(prefix); }
-
-}  // namespace
 
 bool in_group(const Credentials& c, uint32_t gid) {
   if (c.gid == gid || std::find(c.groups.begin(), c.groups.end(), gid) != c.groups.end()) return true;
-  return !c.groups_known && c.pid != 0 && process_in_group(c.pid, gid);
+  if (c.groups_known || c.pid == 0) return false;
+  // A process that is gone has no groups.
+  auto groups = groups_of_process(c.pid);
+  return groups && std::find(groups->begin(), groups->end(), gid) != groups->end();
 }
 
 Status may_access(const Credentials& c, const Guard& g, uint32_t want) {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "vfs/context.h"
@@ -9,7 +10,8 @@
 #include "vfs/types.h"
 
 /// The rules by which Linux decides who may do what (path_resolution(7), chmod(2), chown(2), utimensat(2), xattr(7)),
-/// for providers whose door did not ask the kernel. Pure functions of what they are given, but for in_group().
+/// for providers whose door did not ask the kernel. Pure functions of what they are given, but for in_group() and
+/// groups_of_process().
 namespace isthmus {
 
 /// What decides about access to a file. acl: its access ACL when it has one that says more than mode, else null.
@@ -28,6 +30,9 @@ inline bool skips_checks(const Context& ctx) { return ctx.access_checked || !ctx
 /// Is gid the caller's group or one of the others? Where the door could not send them all (groups_known is false),
 /// reads /proc/PID/status of the caller.
 bool in_group(const Credentials& c, uint32_t gid);
+
+/// The supplementary groups of a process or thread, from /proc. ESRCH: it is gone; EIO: /proc does not say.
+Result<std::vector<uint32_t>> groups_of_process(uint32_t pid);
 
 /// EACCES unless `c` may do all of `want` (Want bits). uid 0 may read and write everything, search every directory, and
 /// execute what anybody may execute.
