@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include "wire/fuse/device_number.h"
 #include "wire/fuse/flags.h"
 
 namespace isthmus::fuse {
@@ -22,15 +22,6 @@ SxTime to_sx(Time t) { return {t.sec, t.nsec, 0}; }
 Valid to_valid(Ttl ttl) {
   if (ttl == kForever) return {kForeverSeconds, 0};
   return {ttl / 1000, ttl % 1000 * 1'000'000};
-}
-
-uint64_t from_wire_rdev(uint32_t rdev) {
-  return makedev((rdev & 0xfff00) >> 8, (rdev & 0xff) | ((rdev >> 12) & 0xfff00));
-}
-
-uint32_t to_wire_rdev(uint64_t rdev) {
-  uint32_t major_number = major(rdev), minor_number = minor(rdev);
-  return (minor_number & 0xff) | (major_number << 8) | ((minor_number & ~0xffu) << 12);
 }
 
 wire::fuse::Attr to_wire(const isthmus::Attr& a, NodeId node) {

@@ -29,8 +29,4 @@ SetAttr from_wire(const wire::fuse::SetattrIn& in);
 /// EINVAL for an unknown type or an end before the start.
 Result<Lock> from_wire(const wire::fuse::LkIn& in);
 
-/// Device numbers: 32 bits in the kernel's messages (new_encode_dev), makedev(3) in the waist.
-uint64_t from_wire_rdev(uint32_t rdev);
-uint32_t to_wire_rdev(uint64_t rdev);
-
 }  // namespace isthmus::fuse

@@ -9,6 +9,7 @@
 #include "doors/fuse/session.h"
 #include "vfs/baton.h"
 #include "vfs/then.h"
+#include "wire/fuse/device_number.h"
 
 namespace isthmus::fuse {
 
@@ -164,7 +165,7 @@ void do_mknod(Exchange& x) {
   a.dir = x.node();
   a.name = x.in().name;
   a.mode = in.mode;
-  a.rdev = from_wire_rdev(in.rdev);
+  a.rdev = wire::fuse::from_wire_rdev(in.rdev);
   a.labels = x.labels();
   x.submit<op::Mknod, answer_made>(a);
 }

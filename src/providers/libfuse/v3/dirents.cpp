@@ -1,11 +1,10 @@
 #include "providers/libfuse/v3/dirents.h"
 
-#include <sys/sysmacros.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "providers/libfuse/v3/convert.h"
+#include "wire/fuse/device_number.h"
 #include "wire/fuse/structs.h"
 
 namespace isthmus::libfuse {
@@ -13,6 +12,8 @@ namespace isthmus::libfuse {
 using wire::fuse::Dirent;
 using wire::fuse::Direntplus;
 using wire::fuse::EntryOut;
+using wire::fuse::from_wire_rdev;
+using wire::fuse::to_wire_rdev;
 
 namespace {
 
@@ -65,8 +66,7 @@ EntryOut entry_out(const fuse_entry_param& e) {
   w.attr.nlink = static_cast<uint32_t>(st.st_nlink);
   w.attr.uid = st.st_uid;
   w.attr.gid = st.st_gid;
-  w.attr.rdev = static_cast<uint32_t>((minor(st.st_rdev) & 0xff) | (major(st.st_rdev) << 8) |
-                                      ((minor(st.st_rdev) & ~0xffu) << 12));
+  w.attr.rdev = to_wire_rdev(st.st_rdev);
   w.attr.blksize = static_cast<uint32_t>(st.st_blksize);
   return w;
 }
@@ -88,7 +88,7 @@ Entry entry_of(const EntryOut& w) {
   a.nlink = w.attr.nlink;
   a.uid = w.attr.uid;
   a.gid = w.attr.gid;
-  a.rdev = makedev((w.attr.rdev & 0xfff00) >> 8, (w.attr.rdev & 0xff) | ((w.attr.rdev >> 12) & 0xfff00));
+  a.rdev = from_wire_rdev(w.attr.rdev);
   a.block_size = w.attr.blksize;
   return e;
 }
