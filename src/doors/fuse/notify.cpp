@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kMaxItems = 65536;
 constexpr size_t kMaxStored = size_t{64} << 20;  // bytes
 constexpr size_t kMaxStore = size_t{1} << 20;    // bytes of one message
+constexpr size_t kMaxAsked = 1024;
 constexpr size_t kMaxPollsOfHandle = 256;
 }  // namespace
 
@@ -117,9 +118,15 @@ void Notifier::send_epoch() {
   if (minor_ < 44) return;
   std::array<std::byte, 64> out;
   auto n = write_notify_inc_epoch(out);
-  if (!n) return;
-  iovec part{out.data(), *n};
-  if (transport_.notify({&part, 1})) sent_.fetch_add(1, std::memory_order_relaxed);
+  if (n) static_cast<void>(deliver(Bytes(out).first(*n)));
+}
+
+Status Notifier::deliver(Bytes message, Bytes data) {
+  std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(message.data()), message.size()},
+                             iovec{const_cast<std::byte*>(data.data()), data.size()}};
+  Status s = transport_.notify(std::span(parts).first(data.empty() ? 1 : 2));
+  if (s) sent_.fetch_add(1, std::memory_order_relaxed);
+  return s;
 }
 
 void Notifier::send(const Item& item) {
@@ -153,15 +160,8 @@ void Notifier::send(const Item& item) {
       n = write_notify_poll(out, item.offset);
       break;
   }
-  Status s = err(EINVAL);
-  if (n) {
-    std::array<iovec, 2> parts{iovec{out.data(), *n}, iovec{const_cast<std::byte*>(data.data()), data.size()}};
-    s = transport_.notify(std::span(parts).first(data.empty() ? 1 : 2));
-  }
-  if (s) {
-    sent_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
+  Status s = n ? deliver(Bytes(out).first(*n), data) : Status(err(EINVAL));
+  if (s) return;
   // ENOENT: the kernel has nothing of that node or name. ENODEV, EPIPE: the connection is gone.
   int e = s.code();
   if (e != ENOENT && e != ENODEV && e != EPIPE && e != ENOTDIR && e != ENOTEMPTY && e != EBUSY)
@@ -205,16 +205,22 @@ void Notifier::store(NodeId node, uint64_t offset, const Buffer& data) {
 
 Status Notifier::retrieve(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) {
   std::lock_guard lock(m_);
-  if (!open_) return err(ENOTCONN);
-  if (asked_.size() >= kMaxAsked) return err(EAGAIN);
-  uint64_t unique = new_unique();
-  asked_.emplace(unique, Asked{taker, self, node, offset});
+  auto unique = expect_locked({taker, self, node, offset});
+  if (!unique) return unique.error();
   add_locked({.kind = Kind::retrieve,
               .node = node,
               .offset = offset,
               .length = std::min<size_t>(length, kMaxStore),
-              .unique = unique});
+              .unique = *unique});
   return Unit{};
+}
+
+Result<uint64_t> Notifier::expect_locked(const Asked& asked) {
+  if (!open_) return err(ENOTCONN);
+  if (asked_.size() >= kMaxAsked) return err(EAGAIN);
+  uint64_t unique = new_unique();
+  asked_.emplace(unique, asked);
+  return unique;
 }
 
 Status Notifier::poke(NodeId node) {

@@ -60,7 +60,6 @@ class Notifier final : public Upcalls, public News {
   void disarm_polls(NodeId node, HandleId handle);
 
  private:
-  static constexpr size_t kMaxAsked = 1024;
   enum class Kind : uint8_t { inode, attr, entry, names, gone, store, retrieve, poll };
   struct Item {
     Kind kind;
@@ -84,7 +83,13 @@ class Notifier final : public Upcalls, public News {
   void thread_main();
   void send(const Item& item);
   void send_epoch();
+  /// Sends, and counts what the kernel took.
+  Status deliver(Bytes message, Bytes data = {});
+  /// The same, unless there is nobody to tell.
   Status tell(Bytes message, Bytes data = {});
+  /// Remembers who asks for data, before the kernel is asked: the number of the question. ENOTCONN: nobody to ask;
+  /// EAGAIN: too many wait.
+  Result<uint64_t> expect_locked(const Asked& asked);
 
   /// Numbers the kernel does not use for requests of its own: those are even, too, and lower.
   uint64_t new_unique() { return next_unique_.fetch_add(2, std::memory_order_relaxed); }

@@ -13,11 +13,7 @@ Status Notifier::tell(Bytes message, Bytes data) {
     std::lock_guard lock(m_);
     if (!open_) return err(ENOTCONN);
   }
-  std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(message.data()), message.size()},
-                             iovec{const_cast<std::byte*>(data.data()), data.size()}};
-  Status s = transport_.notify(std::span(parts).first(data.empty() ? 1 : 2));
-  if (s) sent_.fetch_add(1, std::memory_order_relaxed);
-  return s;
+  return deliver(message, data);
 }
 
 Status Notifier::tell_node(NodeId node, int64_t offset, int64_t length) {
@@ -48,21 +44,20 @@ Status Notifier::tell_store(NodeId node, uint64_t offset, Bytes data) {
 
 Status Notifier::ask(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) {
   if (length > UINT32_MAX) return err(EINVAL);
-  uint64_t unique = new_unique();
+  Result<uint64_t> unique = err(ENOTCONN);
   {
     // Before it is sent: the answer may be read by another thread at once.
     std::lock_guard lock(m_);
-    if (!open_) return err(ENOTCONN);
-    if (asked_.size() >= kMaxAsked) return err(EAGAIN);
-    asked_.emplace(unique, Asked{taker, self, node, offset});
+    unique = expect_locked({taker, self, node, offset});
   }
+  if (!unique) return unique.error();
   std::array<std::byte, kNotifyMax> out;
-  auto n = write_notify_retrieve(out, unique, raw(node), offset, static_cast<uint32_t>(length));
+  auto n = write_notify_retrieve(out, *unique, raw(node), offset, static_cast<uint32_t>(length));
   Status s = n ? tell(Bytes(out).first(*n)) : Status(n.error());
   if (s) return s;
   std::lock_guard lock(m_);
   // At the end of the session the taker has been told already, that there is nothing.
-  return asked_.erase(unique) ? s : Status(Unit{});
+  return asked_.erase(*unique) ? s : Status(Unit{});
 }
 
 }  // namespace isthmus::fuse
