@@ -1,4 +1,6 @@
 /// Names and nodes, attributes.
+#include <linux/limits.h>
+
 #include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/low_level_fs.h"
 #include "providers/libfuse/v3/name.h"
@@ -115,16 +117,14 @@ void LowLevelFs::statfs(Call<op::Statfs> c) {
 // Sizes are cut by the door, so the whole value is asked for.
 
 void LowLevelFs::get_xattr(Call<op::GetXattr> c) {
-  constexpr size_t kMost = 65536;
   Name name(c.context(), c->name);
   fuse_ino_t node = raw(c->node);
-  ops_.getxattr(begin(std::move(c)), node, name, kMost);
+  ops_.getxattr(begin(std::move(c)), node, name, XATTR_SIZE_MAX);
 }
 
 void LowLevelFs::list_xattr(Call<op::ListXattr> c) {
-  constexpr size_t kMost = 65536;
   fuse_ino_t node = raw(c->node);
-  ops_.listxattr(begin(std::move(c)), node, kMost);
+  ops_.listxattr(begin(std::move(c)), node, XATTR_LIST_MAX);
 }
 
 void LowLevelFs::set_xattr(Call<op::SetXattr> c) {
