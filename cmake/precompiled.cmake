@@ -1,4 +1,4 @@
-# Headers of other people, parsed once a build and not once a file: halves the time of a first build. Off by default, because compiler
+# Headers of other people, parsed once a build and not once a file: a first build is much shorter. Off by default, because compiler
 # caches do not share what was built so; ./dev has it on where there is no ccache.
 option(ISTHMUS_PRECOMPILED "Precompile the standard headers" OFF)
 
