@@ -38,8 +38,11 @@ within() {
     done
     return 1
 }
-# A zombie is gone, too; one that is collected between the two looks has no state.
-gone() { ! kill -0 "$1" 2>/dev/null || [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) = @(Z|X|) ]]; }
+# A zombie is gone, too, once its other threads are: they still hold its files. One that is collected between the looks has no state.
+gone() {
+    ! kill -0 "$1" 2>/dev/null ||
+        [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) = @(Z|X|) && $(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) -le 1 ]]
+}
 unmounted() { [[ $(mounts_at "$mnt") = 0 ]]; }
 ended() { within 100 gone "$1" || fail "$2: the server (process $1) still runs after 10 s"; }
 
