@@ -104,7 +104,6 @@ void Ring::command(RingEntry& entry, UringCmd what) {
   std::memcpy(sqe->cmd, &request, sizeof(request));
   io_uring_sqe_set_data(sqe, &entry);
   queue_of(entry).free++;
-  free_++;
 }
 
 Ring::Queue& Ring::queue_of(const RingEntry& entry) {
@@ -197,7 +196,6 @@ RingEntry* Ring::take() {
       continue;
     }
     queue_of(*entry).free--;
-    free_--;
     if (result < 0) {
       lost(*entry, -result);
       continue;

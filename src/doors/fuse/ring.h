@@ -69,8 +69,9 @@ class Ring {
   void begin(bool late);
   /// Until a request came; false: woken by something else.
   bool wait();
-  /// Whether a request that waits for this thread could be promised to it while it runs one.
-  bool has_free() const { return free_ > 0; }
+  /// Whether something could wait for this thread while it runs a request: one promised to another entry, or the answer
+  /// to one of another entry, which only it can send.
+  bool has_others() const { return entries_.size() > 1; }
   /// The next request that has come; null: no more.
   RingEntry* take();
   /// After the requests in hand have been run: more entries if too few are free because answers are pending.
@@ -106,7 +107,6 @@ class Ring {
   Fd bell_;  // an eventfd: mail has come
   uint64_t bell_count_ = 0;
   std::vector<Queue> queues_;
-  unsigned free_ = 0;  // of all queues
   bool over_ = false;  // the kernel takes nothing any more
   bool limit_told_ = false;
   std::vector<std::unique_ptr<RingEntry>> entries_;

@@ -139,8 +139,7 @@ LineSource::Got RingLine::wait(unsigned thread) {
 void RingLine::run(unsigned thread) {
   Ring& ring = *rings_[thread];
   while (RingEntry* entry = ring.take()) {
-    // A request that is promised to another entry of this thread could be what this one waits for.
-    if (work_ && ring.has_free())
+    if (work_ && ring.has_others())
       work_->add(session_, *entry);
     else
       session_.ring_request(*entry);

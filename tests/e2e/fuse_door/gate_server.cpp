@@ -1,13 +1,16 @@
 // Serves files whose reads wait for each other. Usage: gate_server MOUNTPOINT -f [-o OPTIONS]
 //   blocks  a read keeps its thread until `open` is written to `gate`
 //   later   the same without keeping a thread
+//   slow    keeps its thread for 300 ms
 //   count   how many reads wait
 //   gate    a write of anything answers all that wait
 #include <sys/stat.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "doors/fuse/main.h"
@@ -16,8 +19,8 @@
 namespace isthmus {
 namespace {
 
-enum Node : uint64_t { kRoot = 1, kBlocks, kLater, kCount, kGate, kNodes };
-constexpr const char* kNames[kNodes] = {"", "", "blocks", "later", "count", "gate"};
+enum Node : uint64_t { kRoot = 1, kBlocks, kLater, kSlow, kCount, kGate, kNodes };
+constexpr const char* kNames[kNodes] = {"", "", "blocks", "later", "slow", "count", "gate"};
 
 class GateFs final : public Provider<GateFs> {
  public:
@@ -36,6 +39,10 @@ class GateFs final : public Provider<GateFs> {
   Result<Opened> open(const Context&, const op::Open&) { return Opened{HandleId::none, kOpenedDirectIo, -1}; }
 
   void read(Call<op::Read> c) {
+    if (raw(c->node) == kSlow) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      return c.reply(Buffer::own("passed"));
+    }
     std::unique_lock lock(m_);
     if (raw(c->node) == kCount) {
       std::string text = c->offset ? "" : std::to_string(waiting_);

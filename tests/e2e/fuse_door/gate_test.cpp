@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -43,15 +44,23 @@ void stay_on_one_cpu() {
   ASSERT_EQ(sched_setaffinity(0, sizeof set, &set), 0);
 }
 
-/// All readers must be heard, then all must pass.
-void pass(unsigned blocking, unsigned later) {
-  std::vector<std::string> got(blocking + later);
+/// All readers must be heard and the slow ones answered, then all must pass.
+void pass(unsigned blocking, unsigned later, unsigned slow = 0) {
+  std::vector<std::string> got(slow + blocking + later);
   std::vector<std::thread> readers;
-  for (unsigned i = 0; i < got.size(); i++)
-    readers.emplace_back([&, i] { got[i] = read_all(i < blocking ? "blocks" : "later"); });
+  std::atomic<unsigned> slow_ended{0};
+  for (unsigned i = 0; i < got.size(); i++) {
+    if (slow > 0 && i == slow) std::this_thread::sleep_for(50ms);  // those are under way
+    readers.emplace_back([&, i] {
+      got[i] = read_all(i < slow ? "slow" : i - slow < blocking ? "blocks" : "later");
+      if (i < slow) slow_ended++;
+    });
+  }
   std::string all = std::to_string(blocking + later), heard;
-  for (int i = 0; i < 4000 && (heard = read_all("count")) != all; i++) std::this_thread::sleep_for(5ms);
+  for (int i = 0; i < 4000 && ((heard = read_all("count")) != all || slow_ended < slow); i++)
+    std::this_thread::sleep_for(5ms);
   EXPECT_EQ(heard, all) << "requests heard";
+  EXPECT_EQ(slow_ended, slow) << "answered while others wait";
   open_gate();
   for (auto& r : readers) r.join();
   for (auto& text : got) EXPECT_EQ(text, "passed");
@@ -67,6 +76,14 @@ TEST(Gate, FromOneCpu) {
     pass(0, 300);
     pass(12, 100);
     pass(24, 0);
+  }).join();
+}
+/// Many entries of one thread, all in use: it must go on sending the answers that others give.
+TEST(Gate, AnswersGoOutWhileAllWait) {
+  std::thread([] {
+    stay_on_one_cpu();
+    pass(0, 30);
+    pass(50, 0, 5);
   }).join();
 }
 TEST(Gate, AgainAndAgain) {
