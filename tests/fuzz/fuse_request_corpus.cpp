@@ -19,11 +19,12 @@ bool write_seed(const std::string& path, uint8_t modes, const Message& message) 
   return out.flush().good();
 }
 
-Message as_ring(const Message& message, const OpcodeInfo& info) {
+// `in_header`: bytes of the struct that are not in the payload.
+Message as_ring(const Message& message, size_t in_header) {
   UringReqHeader ring{};
   std::memcpy(ring.in_out, message.data(), sizeof(InHeader));
-  std::memcpy(ring.op_in, message.data() + sizeof(InHeader), info.in_size);
-  const size_t fixed = sizeof(InHeader) + info.in_size;
+  std::memcpy(ring.op_in, message.data() + sizeof(InHeader), in_header);
+  const size_t fixed = sizeof(InHeader) + in_header;
   ring.ring_ent_in_out.payload_sz = static_cast<uint32_t>(message.size() - fixed);
   Message out;
   detail::append(out, ring);
@@ -45,7 +46,10 @@ int main(int argc, char** argv) {
     SampleOptions options;
     good &= write_seed(folder + name, 0, make_sample(info, options));
     if (info.opcode != Opcode::Init) {
-      good &= write_seed(folder + name + "-ring", 4, as_ring(make_sample(info, options), info));
+      good &= write_seed(folder + name + "-ring", 4, as_ring(make_sample(info, options), info.in_size));
+    }
+    if (info.opcode == Opcode::NotifyReply) {
+      good &= write_seed(folder + name + "-payload", 4, as_ring(make_sample(info, options), 0));
     }
     if ((info.flags & kOpcodeCreates) != 0 || info.opcode == Opcode::Setxattr) {
       options.extensions = true;

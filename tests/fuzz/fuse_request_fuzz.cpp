@@ -36,7 +36,7 @@ void check_name(Bytes whole, std::string_view name, bool component) {
   if (component) require(name.find('/') == std::string_view::npos);
 }
 
-// `fixed` holds header and struct, `rest` everything else.
+// `fixed` holds header and struct, `rest` everything else; NOTIFY_REPLY may have its struct there, too.
 void check(const Parsed& parsed, Bytes fixed, Bytes rest) {
   if (const auto* failure = std::get_if<ParseFailure>(&parsed)) {
     require(!failure->describe().empty());
@@ -45,7 +45,9 @@ void check(const Parsed& parsed, Bytes fixed, Bytes rest) {
     return;
   }
   const Request& r = std::get<Request>(parsed);
-  require(inside(fixed, r.header, sizeof(InHeader)) && inside(fixed, r.body.data(), r.body.size()));
+  require(inside(fixed, r.header, sizeof(InHeader)));
+  require(inside(fixed, r.body.data(), r.body.size()) ||
+          (r.opcode() == Opcode::NotifyReply && inside(rest, r.body.data(), r.body.size())));
   require(r.body.size() >= r.info->in_size);
   const Trail trail = r.info->trail;
   const bool components = trail == Trail::Name || trail == Trail::TwoNames || trail == Trail::NameTarget;

@@ -193,8 +193,8 @@ Parsed parse_ring_request(const UringReqHeader& ring, Bytes payload, const Negot
   if (r.info == nullptr) return ParseFailure{ParseError::UnknownOpcode, r.header};
   const size_t fixed = fixed_size(*r.info, negotiated, kUringOpInOutSize);
   Bytes rest = payload.first(used);
-  if (r.header->len == sizeof(InHeader) + used) {
-    // NOTIFY_REPLY has its struct in the payload (Linux 6.18).
+  if (r.info->opcode == Opcode::NotifyReply && r.header->len == sizeof(InHeader) + used) {
+    // It has its struct in the payload (Linux 6.18).
     if (used < fixed) return ParseFailure{ParseError::ShortBody, r.header};
     if (!aligned(rest.data())) return ParseFailure{ParseError::Misaligned, r.header};
     r.body = rest.first(fixed);

@@ -383,6 +383,12 @@ TEST(FuseRequest, RingEntriesMayHaveTheStructInThePayload) {
   used = static_cast<uint32_t>(sizeof(NotifyRetrieveIn)) - 8;
   reinterpret_cast<InHeader*>(ring.header.in_out)->len = static_cast<uint32_t>(sizeof(InHeader)) + used;
   EXPECT_EQ(error_of(parse_ring_request(ring.header, ring.payload)), ParseError::ShortBody);
+
+  // Nothing else does: such a message has no struct where it belongs.
+  Ring other = ring_of(make_sample(info_of(Opcode::Getattr)), info_of(Opcode::Getattr), {});
+  other.payload.resize(sizeof(GetattrIn));
+  other.header.ring_ent_in_out.payload_sz = sizeof(GetattrIn);
+  EXPECT_EQ(error_of(parse_ring_request(other.header, other.payload)), ParseError::LengthMismatch);
 }
 
 }  // namespace
