@@ -124,6 +124,33 @@ class Isolated(unittest.TestCase):
         self.ends_with(signal.SIGKILL)
 
 
+class RunFuzzers(unittest.TestCase):
+    FUZZER = """#!/bin/sh
+for a in "$@"; do case $a in -artifact_prefix=*) prefix=${a#*=} ;; esac; done
+[ $(basename "$0") = bad_fuzz ] || { echo 'stat::number_of_executed_units: 5'; exit 0; }
+printf 'ab' >"${prefix}crash-1"
+echo '==1== ERROR: libFuzzer: deadly signal'
+echo '    #7 0x1 in check(int) /x/build/fuzz/../../src/wire/a.cpp:5:3'
+echo "Test unit written to ${prefix}crash-1"
+exit 77
+"""
+
+    def test_a_crash_is_told_with_its_place_and_input(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("good_fuzz", "bad_fuzz"):
+                path = os.path.join(folder, name)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(self.FUZZER)
+                os.chmod(path, 0o755)
+            result = os.path.join(folder, "fuzz.xml")
+            code, output = run("run_fuzzers", folder, folder, "1", "2", result)
+            self.assertEqual(code, 1, output)
+            code, output = run("test_summary", folder, "fuzz")
+            self.assertEqual(code, 1, output)
+            self.assertIn("1 passed, 1 failed", output)
+            self.assertIn("bad_fuzz: FAILED: libFuzzer: deadly signal; at src/wire/a.cpp:5:3; base64 of bad_fuzz-crash-1: YWI=", output)
+
+
 class CheckIncludes(unittest.TestCase):
     def test_planted_violations(self):
         code, output = run("check_includes", "--self-test")
