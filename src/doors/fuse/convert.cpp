@@ -53,7 +53,7 @@ EntryOut to_wire(const Entry& e, const Policy& policy) {
   if (e.node == NodeId::none) return w;
   Valid attr = to_valid(policy.attr_ttl.value_or(e.attr_ttl));
   w.nodeid = raw(e.node);
-  w.generation = e.generation;
+  w.generation = e.node == NodeId::root ? 0 : e.generation;  // NFS asks for ".." up to the root, whose inode has none
   w.attr_valid = attr.sec;
   w.attr_valid_nsec = attr.nsec;
   w.attr = to_wire(e.attr, e.node);

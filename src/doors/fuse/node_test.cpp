@@ -28,6 +28,15 @@ TEST(FuseNode, LookupCarriesTimesAndGeneration) {
   EXPECT_EQ(out.attr.mode, uint32_t{S_IFREG | 0644});
 }
 
+TEST(FuseNode, TheRootHasNoGeneration) {
+  Rig rig({Op::Lookup});
+  rig.fs.on_lookup = [](auto c) { c.reply(some_entry(1)); };
+  rig.init();
+  auto out = rig.kernel.call(Opcode::Lookup, 5, "..").as<EntryOut>();
+  EXPECT_EQ(out.nodeid, 1u);
+  EXPECT_EQ(out.generation, 0u);
+}
+
 TEST(FuseNode, NegativeEntries) {
   Rig rig({Op::Lookup});
   rig.fs.on_lookup = [](auto c) {
