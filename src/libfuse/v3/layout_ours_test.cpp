@@ -1,4 +1,5 @@
 #define FUSE_USE_VERSION 312
+#include <isthmus/fuse3/fuse.h>
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
 #include "libfuse/v3/layout_table.h"

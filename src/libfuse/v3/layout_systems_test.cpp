@@ -1,5 +1,6 @@
 #define FUSE_USE_VERSION 312
 #if __has_include(<fuse3/fuse_lowlevel.h>)
+#include <fuse3/fuse.h>
 #include <fuse3/fuse_lowlevel.h>
 #endif
 

@@ -8,6 +8,7 @@
 #include "libfuse/v3/exports.h"
 #include "libfuse/v3/session.h"
 #include "providers/libfuse/common/message.h"
+#include "providers/libfuse/v3/low_level_fs.h"
 
 using namespace isthmus;
 using namespace isthmus::libfuse;
@@ -78,6 +79,22 @@ ISTHMUS_EXPORT int fuse_session_mount(fuse_session* se, const char* mountpoint) 
   return 0;
 }
 
+ISTHMUS_EXPORT int fuse_open_channel(const char* mountpoint, const char* options) {
+  // Another program is going to serve: only the mount is made.
+  fuse_session se(std::make_unique<LowLevelFs>(fuse_lowlevel_ops{}, nullptr));
+  std::string name, flag = "-o", list = options;
+  char* argv[] = {name.data(), flag.data(), list.data(), nullptr};
+  fuse_args args = FUSE_ARGS_INIT(3, argv);
+  bool good = parse_session_options(args, se);
+  fuse_opt_free_args(&args);
+  if (!good) return -1;
+  se.options.auto_unmount = false;
+  if (fuse_session_mount(&se, mountpoint) != 0) return -1;
+  int fd = se.mounted->device.release();
+  se.mounted.reset();
+  return fd;
+}
+
 ISTHMUS_EXPORT void fuse_session_unmount(fuse_session* se) {
   if (!se->mounted) return;
   se->close_door();
@@ -100,7 +117,7 @@ ISTHMUS_EXPORT int fuse_session_custom_io(fuse_session* se, const fuse_custom_io
     message(FUSE_LOG_ERR, "fuse: fuse_session_custom_io() needs the functions read and writev\n");
     return -EINVAL;
   }
-  se->transport = std::make_unique<CustomTransport>(*io, fd, se->fs.userdata());
+  se->transport = std::make_unique<CustomTransport>(*io, fd, se->program->userdata());
   se->fd = fd;
   return 0;
 }

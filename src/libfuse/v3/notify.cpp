@@ -24,19 +24,14 @@ struct Retrieving {
 
 void retrieved(void* self, NodeId node, uint64_t offset, Bytes data) {
   std::unique_ptr<Retrieving> r(static_cast<Retrieving*>(self));
-  LowLevelFs& fs = r->se->fs;
-  if (!fs.ops().retrieve_reply) return;
-  auto* req = new SilentRequest(fs.requests(), Context{});
-  fs.requests().add(*req);
-  fuse_bufvec list = one_piece_list(data.data(), data.size());
-  fs.ops().retrieve_reply(req, r->cookie, raw(node), static_cast<off_t>(offset), &list);
+  r->se->program->retrieved(r->cookie, node, offset, data);
 }
 
 }  // namespace
 
 ISTHMUS_EXPORT int fuse_lowlevel_notify_poll(fuse_pollhandle* ph) {
   if (!ph) return 0;
-  return ph->fs.session->with_door([&](fuse::Door& door) {
+  return ph->session->with_door([&](fuse::Door& door) {
     door.upcalls().poll_ready(ph->node, ph->handle, 0);
     return 0;
   });

@@ -1,7 +1,7 @@
 /// fuse_req_*.
 #include "libfuse/v3/exports.h"
+#include "providers/libfuse/v3/caller.h"
 #include "providers/libfuse/v3/request.h"
-#include "vfs/permissions.h"
 
 using namespace isthmus::libfuse;
 
@@ -9,10 +9,7 @@ ISTHMUS_EXPORT void* fuse_req_userdata(fuse_req_t req) { return req->requests.us
 ISTHMUS_EXPORT const fuse_ctx* fuse_req_ctx(fuse_req_t req) { return &req->who; }
 
 ISTHMUS_EXPORT int fuse_req_getgroups(fuse_req_t req, int size, gid_t list[]) {
-  auto groups = isthmus::groups_of_process(static_cast<uint32_t>(req->who.pid));
-  if (!groups) return -groups.code();
-  for (size_t i = 0; i < groups->size() && static_cast<int>(i) < size; i++) list[i] = (*groups)[i];
-  return static_cast<int>(groups->size());
+  return groups_of(req->who.pid, size, list);
 }
 
 ISTHMUS_EXPORT void fuse_req_interrupt_func(fuse_req_t req, fuse_interrupt_func_t func, void* data) {

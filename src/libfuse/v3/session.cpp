@@ -4,20 +4,20 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <mutex>
 
 #include "base/log.h"
 #include "doors/fuse/dev_transport.h"
 #include "doors/fuse/unmount.h"
 #include "libfuse/v3/exports.h"
-#include "providers/libfuse/common/message.h"
+#include "providers/libfuse/common/args.h"
+#include "providers/libfuse/v3/low_level_fs.h"
 
 using namespace isthmus;
 using namespace isthmus::libfuse;
 
-fuse_session::fuse_session(const fuse_lowlevel_ops& ops, void* userdata) : fs(ops, userdata) {
-  fs.session = this;
+fuse_session::fuse_session(std::unique_ptr<Program> p) : program(std::move(p)) {
+  program->session = this;
   sem_init(&wake, 0, 0);
 }
 
@@ -42,8 +42,8 @@ fuse::Door* fuse_session::door() {
   o.stateless_open = false;
   o.negotiate = [this](fuse::Agreement& a) { return at_init(a); };
   if (!transport) transport = std::make_unique<fuse::DevTransport>(std::move(mounted->device), o.clone_fd, o.splice);
-  auto made = std::make_unique<fuse::Door>(fs, std::move(transport), o);
-  if (!fs.start(made->upcalls())) return nullptr;
+  auto made = std::make_unique<fuse::Door>(program->files(), std::move(transport), o);
+  if (!program->files().start(made->upcalls())) return nullptr;
   the_door = std::move(made);
   return the_door.get();
 }
@@ -56,40 +56,37 @@ void fuse_session::close_door() {
     if (fd >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLNVAL)))
       static_cast<void>(fuse::abort_connection(mounted->connection));
   }
-  fs.requests().abandon();
+  program->abandon();
   std::unique_lock lock(door_m);
   the_door.reset();
   transport.reset();
   fd = -1;
 }
 
+std::unique_ptr<fuse_session> isthmus::libfuse::make_session(fuse_args& args, std::unique_ptr<Program> program) {
+  auto se = std::make_unique<fuse_session>(std::move(program));
+  if (!parse_session_options(args, *se) || !nothing_left(args)) return nullptr;
+  if (se->debug) set_log_level(LogLevel::debug);
+  return se;
+}
+
 ISTHMUS_EXPORT fuse_session* fuse_session_new(fuse_args* args, const fuse_lowlevel_ops* op, size_t op_size,
                                               void* userdata) {
-  fuse_lowlevel_ops ops{};
-  if (op_size > sizeof ops) {
-    message(FUSE_LOG_ERR,
-            "fuse: warning: the program knows more operations than this library; they will not be used\n");
-    op_size = sizeof ops;
-  }
   if (args->argc == 0) {
     message(FUSE_LOG_ERR, "fuse: fuse_session_new() was given no arguments, not even a program's name\n");
     return nullptr;
   }
-  memcpy(&ops, op, op_size);
   try {
-    auto se = std::make_unique<fuse_session>(ops, userdata);
-    if (!parse_session_options(*args, *se)) return nullptr;
-    if (se->debug) set_log_level(LogLevel::debug);
-    return se.release();
+    return make_session(*args, std::make_unique<LowLevelFs>(whole_table(op, op_size), userdata)).release();
   } catch (const std::bad_alloc&) {
-    message(FUSE_LOG_ERR, "fuse: memory allocation failed\n");
+    no_memory();
     return nullptr;
   }
 }
 
 ISTHMUS_EXPORT void fuse_session_destroy(fuse_session* se) {
   if (!se) return;
-  if (se->initialised.exchange(false) && se->fs.ops().destroy) se->fs.ops().destroy(se->fs.userdata());
+  if (se->initialised.exchange(false)) se->program->destroy();
   delete se;
 }
 

@@ -2,7 +2,9 @@
 #include <isthmus/fuse3/fuse_lowlevel.h>
 #include <semaphore.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -11,12 +13,13 @@
 #include "doors/fuse/keeper.h"
 #include "doors/fuse/mount.h"
 #include "doors/fuse/transport.h"
-#include "providers/libfuse/v3/low_level_fs.h"
+#include "providers/libfuse/common/message.h"
+#include "providers/libfuse/v3/program.h"
 
-/// A low-level program's session: its file system, where it is mounted, and the door that serves it. Until a loop runs
+/// A program's session: its file system, where it is mounted, and the door that serves it. Until a loop runs
 /// or a message is read there is no door, and never a thread of ours, so that the program may fork.
 struct fuse_session {
-  fuse_session(const fuse_lowlevel_ops& ops, void* userdata);
+  explicit fuse_session(std::unique_ptr<isthmus::libfuse::Program> p);
   ~fuse_session();
   fuse_session(const fuse_session&) = delete;
   fuse_session& operator=(const fuse_session&) = delete;
@@ -33,7 +36,7 @@ struct fuse_session {
   void close_door();
   isthmus::Status at_init(isthmus::fuse::Agreement& a);
 
-  isthmus::libfuse::LowLevelFs fs;
+  const std::unique_ptr<isthmus::libfuse::Program> program;
   // From the options.
   isthmus::fuse::MountOptions options;
   bool debug = false;
@@ -61,5 +64,19 @@ constexpr size_t kMessageMax = (size_t{1} << 20) + 4096;
 
 /// What fuse_session_new() takes out of the arguments. False: an error, which has been told.
 bool parse_session_options(fuse_args& args, fuse_session& se);
+/// False: an option has not been taken by anybody, which has been told.
+bool nothing_left(const fuse_args& args);
+/// The rest of fuse_session_new(), for any program. Null: an error, which has been told.
+std::unique_ptr<fuse_session> make_session(fuse_args& args, std::unique_ptr<Program> program);
+/// A program's table of operations, whatever version it was compiled for.
+template <class Ops>
+Ops whole_table(const Ops* given, size_t size) {
+  Ops ops{};
+  if (size > sizeof ops)
+    message(FUSE_LOG_ERR,
+            "fuse: warning: the program knows more operations than this library; they will not be used\n");
+  memcpy(&ops, given, std::min(size, sizeof ops));
+  return ops;
+}
 
 }  // namespace isthmus::libfuse

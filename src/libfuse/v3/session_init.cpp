@@ -44,17 +44,10 @@ constexpr Pair kPairs[] = {{FUSE_CAP_ASYNC_READ, kInitAsyncRead},
 constexpr uint64_t kDoors =
     kInitBigWrites | kInitMaxPages | kInitSetxattrExt | kInitInitExt | kInitHasExpireOnly | kInitHasResend;
 
-/// What a program gets that does not ask for anything.
-unsigned usual_wants(const fuse_lowlevel_ops& ops) {
-  unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_HANDLE_KILLPRIV |
-                  FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR | FUSE_CAP_ATOMIC_O_TRUNC;
-  if (ops.write_buf) want |= FUSE_CAP_SPLICE_READ;
-  if (ops.getlk && ops.setlk) want |= FUSE_CAP_POSIX_LOCKS;
-  if (ops.flock) want |= FUSE_CAP_FLOCK_LOCKS;
-  if (ops.readdirplus) want |= FUSE_CAP_READDIRPLUS;
-  if (ops.readdirplus && ops.readdir) want |= FUSE_CAP_READDIRPLUS_AUTO;
-  return want;
-}
+/// What every program gets that does not ask for anything.
+constexpr unsigned kUsual = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_AUTO_INVAL_DATA |
+                            FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR |
+                            FUSE_CAP_ATOMIC_O_TRUNC;
 
 }  // namespace
 
@@ -67,9 +60,9 @@ Status fuse_session::at_init(fuse::Agreement& a) {
   conn.time_gran = 1;
   for (auto& p : kPairs)
     if (a.offered & p.flag) conn.capable |= p.cap;
-  conn.want = usual_wants(fs.ops()) & conn.capable;
+  conn.want = (kUsual | program->usual_wants()) & conn.capable;
   initialised = true;
-  if (fs.ops().init) fs.ops().init(fs.userdata(), &conn);
+  program->init(conn);
 
   if (unsigned beyond = conn.want & ~conn.capable) {
     message(FUSE_LOG_ERR, "fuse: error: the file system wants capabilities 0x%x, which the kernel does not have\n",

@@ -58,6 +58,8 @@ const fuse_opt kTable[] = {
 };
 #undef OPTION
 
+}  // namespace
+
 bool nothing_left(const fuse_args& args) {
   if (args.argc == 1) {
     if (args.argv[0][0] == '-')
@@ -69,8 +71,6 @@ bool nothing_left(const fuse_args& args) {
   message(FUSE_LOG_ERR, "fuse: unknown option(s): `%s'\n", list.c_str());
   return false;
 }
-
-}  // namespace
 
 bool parse_session_options(fuse_args& args, fuse_session& se) {
   Given g;
@@ -85,7 +85,6 @@ bool parse_session_options(fuse_args& args, fuse_session& se) {
     message(FUSE_LOG_ERR, "fuse: option 'blkdev' (a mount of type fuseblk) is not supported\n");
     return false;
   }
-  if (!nothing_left(args)) return false;
   se.debug = g.debug;
   fuse::MountOptions& o = se.options;
   o.allow_root = g.allow_root;

@@ -1,5 +1,7 @@
 #include "providers/libfuse/v3/convert.h"
 
+#include <sys/file.h>
+
 #include <cmath>
 
 namespace isthmus::libfuse {
@@ -75,6 +77,14 @@ Entry to_entry(const fuse_entry_param& e) {
 
 Attributes to_attributes(const struct stat& st, double timeout) { return {to_attr(st), to_ttl(timeout)}; }
 
+fuse_file_info info_of(HandleId h, uint32_t flags, uint64_t owner) {
+  fuse_file_info fi{};
+  fi.fh = raw(h);
+  fi.flags = static_cast<int>(flags);
+  fi.lock_owner = owner;
+  return fi;
+}
+
 Opened to_opened(const fuse_file_info& fi) {
   Opened o;
   o.handle = HandleId{fi.fh};
@@ -124,6 +134,16 @@ struct flock to_flock(const Lock& l) {
   to.l_len = l.end == kLockEof ? 0 : static_cast<off_t>(l.end - l.start + 1);
   to.l_pid = static_cast<pid_t>(l.pid);
   return to;
+}
+
+int to_flock_operation(const Lock& l, bool wait) {
+  int how = l.type == LockType::unlock ? LOCK_UN : l.type == LockType::shared ? LOCK_SH : LOCK_EX;
+  return wait ? how : how | LOCK_NB;
+}
+
+unsigned to_ioctl_flags(const op::Ioctl& a) {
+  return (a.compat32 ? FUSE_IOCTL_COMPAT : 0u) | (a.unrestricted ? FUSE_IOCTL_UNRESTRICTED : 0u) |
+         (a.directory ? FUSE_IOCTL_DIR : 0u);
 }
 
 }  // namespace isthmus::libfuse

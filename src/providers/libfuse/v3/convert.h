@@ -1,7 +1,7 @@
 #pragma once
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
-#include "vfs/types.h"
+#include "vfs/ops.h"
 
 /// Nouns of libfuse to those of the waist and back. Pure.
 namespace isthmus::libfuse {
@@ -14,11 +14,15 @@ struct stat to_stat(const Attr& a);
 /// ino 0: no such name.
 Entry to_entry(const fuse_entry_param& e);
 Attributes to_attributes(const struct stat& st, double timeout);
+fuse_file_info info_of(HandleId h, uint32_t flags = 0, uint64_t owner = 0);
 Opened to_opened(const fuse_file_info& fi);
 /// FUSE_SET_ATTR_* of a SetMask.
 int to_set(uint32_t mask);
 StatFs to_statfs(const struct statvfs& s);
 Lock to_lock(const struct flock& l, uint64_t owner);
 struct flock to_flock(const Lock& l);
+/// What flock(2) is to do.
+int to_flock_operation(const Lock& l, bool wait);
+unsigned to_ioctl_flags(const op::Ioctl& a);
 
 }  // namespace isthmus::libfuse

@@ -133,4 +133,14 @@ Status pass_names_on(Bytes listing, bool plus, DirSink& sink, std::vector<NodeId
   return Unit{};
 }
 
+std::vector<std::string> split_names(std::string_view list) {
+  std::vector<std::string> names;
+  for (size_t at = 0; at < list.size();) {
+    size_t end = std::min(list.find('\0', at), list.size());
+    names.emplace_back(list.substr(at, end - at));
+    at = end + 1;
+  }
+  return names;
+}
+
 }  // namespace isthmus::libfuse

@@ -1,6 +1,8 @@
 #pragma once
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -17,5 +19,8 @@ size_t add_name_plus(char* buf, size_t size, const char* name, const fuse_entry_
 /// Passes the names of such memory on. `plus`: with entries, of which each counts as a lookup; the nodes of those that
 /// had no room any more are put into `dropped`. EIO where it is malformed: names before that have been passed on.
 Status pass_names_on(Bytes listing, bool plus, DirSink& sink, std::vector<NodeId>& dropped);
+
+/// The names in a list as listxattr(2) makes it, each with a NUL behind it.
+std::vector<std::string> split_names(std::string_view list);
 
 }  // namespace isthmus::libfuse

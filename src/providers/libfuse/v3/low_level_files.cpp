@@ -1,32 +1,18 @@
 /// Open files and directories.
-#include <sys/file.h>
-
 #include "providers/libfuse/common/bufvec.h"
 #include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/low_level_fs.h"
 #include "providers/libfuse/v3/name.h"
 
 namespace isthmus::libfuse {
-namespace {
-
-fuse_file_info info(HandleId h, uint32_t flags = 0, uint64_t owner = 0) {
-  fuse_file_info fi{};
-  fi.fh = raw(h);
-  fi.flags = static_cast<int>(flags);
-  fi.lock_owner = owner;
-  return fi;
-}
-
-}  // namespace
-
 void LowLevelFs::open(Call<op::Open> c) {
-  fuse_file_info fi = info(HandleId::none, c->flags);
+  fuse_file_info fi = info_of(HandleId::none, c->flags);
   fuse_ino_t node = raw(c->node);
   ops_.open(begin(std::move(c)), node, &fi);
 }
 
 void LowLevelFs::create(Call<op::Create> c) {
-  fuse_file_info fi = info(HandleId::none, c->flags);
+  fuse_file_info fi = info_of(HandleId::none, c->flags);
   Name name(c.context(), c->name);
   fuse_ino_t dir = raw(c->dir);
   mode_t mode = c->mode;
@@ -34,7 +20,7 @@ void LowLevelFs::create(Call<op::Create> c) {
 }
 
 void LowLevelFs::read(Call<op::Read> c) {
-  fuse_file_info fi = info(c->handle, c->flags);
+  fuse_file_info fi = info_of(c->handle, c->flags);
   fuse_ino_t node = raw(c->node);
   size_t size = c->size;
   auto offset = static_cast<off_t>(c->offset);
@@ -42,7 +28,7 @@ void LowLevelFs::read(Call<op::Read> c) {
 }
 
 void LowLevelFs::write(Call<op::Write> c) {
-  fuse_file_info fi = info(c->handle, c->flags);
+  fuse_file_info fi = info_of(c->handle, c->flags);
   fi.writepage = c->from_cache;
   fuse_ino_t node = raw(c->node);
   auto offset = static_cast<off_t>(c->offset);
@@ -57,28 +43,28 @@ void LowLevelFs::write(Call<op::Write> c) {
 }
 
 void LowLevelFs::flush(Call<op::Flush> c) {
-  fuse_file_info fi = info(c->handle, 0, c->lock_owner);
+  fuse_file_info fi = info_of(c->handle, 0, c->lock_owner);
   fi.flush = 1;
   fuse_ino_t node = raw(c->node);
   ops_.flush(begin(std::move(c)), node, &fi);
 }
 
 void LowLevelFs::release(Call<op::Release> c) {
-  fuse_file_info fi = info(c->handle, c->flags, c->lock_owner);
+  fuse_file_info fi = info_of(c->handle, c->flags, c->lock_owner);
   fi.flock_release = c->unlock_flock;
   fuse_ino_t node = raw(c->node);
   ops_.release(begin(std::move(c)), node, &fi);
 }
 
 void LowLevelFs::fsync(Call<op::Fsync> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fuse_ino_t node = raw(c->node);
   int data_only = c->data_only;
   ops_.fsync(begin(std::move(c)), node, data_only, &fi);
 }
 
 void LowLevelFs::fallocate(Call<op::Fallocate> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fuse_ino_t node = raw(c->node);
   int mode = c->mode;
   auto offset = static_cast<off_t>(c->offset), length = static_cast<off_t>(c->length);
@@ -86,7 +72,7 @@ void LowLevelFs::fallocate(Call<op::Fallocate> c) {
 }
 
 void LowLevelFs::seek_hole(Call<op::SeekHole> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fuse_ino_t node = raw(c->node);
   auto offset = static_cast<off_t>(c->offset);
   int whence = c->whence;
@@ -94,21 +80,21 @@ void LowLevelFs::seek_hole(Call<op::SeekHole> c) {
 }
 
 void LowLevelFs::copy_range(Call<op::CopyRange> c) {
-  fuse_file_info from = info(c->from_handle), to = info(c->to_handle);
+  fuse_file_info from = info_of(c->from_handle), to = info_of(c->to_handle);
   op::CopyRange a = *c;
   ops_.copy_file_range(begin(std::move(c)), raw(a.from), static_cast<off_t>(a.from_offset), &from, raw(a.to),
                        static_cast<off_t>(a.to_offset), &to, a.length, static_cast<int>(a.flags));
 }
 
 void LowLevelFs::get_lock(Call<op::GetLock> c) {
-  fuse_file_info fi = info(c->handle, 0, c->lock.owner);
+  fuse_file_info fi = info_of(c->handle, 0, c->lock.owner);
   fuse_ino_t node = raw(c->node);
   struct flock lock = to_flock(c->lock);
   ops_.getlk(begin(std::move(c)), node, &fi, &lock);
 }
 
 void LowLevelFs::set_lock(Call<op::SetLock> c) {
-  fuse_file_info fi = info(c->handle, 0, c->lock.owner);
+  fuse_file_info fi = info_of(c->handle, 0, c->lock.owner);
   fuse_ino_t node = raw(c->node);
   bool wait = c->wait;
   if (!c->whole_file) {
@@ -117,27 +103,25 @@ void LowLevelFs::set_lock(Call<op::SetLock> c) {
     return ops_.setlk(begin(std::move(c)), node, &fi, &lock, wait);
   }
   if (!ops_.flock) return c.fail(ENOSYS);
-  int how = c->lock.type == LockType::unlock ? LOCK_UN : c->lock.type == LockType::shared ? LOCK_SH : LOCK_EX;
-  if (!wait) how |= LOCK_NB;
+  int how = to_flock_operation(c->lock, wait);
   ops_.flock(begin(std::move(c)), node, &fi, how);
 }
 
 void LowLevelFs::ioctl(Call<op::Ioctl> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   op::Ioctl a = *c;
-  unsigned flags = (a.compat32 ? FUSE_IOCTL_COMPAT : 0u) | (a.unrestricted ? FUSE_IOCTL_UNRESTRICTED : 0u) |
-                   (a.directory ? FUSE_IOCTL_DIR : 0u);
+  unsigned flags = to_ioctl_flags(a);
   const void* in = a.in.empty() ? nullptr : a.in.data();
   ops_.ioctl(begin(std::move(c)), raw(a.node), a.command, reinterpret_cast<void*>(a.arg), &fi, flags, in, a.in.size(),
              a.out_max);
 }
 
 void LowLevelFs::poll(Call<op::Poll> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fi.poll_events = c->events;
   fuse_ino_t node = raw(c->node);
   // The program's from now on, until fuse_pollhandle_destroy().
-  auto* handle = c->arm ? new fuse_pollhandle{*this, c->node, c->handle} : nullptr;
+  auto* handle = c->arm ? new fuse_pollhandle{session, c->node, c->handle} : nullptr;
   ops_.poll(begin(std::move(c)), node, &fi, handle);
 }
 
@@ -149,13 +133,13 @@ void LowLevelFs::bmap(Call<op::Bmap> c) {
 }
 
 void LowLevelFs::open_dir(Call<op::OpenDir> c) {
-  fuse_file_info fi = info(HandleId::none, c->flags);
+  fuse_file_info fi = info_of(HandleId::none, c->flags);
   fuse_ino_t node = raw(c->node);
   ops_.opendir(begin(std::move(c)), node, &fi);
 }
 
 void LowLevelFs::read_dir(Call<op::ReadDir> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fuse_ino_t node = raw(c->node);
   size_t size = c->sink->room();
   auto offset = static_cast<off_t>(c->cookie);
@@ -165,13 +149,13 @@ void LowLevelFs::read_dir(Call<op::ReadDir> c) {
 }
 
 void LowLevelFs::release_dir(Call<op::ReleaseDir> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fuse_ino_t node = raw(c->node);
   ops_.releasedir(begin(std::move(c)), node, &fi);
 }
 
 void LowLevelFs::fsync_dir(Call<op::FsyncDir> c) {
-  fuse_file_info fi = info(c->handle);
+  fuse_file_info fi = info_of(c->handle);
   fuse_ino_t node = raw(c->node);
   int data_only = c->data_only;
   ops_.fsyncdir(begin(std::move(c)), node, data_only, &fi);

@@ -1,5 +1,7 @@
 #include "providers/libfuse/v3/low_level_fs.h"
 
+#include "providers/libfuse/common/bufvec.h"
+
 namespace isthmus::libfuse {
 
 LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata) : ops_(ops), requests_(userdata) {
@@ -46,6 +48,32 @@ LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata) : ops_(ops)
                       Row(Op::RemoveXattr, ops.removexattr)};
   for (auto& r : rows)
     if (!r.there) drop(r.op);
+}
+
+unsigned LowLevelFs::usual_wants() const {
+  unsigned want = 0;
+  if (ops_.write_buf) want |= FUSE_CAP_SPLICE_READ;
+  if (ops_.getlk && ops_.setlk) want |= FUSE_CAP_POSIX_LOCKS;
+  if (ops_.flock) want |= FUSE_CAP_FLOCK_LOCKS;
+  if (ops_.readdirplus) want |= FUSE_CAP_READDIRPLUS;
+  if (ops_.readdirplus && ops_.readdir) want |= FUSE_CAP_READDIRPLUS_AUTO;
+  return want;
+}
+
+void LowLevelFs::init(fuse_conn_info& conn) {
+  if (ops_.init) ops_.init(userdata(), &conn);
+}
+
+void LowLevelFs::destroy() {
+  if (ops_.destroy) ops_.destroy(userdata());
+}
+
+void LowLevelFs::retrieved(void* cookie, NodeId node, uint64_t offset, Bytes data) {
+  if (!ops_.retrieve_reply) return;
+  auto* req = new SilentRequest(requests_, Context{});
+  requests_.add(*req);
+  fuse_bufvec list = one_piece_list(data.data(), data.size());
+  ops_.retrieve_reply(req, cookie, raw(node), static_cast<off_t>(offset), &list);
 }
 
 Traits LowLevelFs::traits() const {

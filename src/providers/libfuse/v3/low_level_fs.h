@@ -1,6 +1,7 @@
 #pragma once
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
+#include "providers/libfuse/v3/program.h"
 #include "providers/libfuse/v3/request.h"
 #include "vfs/provider.h"
 
@@ -8,17 +9,22 @@ namespace isthmus::libfuse {
 
 /// A program's fuse_lowlevel_ops as a file system: node numbers and file handles are the program's own. Callbacks run
 /// on the threads that submit.
-class LowLevelFs final : public Provider<LowLevelFs> {
+class LowLevelFs final : public Provider<LowLevelFs>, public Program {
  public:
   /// `ops`: complete, null where there is none.
   LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata);
 
-  const fuse_lowlevel_ops& ops() const { return ops_; }
   Requests& requests() { return requests_; }
-  void* userdata() const { return requests_.userdata; }
   Traits traits() const override;
-  /// Whose it is.
-  fuse_session* session = nullptr;
+
+  // Program
+  FileSystem& files() override { return *this; }
+  void* userdata() const override { return requests_.userdata; }
+  unsigned usual_wants() const override;
+  void init(fuse_conn_info& conn) override;
+  void destroy() override;
+  void abandon() override { requests_.abandon(); }
+  void retrieved(void* cookie, NodeId node, uint64_t offset, Bytes data) override;
 
   // names and nodes
   void lookup(Call<op::Lookup>);
@@ -77,10 +83,3 @@ class LowLevelFs final : public Provider<LowLevelFs> {
 };
 
 }  // namespace isthmus::libfuse
-
-/// Who wants to hear of an armed poll.
-struct fuse_pollhandle {
-  isthmus::libfuse::LowLevelFs& fs;
-  isthmus::NodeId node;
-  isthmus::HandleId handle;
-};

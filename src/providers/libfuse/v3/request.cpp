@@ -101,13 +101,7 @@ Result<std::string> text_of(const Buffer& b) {
 Result<std::vector<std::string>> names_of(const Buffer& b) {
   auto text = text_of(b);
   if (!text) return text.error();
-  std::vector<std::string> names;
-  for (size_t at = 0; at < text->size();) {
-    size_t end = std::min(text->find('\0', at), text->size());
-    names.push_back(text->substr(at, end - at));
-    at = end + 1;
-  }
-  return names;
+  return split_names(*text);
 }
 
 Result<Unit> listing_of(FileSystem& fs, const Pending<op::ReadDir>& asked, const Buffer& b) {

@@ -1,0 +1,204 @@
+/// Directories, extended attributes, the whole.
+#include <dirent.h>
+#include <linux/limits.h>
+
+#include <array>
+#include <memory>
+
+#include "providers/libfuse/v3/convert.h"
+#include "providers/libfuse/v3/dir_handle.h"
+#include "providers/libfuse/v3/dirents.h"
+#include "providers/libfuse/v3/high_level_fs.h"
+#include "providers/libfuse/v3/name.h"
+#include "providers/libfuse/v3/status.h"
+
+namespace isthmus::libfuse {
+
+// ---- listings ----
+
+Result<Opened> HighLevelFs::open_dir(const Context& ctx, const op::OpenDir& a) {
+  Callback callback(*this, ctx);
+  auto held = paths_.hold({a.node});
+  if (!held) return held.error();
+  fuse_file_info fi = info_of(HandleId::none, a.flags);
+  if (int rc = top_->call_or_succeed(&fuse_operations::opendir, held->path(), &fi)) return error_of(rc);
+  Opened o = to_opened(fi);
+  o.flags &= kOpenedCacheDir | kOpenedKeepCache;
+  o.handle = DirHandle::id(new DirHandle(fi.fh));
+  return o;
+}
+
+/// One answer to a ReadDir.
+class HighLevelFs::Listing {
+ public:
+  Listing(HighLevelFs& fs, const op::ReadDir& a, DirHandle& dir) : fs_(fs), a_(a), dir_(dir) {}
+
+  /// fuse_fill_dir_t.
+  static int fill(void* self, const char* name, const struct stat* st, off_t off, fuse_fill_dir_flags flags) {
+    return static_cast<Listing*>(self)->take(name, st, off, flags & FUSE_FILL_DIR_PLUS) ? 0 : 1;
+  }
+  Errno error() const { return error_; }
+  /// Whether the program gave offsets of its own: what fits has been passed on.
+  bool passed_on() const { return offsets_; }
+
+  /// False: no room.
+  bool pass_on(const DirHandle::Name& n, uint64_t cookie) {
+    return pass_on(n.name, n.has_stat ? &n.st : nullptr, cookie, n.complete);
+  }
+
+ private:
+  bool take(const char* name, const struct stat* st, off_t off, bool complete) {
+    if (error_ != Errno{}) return false;
+    if (off != 0 ? !dir_.names.empty() : offsets_) {
+      error_ = err(EIO);
+      return false;
+    }
+    if (off != 0) {
+      offsets_ = true;
+      return pass_on(name, st, static_cast<uint64_t>(off), complete);
+    }
+    DirHandle::Name n{name, {}, st != nullptr, st && complete};
+    if (st) n.st = *st;
+    dir_.names.push_back(std::move(n));
+    return true;
+  }
+
+  bool pass_on(std::string_view name, const struct stat* st, uint64_t cookie, bool complete) {
+    constexpr uint64_t kUnknown = UINT32_MAX;
+    DirEntry e{kUnknown, cookie, 0, name, nullptr};
+    if (st) e.type = IFTODT(st->st_mode);
+    if (st && fs_.config_.use_ino) e.ino = st->st_ino;
+    if (!fs_.config_.use_ino && fs_.config_.readdir_ino)
+      if (NodeId known = fs_.paths_.find(a_.node, name); known != NodeId::none) e.ino = raw(known);
+    if (!a_.with_attr || !st || !complete || name == "." || name == "..") return a_.sink->add(e);
+    auto entry = fs_.entry(a_.node, name, *st);
+    if (!entry) {
+      error_ = entry.error();
+      return false;
+    }
+    e.ino = entry->attr.ino;
+    e.with = &*entry;
+    if (a_.sink->add(e)) return true;
+    fs_.paths_.forget(entry->node, 1);
+    return false;
+  }
+
+  HighLevelFs& fs_;
+  const op::ReadDir& a_;
+  DirHandle& dir_;
+  bool offsets_ = false;
+  Errno error_{};
+};
+
+Result<Unit> HighLevelFs::read_dir(const Context& ctx, const op::ReadDir& a) {
+  if (a.handle == HandleId::none) return err(EBADF);
+  Callback callback(*this, ctx);
+  DirHandle& dir = DirHandle::of(a.handle);
+  std::lock_guard lock(dir.m);
+  Listing listing(*this, a, dir);
+  if (a.cookie == 0 || !dir.listed) {
+    dir.listed = false;
+    dir.names.clear();
+    auto held = hold_open(a.node);
+    if (!held) return held.error();
+    fuse_file_info fi = info_of(DirHandle::programs(a.handle));
+    int rc = top_->call(&fuse_operations::readdir, held->path(), static_cast<void*>(&listing), &Listing::fill,
+                        static_cast<off_t>(a.cookie), &fi, a.with_attr ? FUSE_READDIR_PLUS : fuse_readdir_flags{});
+    if (rc != 0) return error_of(rc);
+    if (listing.error() != Errno{}) return listing.error();
+    if (listing.passed_on()) return Unit{};
+    dir.listed = true;
+  }
+  for (uint64_t i = a.cookie; i < dir.names.size(); i++)
+    if (!listing.pass_on(dir.names[i], i + 1)) break;
+  return listing.error() == Errno{} ? Status(Unit{}) : Status(listing.error());
+}
+
+Result<Unit> HighLevelFs::release_dir(const Context& ctx, const op::ReleaseDir& a) {
+  if (a.handle == HandleId::none) return Unit{};
+  Callback callback(*this, ctx);
+  std::unique_ptr<DirHandle> dir(&DirHandle::of(a.handle));
+  PathTable::Held held = hold_if_possible(a.node);
+  fuse_file_info fi = info_of(DirHandle::programs(a.handle));
+  top_->call_or_succeed(&fuse_operations::releasedir, held.path(), &fi);
+  return Unit{};
+}
+
+Result<Unit> HighLevelFs::fsync_dir(const Context& ctx, const op::FsyncDir& a) {
+  Callback callback(*this, ctx);
+  auto held = hold_open(a.node);
+  if (!held) return held.error();
+  fuse_file_info fi = info_of(DirHandle::programs(a.handle));
+  return status_of(top_->call(&fuse_operations::fsyncdir, held->path(), int{a.data_only}, &fi));
+}
+
+Result<StatFs> HighLevelFs::statfs(const Context& ctx, const op::Statfs& a) {
+  Callback callback(*this, ctx);
+  auto held = paths_.hold({a.node});
+  if (!held) return held.error();
+  struct statvfs s {};
+  if (int rc = top_->statfs(held->path(), &s)) return error_of(rc);
+  return to_statfs(s);
+}
+
+// ---- extended attributes ----
+
+namespace {
+
+/// Values are cut by the door, so the whole is asked for: with some room first, which is mostly enough.
+template <class F>
+Result<std::string> whole_value(F ask, size_t most) {
+  std::array<char, 1024> room;
+  int n = ask(room.data(), room.size());
+  if (n >= 0) return std::string(room.data(), std::min(static_cast<size_t>(n), room.size()));
+  if (n != -ERANGE) return error_of(n);
+  std::string value(most, '\0');
+  n = ask(value.data(), value.size());
+  if (n < 0) return n == -ERANGE ? err(E2BIG) : error_of(n);
+  value.resize(std::min(static_cast<size_t>(n), most));
+  return value;
+}
+
+}  // namespace
+
+Result<std::string> HighLevelFs::get_xattr(const Context& ctx, const op::GetXattr& a) {
+  Callback callback(*this, ctx);
+  auto held = paths_.hold({a.node});
+  if (!held) return held.error();
+  Name name(ctx, a.name);
+  return whole_value(
+      [&](char* to, size_t size) {
+        return top_->call(&fuse_operations::getxattr, held->path(), static_cast<const char*>(name), to, size);
+      },
+      XATTR_SIZE_MAX);
+}
+
+Result<std::vector<std::string>> HighLevelFs::list_xattr(const Context& ctx, const op::ListXattr& a) {
+  Callback callback(*this, ctx);
+  auto held = paths_.hold({a.node});
+  if (!held) return held.error();
+  auto text = whole_value(
+      [&](char* to, size_t size) { return top_->call(&fuse_operations::listxattr, held->path(), to, size); },
+      XATTR_LIST_MAX);
+  if (!text) return text.error();
+  return split_names(*text);
+}
+
+Result<Unit> HighLevelFs::set_xattr(const Context& ctx, const op::SetXattr& a) {
+  Callback callback(*this, ctx);
+  auto held = paths_.hold({a.node});
+  if (!held) return held.error();
+  Name name(ctx, a.name);
+  return status_of(top_->call(&fuse_operations::setxattr, held->path(), static_cast<const char*>(name),
+                              reinterpret_cast<const char*>(a.value.data()), a.value.size(), a.flags));
+}
+
+Result<Unit> HighLevelFs::remove_xattr(const Context& ctx, const op::RemoveXattr& a) {
+  Callback callback(*this, ctx);
+  auto held = paths_.hold({a.node});
+  if (!held) return held.error();
+  Name name(ctx, a.name);
+  return status_of(top_->call(&fuse_operations::removexattr, held->path(), static_cast<const char*>(name)));
+}
+
+}  // namespace isthmus::libfuse

@@ -1,0 +1,160 @@
+#include "providers/libfuse/v3/high_level_fs.h"
+
+#include "providers/libfuse/v3/convert.h"
+#include "providers/libfuse/v3/status.h"
+
+namespace isthmus::libfuse {
+
+HighLevelFs::HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config)
+    : top_(std::move(top)), config_(config) {
+  const fuse_operations& ops = top_->op;
+  struct Row {
+    Row(Op o, bool t) : op(o), there(t) {}
+    Op op;
+    bool there;
+  };
+  // open, release and their like for directories are ours as well; so is statfs, and access() that is not there.
+  const Row rows[] = {Row(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens),
+                      Row(Op::Readlink, ops.readlink),
+                      Row(Op::Mknod, ops.mknod || ops.create),
+                      Row(Op::Mkdir, ops.mkdir),
+                      Row(Op::Unlink, ops.unlink),
+                      Row(Op::Rmdir, ops.rmdir),
+                      Row(Op::Symlink, ops.symlink),
+                      Row(Op::Rename, ops.rename),
+                      Row(Op::Link, ops.link),
+                      Row(Op::Create, ops.create),
+                      Row(Op::Read, ops.read || ops.read_buf),
+                      Row(Op::Write, ops.write || ops.write_buf),
+                      Row(Op::Flush, ops.flush || ops.lock),
+                      Row(Op::Fsync, ops.fsync),
+                      Row(Op::Fallocate, ops.fallocate),
+                      Row(Op::SeekHole, ops.lseek),
+                      Row(Op::CopyRange, ops.copy_file_range),
+                      Row(Op::GetLock, ops.lock),
+                      Row(Op::SetLock, ops.lock || ops.flock),
+                      Row(Op::Ioctl, ops.ioctl),
+                      Row(Op::Poll, ops.poll),
+                      Row(Op::Bmap, ops.bmap),
+                      Row(Op::ReadDir, ops.readdir),
+                      Row(Op::FsyncDir, ops.fsyncdir),
+                      Row(Op::GetXattr, ops.getxattr),
+                      Row(Op::SetXattr, ops.setxattr),
+                      Row(Op::ListXattr, ops.listxattr),
+                      Row(Op::RemoveXattr, ops.removexattr)};
+  for (auto& r : rows)
+    if (!r.there) drop(r.op);
+}
+
+HighLevelFs::~HighLevelFs() = default;
+
+Traits HighLevelFs::traits() const {
+  Traits t;
+  t.dir_attr = true;
+  // As for LowLevelFs.
+  t.changes_outside = true;
+  t.locks_shared = true;
+  return t;
+}
+
+unsigned HighLevelFs::usual_wants() const {
+  unsigned want = FUSE_CAP_SPLICE_READ | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
+                  FUSE_CAP_EXPORT_SUPPORT;
+  if (top_->op.lock) want |= FUSE_CAP_POSIX_LOCKS;
+  return want;
+}
+
+void HighLevelFs::init(fuse_conn_info& conn) {
+  {
+    Caller caller(owner, {});
+    top_->init(conn, config_);
+  }
+  paths_.keep(config_.remember);
+  entry_ttl_ = to_ttl(config_.entry_timeout);
+  attr_ttl_ = to_ttl(config_.attr_timeout);
+  negative_ttl_ = to_ttl(config_.negative_timeout);
+  if (config_.intr) interrupt_signal_ = config_.intr_signal;
+}
+
+void HighLevelFs::destroy() {
+  Caller caller(owner, {});
+  top_->destroy();
+}
+
+void HighLevelFs::remove_hidden() {
+  std::vector<NodeId> hidden;
+  paths_.for_each_named([&](NodeId id, PathNode& n) {
+    if (n.hidden) hidden.push_back(id);
+  });
+  Caller caller(owner, {});
+  for (NodeId id : hidden)
+    if (auto held = paths_.hold({id})) top_->call(&fuse_operations::unlink, held->path());
+}
+
+// ---- what answers are made of ----
+
+Result<PathTable::Held> HighLevelFs::hold_open(NodeId node) {
+  if (config_.nullpath_ok) return PathTable::Held();
+  return paths_.hold({node, {}, false, true});
+}
+
+PathTable::Held HighLevelFs::hold_if_possible(NodeId node) {
+  auto held = hold_open(node);
+  return held ? std::move(*held) : PathTable::Held();
+}
+
+bool HighLevelFs::is_file_handle(NodeId node, HandleId handle) {
+  bool file = false;
+  if (handle != HandleId::none) paths_.with(node, [&](PathNode& n) { file = !n.directory; });
+  return file;
+}
+
+void HighLevelFs::note_stat(NodeId node, const struct stat& st) {
+  paths_.with(node, [&](PathNode& n) {
+    n.directory = S_ISDIR(st.st_mode);
+    if (!config_.auto_cache) return;
+    Time mtime = to_time(st.st_mtim);
+    auto size = static_cast<uint64_t>(st.st_size);
+    if (n.mtime != mtime || n.size != size) n.cache_valid = false;
+    n.mtime = mtime;
+    n.size = size;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &n.seen);
+  });
+}
+
+Attr HighLevelFs::shown(NodeId node, struct stat st) const {
+  if (!config_.use_ino) st.st_ino = raw(node);
+  if (config_.set_mode) st.st_mode = (st.st_mode & S_IFMT) | (0777 & ~config_.umask);
+  if (config_.set_uid) st.st_uid = config_.uid;
+  if (config_.set_gid) st.st_gid = config_.gid;
+  return to_attr(st);
+}
+
+Attributes HighLevelFs::attributes(NodeId node, const struct stat& st) {
+  note_stat(node, st);
+  Attributes a{shown(node, st), attr_ttl_};
+  paths_.with(node, [&](PathNode& n) {
+    if (n.hidden && a.attr.nlink > 0) a.attr.nlink--;
+  });
+  return a;
+}
+
+Result<Entry> HighLevelFs::entry(NodeId dir, std::string_view name, const struct stat& st) {
+  auto node = paths_.look_up(dir, name);
+  if (!node) return node.error();
+  note_stat(*node, st);
+  Entry e;
+  e.node = *node;
+  e.attr = shown(*node, st);
+  e.entry_ttl = entry_ttl_;
+  e.attr_ttl = attr_ttl_;
+  return e;
+}
+
+Result<Entry> HighLevelFs::ask_entry(NodeId dir, std::string_view name, const char* path, fuse_file_info* fi) {
+  struct stat st {};
+  if (int rc = top_->call(&fuse_operations::getattr, path, &st, fi)) return error_of(rc);
+  return entry(dir, name, st);
+}
+
+}  // namespace isthmus::libfuse

@@ -1,0 +1,125 @@
+#pragma once
+#include <isthmus/fuse3/fuse.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "providers/libfuse/v3/caller.h"
+#include "providers/libfuse/v3/interrupter.h"
+#include "providers/libfuse/v3/layer.h"
+#include "providers/libfuse/v3/path_table.h"
+#include "providers/libfuse/v3/program.h"
+#include "vfs/provider.h"
+
+namespace isthmus::libfuse {
+
+/// A program's fuse_operations as a file system: nodes have paths (PathTable), and every callback is run with the path
+/// of its node, on the thread that submits. Paths in use stay as they are until the callback is back.
+class HighLevelFs final : public Provider<HighLevelFs>, public Program {
+ public:
+  HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config);
+  ~HighLevelFs() override;
+
+  /// What callbacks see as theirs.
+  struct fuse* owner = nullptr;
+  PathTable& paths() { return paths_; }
+  const fuse_config& config() const { return config_; }
+  /// Removes the open files that are hidden.
+  void remove_hidden();
+  Traits traits() const override;
+
+  // Program
+  FileSystem& files() override { return *this; }
+  void* userdata() const override { return owner; }
+  unsigned usual_wants() const override;
+  void init(fuse_conn_info& conn) override;
+  void destroy() override;
+
+  // names and nodes
+  Result<Entry> lookup(const Context&, const op::Lookup&);
+  Result<Unit> forget(const Context&, const op::Forget&);
+  Result<Attributes> getattr(const Context&, const op::Getattr&);
+  Result<Attributes> setattr(const Context&, const op::Setattr&);
+  Result<std::string> readlink(const Context&, const op::Readlink&);
+  Result<Entry> mknod(const Context&, const op::Mknod&);
+  Result<Entry> mkdir(const Context&, const op::Mkdir&);
+  Result<Unit> unlink(const Context&, const op::Unlink&);
+  Result<Unit> rmdir(const Context&, const op::Rmdir&);
+  Result<Entry> symlink(const Context&, const op::Symlink&);
+  Result<Unit> rename(const Context&, const op::Rename&);
+  Result<Entry> link(const Context&, const op::Link&);
+  Result<Unit> access(const Context&, const op::Access&);
+
+  // open files
+  Result<Opened> open(const Context&, const op::Open&);
+  Result<Created> create(const Context&, const op::Create&);
+  void read(Call<op::Read>);
+  Result<size_t> write(const Context&, const op::Write&);
+  Result<Unit> flush(const Context&, const op::Flush&);
+  Result<Unit> release(const Context&, const op::Release&);
+  Result<Unit> fsync(const Context&, const op::Fsync&);
+  Result<Unit> fallocate(const Context&, const op::Fallocate&);
+  Result<uint64_t> seek_hole(const Context&, const op::SeekHole&);
+  Result<uint64_t> copy_range(const Context&, const op::CopyRange&);
+  Result<Lock> get_lock(const Context&, const op::GetLock&);
+  Result<Unit> set_lock(const Context&, const op::SetLock&);
+  Result<IoctlReply> ioctl(const Context&, const op::Ioctl&);
+  Result<uint32_t> poll(const Context&, const op::Poll&);
+  Result<uint64_t> bmap(const Context&, const op::Bmap&);
+
+  // directories, attributes, the whole
+  Result<Opened> open_dir(const Context&, const op::OpenDir&);
+  Result<Unit> read_dir(const Context&, const op::ReadDir&);
+  Result<Unit> release_dir(const Context&, const op::ReleaseDir&);
+  Result<Unit> fsync_dir(const Context&, const op::FsyncDir&);
+  Result<StatFs> statfs(const Context&, const op::Statfs&);
+  Result<std::string> get_xattr(const Context&, const op::GetXattr&);
+  Result<Unit> set_xattr(const Context&, const op::SetXattr&);
+  Result<std::vector<std::string>> list_xattr(const Context&, const op::ListXattr&);
+  Result<Unit> remove_xattr(const Context&, const op::RemoveXattr&);
+
+ private:
+  class Listing;
+  /// Around a callback: its context, and what interrupts it.
+  class Callback {
+   public:
+    Callback(HighLevelFs& fs, const Context& ctx) : caller_(fs.owner, ctx), interrupts_(fs.interrupt_signal_, ctx) {}
+
+   private:
+    Caller caller_;
+    Interrupter interrupts_;
+  };
+
+  /// The path of a callback with a handle: none with nullpath_ok, or when the file has no name any more.
+  Result<PathTable::Held> hold_open(NodeId node);
+  /// For callbacks that must run in any case.
+  PathTable::Held hold_if_possible(NodeId node);
+  /// Attributes as doors are to see them.
+  Attr shown(NodeId node, struct stat st) const;
+  Attributes attributes(NodeId node, const struct stat& st);
+  /// The entry of a name whose attributes are known. Counts a lookup.
+  Result<Entry> entry(NodeId dir, std::string_view name, const struct stat& st);
+  /// The same after asking for the attributes at `path`.
+  Result<Entry> ask_entry(NodeId dir, std::string_view name, const char* path, fuse_file_info* fi = nullptr);
+  template <class F>
+  Result<Entry> make(const Context& ctx, NodeId dir, std::string_view name, F callback);
+  void note_stat(NodeId node, const struct stat& st);
+  /// Whether an optional handle is one, and of a file.
+  bool is_file_handle(NodeId node, HandleId handle);
+  /// What the library's options say of an open file.
+  Opened opened(NodeId node, const char* path, fuse_file_info& fi);
+  bool is_open(NodeId dir, std::string_view name);
+  /// Renames an open file out of the way. `path` is its own.
+  Status hide(const char* path, NodeId dir, std::string_view name);
+
+  std::unique_ptr<fuse_fs> top_;
+  fuse_config config_;
+  Ttl entry_ttl_ = 0, attr_ttl_ = 0, negative_ttl_ = 0;
+  int interrupt_signal_ = 0;  // 0: callbacks are not interrupted
+  PathTable paths_;
+  std::atomic<unsigned> hidden_count_{0};
+};
+
+}  // namespace isthmus::libfuse
