@@ -16,11 +16,6 @@ namespace {
 
 constexpr uint32_t kSetTimes = kSetAtime | kSetMtime | kSetAtimeNow | kSetMtimeNow;
 
-Status change_mode(int fd, uint32_t mode) {
-  ProcPath p(fd);
-  return check(::chmod(p.c_str(), mode & 07777));
-}
-
 timespec time_to_set(const SetAttr& s, uint32_t set, uint32_t now, Time t) {
   if (s.mask & now) return {0, UTIME_NOW};
   if (s.mask & set) return to_timespec(t);

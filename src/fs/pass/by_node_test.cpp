@@ -52,7 +52,8 @@ TEST_P(ByNode, PromisedToRootThatHears) {
 }
 
 TEST_P(ByNode, DataOfOneFile) {
-  auto e = mknod("a");
+  ::close(::open(f.path("a").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  auto e = f.look(kRoot, "a");
   ASSERT_TRUE(e);
   NodeId n = e->node;
   EXPECT_EQ(*f.read(n, HandleId::none, 0, 10), "");
@@ -80,6 +81,64 @@ TEST_P(ByNode, DataOfOneFile) {
   EXPECT_EQ(open_to("a"), 0u);
 }
 
+TEST_P(ByNode, NewFiles) {
+  auto e = mknod("a", S_IFREG | 0440);
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->attr.mode, S_IFREG | 0440u);
+  EXPECT_EQ(e->attr.nlink, 1u);
+  EXPECT_EQ(*f.write(e->node, HandleId::none, 0, "text"), 4u);  // as the root who made it
+  EXPECT_EQ(mknod("a").code(), EEXIST);
+  ASSERT_EQ(::symlink("nowhere", f.path("link").c_str()), 0);
+  EXPECT_EQ(mknod("link").code(), EEXIST);
+  EXPECT_FALSE(std::filesystem::exists(f.path("nowhere")));
+  auto none = mknod("no type", 0600);
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->attr.mode, S_IFREG | 0600u);
+  op::Mknod labelled;
+  labelled.dir = kRoot;
+  labelled.name = "labelled";
+  labelled.mode = S_IFREG | 0600;
+  std::string big(100'000, 'x');  // more than any store takes
+  std::vector<op::Label> labels{{"user.label", as_bytes(big)}};
+  labelled.labels = labels;
+  EXPECT_FALSE(f.run(labelled));
+  EXPECT_FALSE(std::filesystem::exists(f.path("labelled")));
+}
+
+TEST_P(ByNode, NewFilesAreClosedSoon) {
+  if (!f.fs->traits().inode_addressed) GTEST_SKIP() << "opens are asked for";
+  ASSERT_TRUE(mknod("a"));
+  EXPECT_EQ(open_to("a", O_RDWR), 1u);
+  EXPECT_TRUE(soon([&] { return open_to("a", O_RDWR) == 0; }));
+}
+
+/// Kernels ask for it before they write.
+TEST_P(ByNode, CapabilitiesAreSeenWhoeverSetsThem) {
+  ISTHMUS_NEEDS_ROOT();
+  auto ask = [&](NodeId n) { return f.run(op::GetXattr{{}, n, "security.capability"}); };
+  std::string_view value("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  const std::string others = "setfattr -n security.capability -v 0sAQAAAgAgAAAAAAAAAAAAAAAAAAA= ";
+  NodeId a = mknod("a")->node;
+  EXPECT_EQ(ask(a).code(), ENODATA);
+  EXPECT_EQ(ask(a).code(), ENODATA);
+  op::SetXattr set;
+  set.node = a;
+  set.name = "security.capability";
+  set.value = as_bytes(value);
+  ASSERT_TRUE(f.run(set));
+  EXPECT_EQ(*ask(a), value);
+  ASSERT_TRUE(f.run(op::RemoveXattr{{}, a, "security.capability"}));
+  EXPECT_EQ(ask(a).code(), ENODATA);
+  ASSERT_EQ(std::system((others + f.path("a")).c_str()), 0);
+  EXPECT_TRUE(soon([&] { return ask(a).ok(); }));
+  ASSERT_TRUE(f.write(a, HandleId::none, 0, "x"));  // takes it away
+  EXPECT_EQ(ask(a).code(), ENODATA);
+
+  ASSERT_EQ(std::system((": >" + f.path("b") + "; " + others + f.path("b")).c_str()), 0);
+  NodeId b = f.look(kRoot, "b")->node;
+  EXPECT_EQ(*ask(b), value);
+}
+
 TEST_P(ByNode, OnlyFilesHaveData) {
   for (auto [mode, error] : {std::pair{S_IFIFO, ENXIO}, {S_IFSOCK, ENXIO}}) {
     auto e = mknod("special" + std::to_string(mode), static_cast<uint32_t>(mode) | 0666);
@@ -93,6 +152,9 @@ TEST_P(ByNode, OnlyFilesHaveData) {
 }
 
 TEST_P(ByNode, ServesWithoutAName) {
+  PassOptions few = options();
+  few.max_fds = 256;
+  f.begin(few);
   auto e = mknod("a");
   ASSERT_TRUE(e);
   ASSERT_TRUE(f.write(e->node, HandleId::none, 0, "text"));

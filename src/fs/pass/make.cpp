@@ -30,10 +30,46 @@ Result<Entry> PassFs::made(Place& at, std::span<const op::Label> labels, uint32_
   return enter(at);
 }
 
+Result<SharedFd> PassFs::make_file(const Context& ctx, Place& at, int flags, uint32_t mode) {
+  AsCaller as(*ids_, ctx, AsCaller::Why::make, mode);
+  if (!as) return as.error();
+  return nodes_.fds().make(
+      [&] { return ::openat(at.at(), at.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 07777); });
+}
+
+Result<PassFs::Made> PassFs::made_file(Place* at, const SharedFd& fd, std::span<const op::Label> labels) {
+  auto s = labels.empty() ? Status(Unit{}) : put_labels(ProcPath(fd->get()).c_str(), labels);
+  auto look = s ? look_at(fd->get(), "", nodes_.with_handles()) : Result<Look>(s.error());
+  if (!look) {
+    if (at) ::unlinkat(at->at(), at->c_str(), 0);
+    return look.error();
+  }
+  Made made{nullptr, look->st};
+  Node& n = nodes_.enter_open(fd, std::move(*look));
+  if (n.by_handle()) n.verified.store(true, std::memory_order_release);
+  if (labels.empty()) n.set_no_capability(n.marks());
+  if (at)
+    nodes_.named(n, *at->dir, at->c_str());
+  else
+    nodes_.nameless(n, fd);
+  made.node = &n;
+  return made;
+}
+
 Result<Entry> PassFs::mknod(const Context& ctx, const op::Mknod& a) {
   if (auto s = writable(); !s) return s.error();
   auto at = place(a.dir, a.name, Op::Mknod);
   if (!at) return at.error();
+  uint32_t type = a.mode & S_IFMT;
+  if ((type == S_IFREG || type == 0) && shares(ctx)) {
+    // Whoever makes a file will most likely write to it.
+    auto fd = make_file(ctx, *at, O_RDWR, a.mode);
+    if (!fd) return fd.error();
+    auto m = made_file(&*at, *fd, a.labels);
+    if (!m) return m.error();
+    if (!late(*m->node)) nodes_.fds().put(m->node->id, std::move(*fd), Use::write);
+    return entry(at->dir, *m->node, m->st);
+  }
   {
     AsCaller as(*ids_, ctx, AsCaller::Why::make, a.mode);
     if (!as) return as.error();
@@ -67,26 +103,15 @@ Result<Entry> PassFs::symlink(const Context& ctx, const op::Symlink& a) {
   return made(*at, a.labels, S_IFLNK);
 }
 
-Result<Created> PassFs::made_open(Place* at, Node& dir, SharedFd fd, int flags, std::span<const op::Label> labels) {
-  auto s = labels.empty() ? Status(Unit{}) : put_labels(ProcPath(fd->get()).c_str(), labels);
-  auto look = s ? look_at(fd->get(), "", nodes_.with_handles()) : Result<Look>(s.error());
-  if (!look) {
-    if (at) ::unlinkat(at->at(), at->c_str(), 0);
-    return look.error();
-  }
-  auto st = look->st;
-  Node& n = nodes_.enter_open(fd, std::move(*look));
-  if (n.by_handle()) n.verified.store(true, std::memory_order_release);
-  if (at)
-    nodes_.named(n, dir, at->c_str());
-  else
-    nodes_.nameless(n, fd);
-  auto o = opened(n, std::move(fd), flags, &st);
+Result<Created> PassFs::made_open(Place* at, SharedFd fd, int flags, std::span<const op::Label> labels) {
+  auto m = made_file(at, fd, labels);
+  if (!m) return m.error();
+  auto o = opened(*m->node, std::move(fd), flags, &m->st);
   if (!o) {
-    nodes_.forget(n.id, 1);
+    nodes_.forget(m->node->id, 1);
     return o.error();
   }
-  return Created{entry(at ? &dir : nullptr, n, st), *o};
+  return Created{entry(at ? at->dir : nullptr, *m->node, m->st), *o};
 }
 
 Result<Created> PassFs::create(const Context& ctx, const op::Create& a) {
@@ -95,13 +120,8 @@ Result<Created> PassFs::create(const Context& ctx, const op::Create& a) {
   if (!at) return at.error();
   // O_EXCL always: only a file that we make ourselves may be opened by its name.
   int flags = safe_flags(a.flags) & ~O_TRUNC;
-  auto fd = [&]() -> Result<SharedFd> {
-    AsCaller as(*ids_, ctx, AsCaller::Why::make, a.mode);
-    if (!as) return as.error();
-    return nodes_.fds().make(
-        [&] { return ::openat(at->at(), at->c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW, a.mode & 07777); });
-  }();
-  if (fd) return made_open(&*at, *at->dir, std::move(*fd), flags, a.labels);
+  auto fd = make_file(ctx, *at, flags, a.mode);
+  if (fd) return made_open(&*at, std::move(*fd), flags, a.labels);
   if (fd.error() != err(EEXIST) || (a.flags & O_EXCL)) return fd.error();
 
   auto e = lookup(ctx, op::Lookup{{}, a.dir, a.name});
@@ -139,7 +159,7 @@ Result<Created> PassFs::tmpfile(const Context& ctx, const op::Tmpfile& a) {
     return nodes_.fds().make([&] { return ::openat((*dir)->get(), ".", flags | O_TMPFILE | excl, a.mode & 07777); });
   }();
   if (!fd) return fd.error();
-  return made_open(nullptr, **n, std::move(*fd), flags, a.labels);
+  return made_open(nullptr, std::move(*fd), flags, a.labels);
 }
 
 }  // namespace isthmus::fs::pass

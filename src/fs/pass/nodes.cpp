@@ -230,11 +230,14 @@ Nodes::Pinned Nodes::find_handle(uint64_t dev, const KernelHandle& handle) {
   return {*this, *it->second};
 }
 
-std::vector<NodeId> Nodes::in_shard(size_t part) {
+std::vector<NodeId> Nodes::doubt(size_t part) {
   std::vector<NodeId> ids;
   std::lock_guard lock(shards_[part].m);
   ids.reserve(shards_[part].files.size());
-  for (auto& [key, n] : shards_[part].files) ids.push_back(n->id);
+  for (auto& [key, n] : shards_[part].files) {
+    n->changed();
+    ids.push_back(n->id);
+  }
   return ids;
 }
 

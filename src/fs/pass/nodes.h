@@ -29,6 +29,22 @@ struct Node {
   std::atomic<bool> watched{false};
   std::atomic<uint32_t> pins{0};  ///< children located through it, and operations that found it by key
 
+  /// What is known of its extended attributes, and how often they have changed: what was found out before a change
+  /// must not be remembered after it.
+  using Marks = uint32_t;
+  static constexpr Marks kNoCapability = 1, kOneChange = 2;  ///< it has no security.capability
+  Marks marks() const { return marks_.load(std::memory_order_relaxed); }
+  /// `seen`: as marks() was before the file was asked.
+  void set_no_capability(Marks seen) {
+    marks_.compare_exchange_strong(seen, seen | kNoCapability, std::memory_order_relaxed);
+  }
+  /// An attribute may have got a value.
+  void changed() {
+    for (Marks was = marks();
+         !marks_.compare_exchange_weak(was, (was & ~kNoCapability) + kOneChange, std::memory_order_relaxed);) {
+    }
+  }
+
   // Guarded by the shard of `key`.
   bool hashed = false;
   NodeId parent = NodeId::none;  ///< by name: pinned. By handle: where it was seen last, perhaps forgotten by now
@@ -38,6 +54,9 @@ struct Node {
   uint64_t seen_as = 0;          ///< fingerprint of size and times when it was last opened or closed; 0: none
 
   bool by_handle() const { return mount != nullptr; }
+
+ private:
+  std::atomic<Marks> marks_{0};
 };
 
 /// All nodes, by id and by file. Lookup counts are exact: entering and forgetting happen under the shard's lock.
@@ -106,8 +125,8 @@ class Nodes {
   Pinned find_file(const Look& look);
   /// The watched file with this handle in the store of device `dev`.
   Pinned find_handle(uint64_t dev, const KernelHandle& handle);
-  /// Numbers of the nodes in one of kShards parts.
-  std::vector<NodeId> in_shard(size_t part);
+  /// Nothing is known any more of the nodes in one of kShards parts: their numbers.
+  std::vector<NodeId> doubt(size_t part);
   static constexpr size_t kShards = 64;
 
   /// A name is about to go: what must be remembered of the file that may lose its last one.

@@ -65,6 +65,8 @@ Result<SharedFd> Nodes::reopen(const Fd& path, int flags) {
 
 Result<SharedFd> Nodes::open(Node& n, int flags) {
   // What was seen as a file may have been a device when its handle was taken: not opened before it is verified.
+  if (n.by_handle() && !(flags & O_DIRECTORY) && !n.verified.load(std::memory_order_acquire))
+    if (auto p = path(n); !p) return p;
   if (n.by_handle() && ((flags & O_DIRECTORY) || n.verified.load(std::memory_order_acquire))) {
     auto fd = fds_.make([&] {
       auto r = open_handle(n.mount->fd->get(), n.handle, flags);

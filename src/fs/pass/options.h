@@ -17,7 +17,7 @@ struct PassOptions {
   Cache cache = Cache::automatic;
   bool read_only = false;
   Watching watch = Watching::automatic;
-  size_t max_fds = 0;   ///< path descriptors kept open for known nodes; 0: 512 or a quarter of RLIMIT_NOFILE
+  size_t max_fds = 0;   ///< descriptors kept open for known nodes, at most a quarter of RLIMIT_NOFILE; 0: docs/pass.md
   bool handles = true;  ///< use kernel file handles where they work; off: parent and name (for tests, odd stores)
 
   /// cache=none|auto|always, ro, rw, watch=auto|on|off, fds=N, handles=yes|no. A flag has an empty value. Answers the

@@ -15,12 +15,14 @@ namespace {
 constexpr Ttl kAutomaticTtlMs = 1000;
 // Where others' changes are heard. The attributes' is shorter for the little that is not (docs/pass.md).
 constexpr Ttl kHeardNameTtlMs = 60'000, kHeardAttrTtlMs = 10'000;
-constexpr size_t kDefaultFds = 512;
+// Programs that write many files need them all for a moment. Only where others' removals are heard: what is open here
+// keeps its space on the store.
+constexpr size_t kDefaultFds = 512, kHeardFds = 4096;
 
 size_t fd_limit(size_t wanted) {
   rlimit r{};
-  size_t quarter = ::getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY ? r.rlim_cur / 4 : kDefaultFds;
-  return std::max<size_t>(8, std::min(wanted ? wanted : kDefaultFds, quarter));
+  bool limited = ::getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur != RLIM_INFINITY;
+  return std::max<size_t>(8, limited ? std::min<size_t>(wanted, r.rlim_cur / 4) : wanted);
 }
 
 }  // namespace
@@ -50,7 +52,7 @@ Status PassFs::start(Upcalls& up) {
 /// Nodes start with the watch, if there is to be one, and it with them.
 Status PassFs::begin_watch(SharedFd root) {
   int folder = root->get();
-  size_t fds = fd_limit(options_.max_fds);
+  auto fds = [&](size_t by_default) { return fd_limit(options_.max_fds ? options_.max_fds : by_default); };
   Errno why = err(EINVAL);
   if (options_.cache == Cache::automatic && options_.handles && options_.watch != Watching::off) {
     auto w = Watch::make();
@@ -59,8 +61,9 @@ Status PassFs::begin_watch(SharedFd root) {
     else
       why = w.error();
   }
-  if (auto s = nodes_.start(std::move(root), options_.handles, fds, watch_.get()); !s) return s;
+  if (auto s = nodes_.start(std::move(root), options_.handles, fds(kDefaultFds), watch_.get()); !s) return s;
   if (watch_ && nodes_.find(NodeId::root)->watched) {
+    nodes_.fds().set_limit(fds(kHeardFds));
     watch_->begin(nodes_, *up(), folder);
     by_node_ = ids_->can_switch() && watch_->works() && !flushes_;
     return Unit{};

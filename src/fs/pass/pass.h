@@ -142,7 +142,15 @@ class PassFs final : public Provider<PassFs> {
   // Labels and entry of a node that a call has just made at `at`.
   Result<Entry> made(Place& at, std::span<const op::Label> labels, uint32_t type);
   Status put_labels(const char* path, std::span<const op::Label> labels);
-  Result<Created> made_open(Place* at, Node& dir, SharedFd fd, int flags, std::span<const op::Label> labels);
+  /// A new regular file, made as the caller. EEXIST when the name is taken.
+  Result<SharedFd> make_file(const Context& ctx, Place& at, int flags, uint32_t mode);
+  struct Made {
+    Node* node;
+    struct ::statx st;
+  };
+  /// Labels and node of a file that was just made and opened, one lookup counted. at: null when it has no name.
+  Result<Made> made_file(Place* at, const SharedFd& fd, std::span<const op::Label> labels);
+  Result<Created> made_open(Place* at, SharedFd fd, int flags, std::span<const op::Label> labels);
   Result<Opened> opened(Node& n, SharedFd fd, int flags, const struct ::statx* st);
   Result<SharedFd> open_regular(const Context& ctx, Node& n, uint32_t flags);
 

@@ -64,6 +64,8 @@ struct Look {
 Result<struct ::statx> stat_at(int dir, const char* name);
 /// stat_at and name_to_handle_at. Where no handle can be had, handle is empty and mount -1.
 Result<Look> look_at(int dir, const char* name, bool with_handle);
+/// chmod(2) of the file of `fd`, which may be O_PATH.
+Status change_mode(int fd, uint32_t mode);
 Result<int> open_handle(int mount_fd, const KernelHandle& handle, int flags);
 
 /// Where the open directory `fd` is now, as this process sees it; empty when it cannot be told.

@@ -23,16 +23,17 @@ namespace isthmus::fs::pass {
 
 namespace {
 
-constexpr size_t kBlock = size_t{64} << 10;  // bytes read at once
-constexpr int kRestMs = 2;                   // after each batch
-constexpr int64_t kAgainNs = 100'000'000;    // until news is told once more
-constexpr int64_t kCloseNs = 100'000'000;    // between looks for files written to no more
-constexpr size_t kMostAgain = 65536;         // news kept for that
-constexpr size_t kSweepAtOnce = 1024;        // nodes told of in one go when news was lost...
-constexpr int64_t kSweepNsEach = 4000;       // ...and the time that a door needs for each
-constexpr uint64_t kNames = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO;
+constexpr size_t kBlock = size_t{64} << 10;                 // bytes read at once
+constexpr int kRestMs = 2;                                  // after each batch
+constexpr int64_t kAgainNs = 100'000'000;                   // until news is told once more
+constexpr int64_t kCloseNs = 100'000'000;                   // between looks for files written to no more
+constexpr size_t kMostAgain = 65536;                        // news kept for that
+constexpr size_t kSweepAtOnce = 1024;                       // nodes told of in one go when news was lost...
+constexpr int64_t kSweepNsEach = 4000;                      // ...and the time that a door needs for each
+constexpr uint64_t kMoves = FAN_MOVED_FROM | FAN_MOVED_TO;  // before Linux 5.17, which has one event for both
+constexpr uint64_t kNames = FAN_CREATE | FAN_DELETE | FAN_RENAME | kMoves;
 constexpr uint64_t kData = FAN_MODIFY | FAN_CLOSE_WRITE;  // writes through a mapping are seen when it is closed
-constexpr uint64_t kMask = kNames | kData | FAN_ATTRIB | FAN_ONDIR;
+constexpr uint64_t kMask = FAN_CREATE | FAN_DELETE | kData | FAN_ATTRIB | FAN_ONDIR;
 
 /// Watches of this process. With more than one, one's changes are news to the others.
 std::atomic<int> watches{0};
@@ -97,8 +98,12 @@ Status Watch::add(const Mount& m) {
   std::lock_guard lock(m_);
   for (auto& known : stores_)
     if (known.id == id) return known.dev == m.dev ? Status(Unit{}) : Status(err(EXDEV));
-  if (::fanotify_mark(fanotify_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kMask, m.fd->get(), nullptr) < 0)
-    return last_errno();
+  auto mark = [&](uint64_t mask) {
+    return check(::fanotify_mark(fanotify_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, m.fd->get(), nullptr));
+  };
+  auto marked = mark(kMask | FAN_RENAME);
+  if (!marked && marked.error() == err(EINVAL)) marked = mark(kMask | kMoves);
+  if (!marked) return marked;
   std::erase_if(stores_, [&](auto& known) { return known.dev == m.dev; });  // unmounted since
   stores_.push_back({id, m.dev});
   return Unit{};
@@ -212,14 +217,19 @@ bool Watch::take() {
   }
 }
 
+void Watch::tell_name(uint64_t dev, const KernelHandle& handle, const std::string& name) {
+  auto dir = nodes_->find_handle(dev, handle);
+  if (!dir.get()) return;
+  up_->invalidate_entry(dir.get()->id, name);
+  up_->invalidate_node(dir.get()->id, 0, 0);  // its listing
+}
+
 void Watch::tell(const FsEvent& e) {
   uint64_t dev = dev_of_store(e.store);
   if (!dev) return;
   if (e.mask & kNames) {
-    if (auto dir = nodes_->find_handle(dev, e.dir); dir.get()) {
-      up_->invalidate_entry(dir.get()->id, e.name);
-      up_->invalidate_node(dir.get()->id, 0, 0);  // its listing
-    }
+    tell_name(dev, e.dir, e.name);
+    tell_name(dev, e.to_dir, e.to_name);
   }
   if (!(e.mask & (kData | FAN_ATTRIB))) return;
   // The directory itself is "." in it.
@@ -230,8 +240,10 @@ void Watch::tell(const FsEvent& e) {
     up_->invalidate_node(node.get()->id, 0, 0);
   else
     up_->invalidate_attr(node.get()->id);
+  if (!(e.mask & FAN_ATTRIB)) return;
+  node.get()->changed();
   // It may have lost its last name: then nothing of ours is to keep it on the store.
-  if (e.mask & FAN_ATTRIB) nodes_->fds().drop(node.get()->id);
+  nodes_->fds().drop(node.get()->id);
 }
 
 /// Two generations, so that each news waits for kAgainNs at least.
@@ -248,7 +260,7 @@ void Watch::tell_all(int64_t now) {
   if (sweep_ == 0) up_->invalidate_all_names();
   size_t said = 0;
   while (sweep_ < Nodes::kShards && said < kSweepAtOnce) {
-    for (NodeId id : nodes_->in_shard(sweep_)) {
+    for (NodeId id : nodes_->doubt(sweep_)) {
       up_->invalidate_node(id, 0, 0);
       said++;
     }

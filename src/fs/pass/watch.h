@@ -57,6 +57,7 @@ class Watch {
   /// Whether there were any.
   bool take();
   void tell(const FsEvent& e);
+  void tell_name(uint64_t dev, const KernelHandle& dir, const std::string& name);
   void tell_again(int64_t now);
   void tell_all(int64_t now);
   void mounts_changed();

@@ -65,9 +65,23 @@ std::optional<FsEvent> next_event(Bytes& bytes, int own_pid) {
     if (info.len < sizeof info || info.len > rest.size()) break;
     Bytes record = rest.subspan(sizeof info, info.len - sizeof info);
     rest = rest.subspan(info.len);
-    bool dir = info.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME || info.info_type == FAN_EVENT_INFO_TYPE_DFID;
-    if ((dir || info.info_type == FAN_EVENT_INFO_TYPE_FID) && take(record, e.store))
-      take_handle(record, dir ? e.dir : e.self, dir ? &e.name : nullptr);
+    if (record.size() < sizeof e.store) continue;
+    switch (info.info_type) {
+      case FAN_EVENT_INFO_TYPE_DFID:
+      case FAN_EVENT_INFO_TYPE_DFID_NAME:
+      case FAN_EVENT_INFO_TYPE_OLD_DFID_NAME:
+        take(record, e.store);
+        take_handle(record, e.dir, &e.name);
+        break;
+      case FAN_EVENT_INFO_TYPE_NEW_DFID_NAME:
+        take(record, e.store);
+        take_handle(record, e.to_dir, &e.to_name);
+        break;
+      case FAN_EVENT_INFO_TYPE_FID:
+        take(record, e.store);
+        take_handle(record, e.self, nullptr);
+        break;
+    }
   }
   return e;
 }

@@ -19,6 +19,8 @@ struct FsEvent {
   FsId store{};
   KernelHandle dir, self;  ///< each empty where the kernel did not say
   std::string name;        ///< in dir
+  KernelHandle to_dir;     ///< FAN_RENAME: where it is now
+  std::string to_name;
 };
 
 /// The event at the start of `bytes`, which it takes off; nullopt at the end, and when it makes no sense. `own_pid`:

@@ -101,8 +101,13 @@ TEST_P(WatchOn, NamesOfOthers) {
   others(f, "echo x > file");
   EXPECT_TRUE(news.came("entry", kRoot, "file"));
   EXPECT_TRUE(news.came("node", kRoot));
+  std::this_thread::sleep_for(250ms);  // all is told twice
+  news.clear();
   others(f, "mv file d/other");
   EXPECT_TRUE(news.came("entry", d, "other"));
+  EXPECT_TRUE(news.came("entry", kRoot, "file"));
+  EXPECT_TRUE(news.came("node", d));
+  EXPECT_TRUE(news.came("node", kRoot));
   others(f, "ln d/other link; mkdir d/e; ln -s x sym; mkfifo d/p; rmdir d/e; rm link");
   for (auto name : {"link", "sym"}) EXPECT_TRUE(news.came("entry", kRoot, name)) << name;
   for (auto name : {"e", "p"}) EXPECT_TRUE(news.came("entry", d, name)) << name;
@@ -340,6 +345,34 @@ TEST(WatchEvents, MountPoints) {
   EXPECT_EQ(mount_points_below(table, "/home/x"), (std::vector<std::string>{"a b/c\\", "b", "b"}));
   EXPECT_EQ(mount_points_below(table, "/").size(), 4u);
   EXPECT_TRUE(mount_points_below("", "/").empty());
+}
+
+TEST(WatchEvents, BothNamesOfARename) {
+  std::string bytes;
+  auto put = [&](auto v) { bytes.append(reinterpret_cast<const char*>(&v), sizeof v); };
+  fanotify_event_metadata head{};
+  head.event_len = FAN_EVENT_METADATA_LEN + 72;
+  head.vers = FANOTIFY_METADATA_VERSION;
+  head.metadata_len = FAN_EVENT_METADATA_LEN;
+  head.mask = FAN_RENAME;
+  put(head);
+  for (auto [type, inode, name] :
+       {std::tuple{FAN_EVENT_INFO_TYPE_OLD_DFID_NAME, 77u, "old"}, {FAN_EVENT_INFO_TYPE_NEW_DFID_NAME, 88u, "new"}}) {
+    put(fanotify_event_info_header{static_cast<uint8_t>(type), 0, 36});
+    put(FsId{1, 2});
+    put(uint32_t{8});  // of the handle
+    put(int32_t{1});
+    put(std::array<uint32_t, 2>{inode, 1});
+    bytes.append(name).append(5, '\0');
+  }
+  Bytes all = as_bytes(bytes);
+  auto e = next_event(all, 6);
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->name, "old");
+  EXPECT_EQ(inode_in(e->dir), 77u);
+  EXPECT_EQ(e->to_name, "new");
+  EXPECT_EQ(inode_in(e->to_dir), 88u);
+  EXPECT_EQ(e->store, (FsId{1, 2}));
 }
 
 TEST(WatchEvents, CutShortAnywhere) {

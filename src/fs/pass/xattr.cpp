@@ -29,34 +29,58 @@ Result<std::string> whole(F get) {
 
 bool is_acl(std::string_view name) { return name == "system.posix_acl_access"; }
 
+/// What kernels ask for before the first write after each time they have learned a file's attributes.
+bool is_capability(std::string_view name) { return name == "security.capability"; }
+
 }  // namespace
 
 // Through /proc/self/fd an O_PATH descriptor stands for the file itself, also for a symbolic link.
 
 Result<std::string> PassFs::get_xattr(const Context& ctx, const op::GetXattr& a) {
-  auto fd = any_fd(a.node, HandleId::none, Op::GetXattr);
-  if (!fd) return fd.error();
-  ProcPath p((*fd)->get());
+  auto n = nodes_.get(a.node, Op::GetXattr);
+  if (!n) return n.error();
+  Node::Marks marks = (*n)->marks();
+  if (is_capability(a.name) && (marks & Node::kNoCapability) && heard(**n)) return err(ENODATA);
   std::string name(a.name);
-  AsCaller as(*ids_, ctx, AsCaller::Why::check);
-  if (!as) return as.error();
-  return whole([&](char* to, size_t n) { return ::getxattr(p.c_str(), name.c_str(), to, n); });
+  auto value = [&]() -> Result<std::string> {
+    // By number where it is open for more than its path: a quarter of the time.
+    auto fd = nodes_.fds().get((*n)->id, Use::read);
+    bool by_number = fd != nullptr;
+    if (!fd) {
+      auto path = nodes_.path(**n);
+      if (!path) return path.error();
+      fd = std::move(*path);
+    }
+    ProcPath p(fd->get());
+    AsCaller as(*ids_, ctx, AsCaller::Why::check);
+    if (!as) return as.error();
+    return whole([&](char* to, size_t size) {
+      return by_number ? ::fgetxattr(fd->get(), name.c_str(), to, size) : ::getxattr(p.c_str(), name.c_str(), to, size);
+    });
+  }();
+  if (is_capability(a.name) && !value && value.error() == err(ENODATA)) (*n)->set_no_capability(marks);
+  return value;
 }
 
 Status PassFs::set_xattr(const Context& ctx, const op::SetXattr& a) {
   if (auto s = writable(); !s) return s;
-  auto fd = any_fd(a.node, HandleId::none, Op::SetXattr);
+  auto n = nodes_.get(a.node, Op::SetXattr);
+  if (!n) return n.error();
+  auto fd = nodes_.path(**n);
   if (!fd) return fd.error();
   ProcPath p((*fd)->get());
   std::string name(a.name);
   AsCaller as(*ids_, ctx, AsCaller::Why::check);
   if (!as) return as.error();
-  if (::setxattr(p.c_str(), name.c_str(), a.value.data(), a.value.size(), a.flags) < 0) return last_errno();
+  int rc = ::setxattr(p.c_str(), name.c_str(), a.value.data(), a.value.size(), a.flags);
+  int error = errno;
+  (*n)->changed();
+  if (rc < 0) return err(error);
   if (!a.kill_sgid || !is_acl(a.name)) return Unit{};
   auto st = stat_at((*fd)->get(), "");
   if (!st) return st.error();
   if (!(st->stx_mode & S_ISGID)) return Unit{};
-  return check(::chmod(p.c_str(), st->stx_mode & 07777 & ~static_cast<mode_t>(S_ISGID)));
+  return change_mode((*fd)->get(), st->stx_mode & ~static_cast<uint32_t>(S_ISGID));
 }
 
 Result<std::vector<std::string>> PassFs::list_xattr(const Context& ctx, const op::ListXattr& a) {
