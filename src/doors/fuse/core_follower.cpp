@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 namespace isthmus::fuse {
 
@@ -35,7 +35,8 @@ int CoreFollower::cpu_of(pid_t thread) {
     at = std::strchr(at, ' ');
     if (at) at++;
   }
-  return at ? std::atoi(at) : -1;
+  auto cpu = parse_number(at ? std::string_view(at, std::strcspn(at, " ")) : "", INT32_MAX);
+  return cpu ? static_cast<int>(*cpu) : -1;
 }
 
 void CoreFollower::move_to(int cpu) {

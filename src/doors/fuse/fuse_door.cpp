@@ -35,10 +35,10 @@ class Door::Impl {
   std::mutex ending;  // one thread ends the session, others wait for it
 };
 
-Door::Door(FileSystem& fs, Fd device, SessionOptions options)
+Door::Door(FileSystem& fs, Fd device, const SessionOptions& options)
     : Door(fs, std::make_unique<DevTransport>(std::move(device), options.clone_fd, options.splice), options) {}
 
-Door::Door(FileSystem& fs, std::unique_ptr<Transport> transport, SessionOptions options)
+Door::Door(FileSystem& fs, std::unique_ptr<Transport> transport, const SessionOptions& options)
     : impl_(std::make_unique<Impl>(fs, std::move(transport), options)) {}
 
 Door::~Door() {

@@ -96,9 +96,9 @@ struct SessionStats {
 class Door {
  public:
   /// `device` may be empty and come later, by attach().
-  Door(FileSystem& fs, Fd device, SessionOptions options);
+  Door(FileSystem& fs, Fd device, const SessionOptions& options);
   /// Over something else than a device. `transport` has been opened already.
-  Door(FileSystem& fs, std::unique_ptr<Transport> transport, SessionOptions options);
+  Door(FileSystem& fs, std::unique_ptr<Transport> transport, const SessionOptions& options);
   /// Ends as abort() and wait() do.
   ~Door();
   Door(const Door&) = delete;

@@ -21,12 +21,12 @@ void FileData::free_first() noexcept {
   if (Small* s = small())
     std::free(s);
   else if (first_)
-    pool().give(reinterpret_cast<std::byte*>(first_));
-  first_ = 0;
+    pool().give(first_);
+  first_ = nullptr;
 }
 
 std::byte* FileData::page(uint64_t index) const {
-  if (index == 0) return first_ & 1 ? nullptr : reinterpret_cast<std::byte*>(first_);
+  if (index == 0) return first_is_small() ? nullptr : first_;
   if (!rest_) return nullptr;
   auto it = rest_->leaves.find(index / kLeafPages);
   if (it == rest_->leaves.end()) return nullptr;
@@ -72,7 +72,7 @@ uint64_t FileData::missing(uint64_t first, uint64_t last) const {
 
 void FileData::put(uint64_t index, std::byte* p) {
   if (index == 0) {
-    first_ = reinterpret_cast<uintptr_t>(p);
+    first_ = p;
     return;
   }
   if (!rest_) rest_ = std::make_unique<Rest>();
@@ -106,7 +106,7 @@ void FileData::grow_small(uint32_t bytes) {
   if (!s) throw std::bad_alloc();
   s->size = block - kHead;
   std::memset(s->bytes() + have, 0, s->size - have);
-  first_ = reinterpret_cast<uintptr_t>(s) + 1;
+  first_ = reinterpret_cast<std::byte*>(s) + 1;
 }
 
 std::byte* FileData::make(uint64_t index, bool overwrite) {
@@ -240,7 +240,7 @@ void FileData::insert(uint64_t offset, uint64_t length) {
   uint64_t first = offset / kPage, count = length / kPage;
   if (small() && first == 0) promote();
   auto old = std::move(rest_);
-  if (first_ && first == 0) put(count, reinterpret_cast<std::byte*>(std::exchange(first_, 0)));
+  if (first_ && first == 0) put(count, std::exchange(first_, nullptr));
   if (!old) return;
   for (auto& [key, leaf] : old->leaves)
     for (uint64_t i = 0; i < leaf.pages.size(); i++)

@@ -20,7 +20,7 @@ namespace isthmus::fs::mem {
 class FileData {
  public:
   FileData() = default;
-  FileData(FileData&& o) noexcept : first_(std::exchange(o.first_, 0)), rest_(std::move(o.rest_)) {}
+  FileData(FileData&& o) noexcept : first_(std::exchange(o.first_, nullptr)), rest_(std::move(o.rest_)) {}
   FileData& operator=(FileData&& o) noexcept {
     std::swap(first_, o.first_);
     std::swap(rest_, o.rest_);
@@ -73,8 +73,9 @@ class FileData {
   static constexpr uint32_t kSmallMax = 2048;
 
   std::byte* page(uint64_t index) const;
-  bool has(uint64_t index) const { return index == 0 ? first_ != 0 : page(index) != nullptr; }
-  Small* small() const { return first_ & 1 ? reinterpret_cast<Small*>(first_ - 1) : nullptr; }
+  bool has(uint64_t index) const { return index == 0 ? first_ != nullptr : page(index) != nullptr; }
+  bool first_is_small() const { return reinterpret_cast<uintptr_t>(first_) & 1; }
+  Small* small() const { return first_is_small() ? static_cast<Small*>(static_cast<void*>(first_ - 1)) : nullptr; }
   void free_first() noexcept;
   uint64_t missing(uint64_t first, uint64_t last) const;
   // The page, made if need be (already charged); zeroed unless it is to be overwritten as a whole.
@@ -86,7 +87,7 @@ class FileData {
   void zero_in_page(uint64_t index, size_t from, size_t to);
   void copy_in(uint64_t offset, Bytes from);
 
-  uintptr_t first_ = 0;         // page 0: 0, the address of a page, or that of a Small plus one
+  std::byte* first_ = nullptr;  // page 0: nothing, a page, or the second byte of a Small: no page has an odd address
   std::unique_ptr<Rest> rest_;  // all other pages
 };
 
