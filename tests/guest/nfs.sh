@@ -5,15 +5,15 @@
 # files to work with.
 set -uo pipefail
 isthmus=$1 folder=$2 tree=$3
-share=/srv/share client=/srv/client trace=/srv/trace
+share=/guest/share client=/guest/client trace=/guest/trace
 fail() { echo "FAIL: $*"; dmesg | tail -n 5; exit 1; }
-grep -q GUEST_RUN= /proc/cmdline || fail "this is for the guest: it changes /etc and mounts on /srv"
+grep -q GUEST_RUN= /proc/cmdline || fail "this is for the guest: it changes /etc and mounts on /guest"
 for each in rpcbind rpc.statd rpc.mountd rpc.nfsd exportfs mount.nfs; do
     command -v "$each" >/dev/null || { echo "SKIP: no $each here (Debian package nfs-kernel-server)"; exit 77; }
 done
 
-mkdir "$share" "$client" /srv/native /srv/store
-truncate -s 200m /srv/image && mkfs.ext4 -q -b 4096 -O ^has_journal -E lazy_itable_init=1 /srv/image && mount -o loop /srv/image /srv/store ||
+mkdir "$share" "$client" /guest/native /guest/store
+truncate -s 200m /guest/image && mkfs.ext4 -q -b 4096 -O ^has_journal -E lazy_itable_init=1 /guest/image && mount -o loop /guest/image /guest/store ||
     fail "no ext4 file system in the guest"
 # Debian's settings have the server look up users' groups by itself (manage-gids); the suite's users are nobody it knows.
 : >/etc/nfs.conf
@@ -75,7 +75,7 @@ work() {
 # Left out is what NFS does otherwise: a request carries 16 groups, files that are open are renamed instead of removed, times of version 3 have
 # 32 bits, setuid bits outlive a truncation by others.
 conformance() {  # TRAITS
-    "$folder" --dir="$client" --native=/srv/native --patience=10 --gtest_filter="$families" \
+    "$folder" --dir="$client" --native=/guest/native --patience=10 --gtest_filter="$families" \
         --traits="-collapse_range,-zero_range,-xattrs_trusted,-posix_acl,-tmpfile,-rename_noreplace,-rename_exchange,-rename_whiteout,-btime,-unlinked_open,$1" ||
         bad+=("conformance: $source over NFS $version")
 }
@@ -112,7 +112,7 @@ restart() {  # SOURCE
 
 step() { echo "$SECONDS s: $source over NFS $version: $*"; }
 
-for source in mem: dir:/srv/store; do
+for source in mem: dir:/guest/store; do
     serve "$source"
     for version in 3 4.2; do
         connect "$version"
