@@ -13,10 +13,7 @@ using namespace isthmus::libfuse;
 
 // ---- life ----
 
-fuse::~fuse() {
-  stop_cleaning();
-  if (intr_signal) Interrupter::restore(intr_signal);
-}
+fuse::~fuse() { stop_cleaning(); }
 
 ISTHMUS_EXPORT fuse_fs* fuse_fs_new(const fuse_operations* op, size_t op_size, void* private_data) {
   try {
@@ -36,14 +33,6 @@ ISTHMUS_EXPORT struct fuse* fuse_new(fuse_args* args, const fuse_operations* op,
     top = with_modules(std::move(top), modules, *args);
     if (!top) return nullptr;
     auto f = std::make_unique<struct fuse>();
-    if (config.intr) {
-      if (!Interrupter::prepare(config.intr_signal)) {
-        message(FUSE_LOG_ERR, "fuse: no handler can be set for the signal %d of intr_signal: %s\n", config.intr_signal,
-                strerror(errno));
-        return nullptr;
-      }
-      f->intr_signal = config.intr_signal;
-    }
     auto files = std::make_unique<HighLevelFs>(std::move(top), config);
     files->owner = f.get();
     f->fs = files.get();

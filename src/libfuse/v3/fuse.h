@@ -18,7 +18,6 @@ struct fuse {
 
   std::unique_ptr<fuse_session> se;
   isthmus::libfuse::HighLevelFs* fs = nullptr;  // the session's
-  int intr_signal = 0;                          // whose handler is ours
 
  private:
   std::thread cleaner_;

@@ -36,8 +36,6 @@ const fuse_opt kTable[] = {
     OPTION("negative_timeout=%lf", negative_timeout, 0),
     OPTION("noforget", remember, -1),
     OPTION("remember=%u", remember, 0),
-    OPTION("intr", intr, 1),
-    OPTION("intr_signal=%d", intr_signal, 0),
     OPTION("modules=%s", modules, 0),
     FUSE_OPT_END,
 };
@@ -75,8 +73,6 @@ ISTHMUS_EXPORT void fuse_lib_help(fuse_args* args) {
       "    -o ac_attr_timeout=T   the same for auto_cache (attr_timeout)\n"
       "    -o noforget            files are never forgotten\n"
       "    -o remember=T          files are remembered for T seconds more (0)\n"
-      "    -o intr                calls can be interrupted\n"
-      "    -o intr_signal=N       the signal that does so (SIGUSR1)\n"
       "    -o modules=M1[:M2...]  file systems over this one: subdir, iconv, or libfusemod_M.so\n");
   fuse_lowlevel_help();
   isthmus::libfuse::print_module_help("subdir:iconv");

@@ -1,5 +1,8 @@
 #include "providers/libfuse/v3/high_level_fs.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/status.h"
 
@@ -46,7 +49,9 @@ HighLevelFs::HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config
     if (!r.there) drop(r.op);
 }
 
-HighLevelFs::~HighLevelFs() = default;
+HighLevelFs::~HighLevelFs() {
+  if (interrupt_signal_) Interrupter::restore(interrupt_signal_);
+}
 
 Traits HighLevelFs::traits() const {
   Traits t;
@@ -73,7 +78,12 @@ void HighLevelFs::init(fuse_conn_info& conn) {
   entry_ttl_ = to_ttl(config_.entry_timeout);
   attr_ttl_ = to_ttl(config_.attr_timeout);
   negative_ttl_ = to_ttl(config_.negative_timeout);
-  if (config_.intr) interrupt_signal_ = config_.intr_signal;
+  if (!config_.intr) return;
+  if (Interrupter::prepare(config_.intr_signal))
+    interrupt_signal_ = config_.intr_signal;
+  else
+    message(FUSE_LOG_ERR, "fuse: callbacks are not interrupted: the signal %d of intr_signal cannot be had: %s\n",
+            config_.intr_signal, strerror(errno));
 }
 
 void HighLevelFs::destroy() {

@@ -70,7 +70,9 @@ Result<PathTable::Held::Part> PathTable::plan(const Place& place) {
   part.from = nodes_.find(place.node);
   if (!part.from) return err(ESTALE);
   if (!path_of(part.from, root_, place.name, part.text)) {
-    if (!place.nameless) return err(ENOENT);
+    // A kernel that met a file's name just before it went to another file looks it up again after ESTALE.
+    bool other_file = place.name.empty() && !part.from->directory;
+    if (!place.nameless) return err(other_file ? ESTALE : ENOENT);
     part.from = nullptr;
   }
   // A name that nobody has looked up gets its node now, for those to wait at who look it up meanwhile.

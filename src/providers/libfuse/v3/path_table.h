@@ -81,7 +81,7 @@ class PathTable {
     PathTable* table_ = nullptr;
     Part one_, two_;
   };
-  /// ESTALE: no such node. ENOENT: the node, or one above, has no name any more.
+  /// ESTALE: no such node, or a file without a name. ENOENT: a directory without one.
   Result<Held> hold(const Place& place);
   /// Both at once. EINVAL: the first is exclusive and the second lies below it; ENOTEMPTY: the other way round.
   Result<Held> hold(const Place& first, const Place& second);

@@ -58,7 +58,7 @@ TEST_F(PathTableTest, RenamingMovesWhatIsBelow) {
   NodeId there = *table.look_up(NodeId::root, "there");
   table.rename(NodeId::root, "other", NodeId::root, "there");
   EXPECT_EQ(path_of(table, file), "/there/moved/file");
-  EXPECT_EQ(table.hold({there}).code(), ENOENT);
+  EXPECT_EQ(table.hold({there}).code(), ESTALE);
   EXPECT_EQ(table.hold({there, "x"}).code(), ENOENT);
   EXPECT_EQ(table.look_up_parent(there).code(), ENOENT);
 }
@@ -85,7 +85,9 @@ TEST_F(PathTableTest, ForgottenNodesGoWithWhatTheyKept) {
 
 TEST_F(PathTableTest, ANodeOfARemovedNameStaysUntilItIsForgotten) {
   table.remove(sub, "file");
-  EXPECT_EQ(table.hold({file}).code(), ENOENT);
+  EXPECT_EQ(table.hold({file}).code(), ESTALE);
+  auto held = table.hold({file, {}, false, true});
+  EXPECT_TRUE(held && !held->path());
   NodeId again = *table.look_up(sub, "file");
   EXPECT_NE(again, file);
   EXPECT_TRUE(table.with(file, [](PathNode&) {}));
