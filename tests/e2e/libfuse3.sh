@@ -20,7 +20,7 @@ for name in hello_ll passthrough_ll hello_ll_uds notify_inval_entry notify_inval
     done
 done
 export LD_LIBRARY_PATH=$libdir
-ldd "$tmp/debian/hello_ll" | grep -q "libfuse3.so.3 => $libdir/" || fail "the programs do not load the library of $libdir"
+[[ $(ldd "$tmp/debian/hello_ll") = *"libfuse3.so.3 => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
 
 # serve PROGRAM ARG...: in the foreground, with the mountpoint as its last argument.
 serve() {
@@ -119,8 +119,8 @@ for headers in debian ours; do
     [[ $out = *"bad mount point \`$scratch/none'"* ]] || fail "a mountpoint that is not there: $out"
     out=$("$bin/hello_ll" -f -o nonsense,allow_other "$mnt" 2>&1) && fail "an unknown option was taken"
     [[ $out = *"unknown option(s): \`-o nonsense'"* ]] || fail "an unknown option: $out"
-    "$bin/hello_ll" -h | grep -q allow_other || fail "no help"
-    "$bin/hello_ll" -V | grep -q 'FUSE library version 3.14' || fail "no version"
+    [[ $("$bin/hello_ll" -h) = *allow_other* ]] || fail "no help"
+    [[ $("$bin/hello_ll" -V) = *'FUSE library version 3.14'* ]] || fail "no version"
 done
 
 passed "libfuse3"

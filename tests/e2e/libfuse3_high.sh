@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# usage: libfuse3_high.sh LIBDIR
+# Debian's examples of libfuse3's high-level interface on the libfuse3.so.3 in LIBDIR, compiled with Debian's headers and with ours.
+. "$(dirname "$0")/lib.sh"
+begin "$@"
+libdir=$1
+examples=/usr/share/doc/libfuse3-dev/examples
+need gcc gcc
+[[ -r $examples/hello.c && -r /usr/include/fuse3/fuse.h ]] || skip "no examples of libfuse3 here (Debian package libfuse3-dev)"
+mkdir "$tmp/debian" "$tmp/ours"
+for headers in debian ours; do
+    include=/usr/include/fuse3
+    [[ $headers = debian ]] || include=$top/include/isthmus/fuse3
+    for name in hello passthrough passthrough_fh null invalidate_path poll ioctl poll_client ioctl_client printcap cuse; do
+        gcc -w -D_FILE_OFFSET_BITS=64 -DHAVE_UTIMENSAT -DHAVE_SETXATTR -I"$include" "$examples/$name.c" -o "$tmp/$headers/$name" \
+            -L"$libdir" -lfuse3 -pthread 2>"$tmp/gcc.log" || fail "$name does not compile with $headers headers: $(cat "$tmp/gcc.log")"
+    done
+done
+export LD_LIBRARY_PATH=$libdir
+[[ $(ldd "$tmp/debian/hello") = *"libfuse3.so.3 => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
+
+# serve PROGRAM ARG...: in the foreground, with the mountpoint as its last argument.
+serve() {
+    command_line=("$@" -f @MNT@)
+    read_only=1
+    start_mount
+}
+differs() { [[ $1 != "$2" ]] || fail "$3"; }
+is() { [[ $1 = "$2" ]] || fail "$3: $1 instead of $2"; }
+
+# Work that a plain file system takes, in $1.
+work() {
+    local d=$1
+    mkdir -p "$d/a/b" && cp "$tmp/data" "$d/a/file" && cmp "$tmp/data" "$d/a/file" || fail "cp"
+    echo more >>"$d/a/file" && truncate -s 4096 "$d/a/file" && cmp -n 4096 "$tmp/data" "$d/a/file" || fail "append, truncate"
+    mv "$d/a" "$d/moved" && mv "$d/moved/file" "$d/moved/b/file" && is "$(stat -c %s "$d/moved/b/file")" 4096 "size after mv"
+    ln -s file "$d/moved/b/link" && is "$(readlink "$d/moved/b/link")" file "readlink"
+    ln "$d/moved/b/file" "$d/hard" && is "$(stat -c %h "$d/hard")" 2 "links"
+    chmod 600 "$d/hard" && is "$(stat -c %a "$d/hard")" 600 "mode"
+    touch -d 2001-01-01 "$d/hard" && is "$(stat -c %Y "$d/hard")" "$(date -d 2001-01-01 +%s)" "time"
+    mkfifo "$d/fifo" && [[ -p $d/fifo ]] || fail "mkfifo"
+    # A removed file lives as long as it is open.
+    exec 5<>"$d/open"
+    rm "$d/open" && echo text >&5 && is "$(cat /proc/self/fd/5)" text "an open file that was removed" && exec 5>&-
+    is "$(find "$d" -name '.fuse_hidden*' | wc -l)" 0 "hidden files left"
+    for i in {1..200}; do : >"$d/moved/file-with-a-long-name-$i"; done
+    is "$(find "$d/moved" -name 'file-with*' | wc -l)" 200 "names"
+    is "$(stat -f -c %b "$d")" "$(stat -f -c %b "$src")" "statfs"
+    rm -r "${d:?}"/* && is "$(ls -A "$d")" "" "rm -r"
+}
+head -c 3000000 /dev/urandom >"$tmp/data"
+
+for headers in debian ours; do
+    bin=$tmp/$headers
+    serve "$bin/hello" -o fsname=the_name,attr_timeout=2,umask=077
+    is "$(ls "$mnt")" hello "ls"
+    is "$(cat "$mnt/hello")" 'Hello World!' "cat"
+    is "$(stat -c %a "$mnt/hello")" 700 "-o umask"
+    ! cat "$mnt/other" 2>/dev/null || fail "a file that is not there was read"
+    ! : 2>/dev/null >"$mnt/new" || fail "hello took a file"
+    grep -q " $mnt .* - fuse the_name " /proc/self/mountinfo || fail "mountinfo: $(grep " $mnt " /proc/self/mountinfo)"
+    stop_mount
+    # A signal: the program unmounts and says 8. Then in the background, by one thread.
+    serve "$bin/hello" -s
+    kill -TERM "$server"
+    wait "$server"
+    is $? 8 "exit status after SIGTERM"
+    server=
+    ! mountpoint -q "$mnt" || fail "SIGTERM left the mount there"
+    "$bin/hello" -s "$mnt" || fail "hello in the background: status $?"
+    is "$(cat "$mnt/hello")" 'Hello World!' "in the background"
+    umount "$mnt" || fail "cannot unmount"
+
+    for program in passthrough passthrough_fh; do
+        serve "$bin/$program" -o "modules=subdir:iconv,subdir=$src,from_code=UTF-8,to_code=UTF-8"
+        chmod 1777 "$mnt"
+        work "$mnt"
+        stop_mount
+        is "$(ls -A "$src")" "" "left below"
+    done
+
+    : >"$tmp/null"
+    "$bin/null" -f "$tmp/null" &
+    server=$!
+    for _ in {1..100}; do ! mountpoint -q "$tmp/null" || break; sleep 0.05; done
+    is "$(head -c 100000 "$tmp/null" | tr -d '\0' | wc -c)" 0 "null has something"
+    umount "$tmp/null" && wait "$server" || fail "null: status $?"
+    server=
+
+    serve "$bin/ioctl"
+    "$bin/ioctl_client" "$mnt/fioc" 100 && is "$("$bin/ioctl_client" "$mnt/fioc")" 100 "ioctl"
+    stop_mount
+    [[ $headers = debian ]] || continue  # what follows takes time, and is not about headers
+    serve "$bin/poll"
+    (cd "$mnt" && timeout 1.5 stdbuf -oL "$bin/poll_client") >"$tmp/poll.log"
+    [[ $(grep -c . "$tmp/poll.log") -ge 2 ]] || fail "poll: $(cat "$tmp/poll.log")"
+    stop_mount
+
+    # News: with it the kernel shows the change.
+    serve "$bin/invalidate_path" --update-interval=1
+    before=$(cat "$mnt/current_time") size=$(stat -c %s "$mnt/growing")
+    sleep 2.2
+    differs "$(cat "$mnt/current_time")" "$before" "stale content"
+    differs "$(stat -c %s "$mnt/growing")" "$size" "stale size"
+    stop_mount
+
+    out=$("$bin/printcap" 2>&1) && [[ $out = *FUSE_CAP_READDIRPLUS* ]] || fail "printcap: $out"
+
+    # Mistakes, help, and what there is none of.
+    out=$("$bin/hello" 2>&1) && fail "mounted nowhere"
+    [[ $out = *"no mountpoint specified"* ]] || fail "no mountpoint: $out"
+    out=$("$bin/hello" -f -o nonsense,allow_other "$mnt" 2>&1) && fail "an unknown option was taken"
+    [[ $out = *"unknown option(s): \`-o nonsense'"* ]] || fail "an unknown option: $out"
+    out=$("$bin/passthrough" -f -o modules=none "$mnt" 2>&1) && fail "a module that is not there was loaded"
+    [[ $out = *libfusemod_none.so* ]] || fail "a module that is not there: $out"
+    out=$("$bin/hello" -h) && [[ $out = *allow_other* && $out = *attr_timeout* && $out = *subdir=DIR* && $out = *to_code=* ]] || fail "help: $out"
+    [[ $("$bin/hello" -V) = *'FUSE library version 3.14'* ]] || fail "no version"
+    out=$("$bin/cuse" -f --name=none 2>&1) && fail "a character device was served"
+    [[ $out = *"not character devices"* ]] || fail "cuse: $out"
+done
+
+passed "libfuse3, high level"
