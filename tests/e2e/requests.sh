@@ -17,7 +17,7 @@ python3 - "$1" "$mnt" "$table" <<'PYTHON' || fail "operations were asked for tha
 import json, os, subprocess, sys
 
 isthmus, mnt, table = sys.argv[1:]
-N = 40
+N, MANY = 40, 1000
 
 # What each step may cost for each of its N rounds, by table, and ONCE more for what comes once.
 ONCE = 3
@@ -47,12 +47,17 @@ TABLES = {
         "lock": {},
         "list": {"read_dir": 4 / N},
         "list again": {},
+        "many": {"lookup": MANY / N, "mknod": MANY / N},
+        # What find and du do: all names first, then a look at each.
+        "list many": {"read_dir": MANY / 100 / N},
+        "stat listed": {},
     },
 }
 # Several users: the kernel checks permissions, and looks at a directory again after each change in it.
 TABLES["users"] = {step: dict(cost) for step, cost in TABLES["root"].items()}
 for step in "create", "rename", "link", "unlink", "mkdir", "rmdir", "symlink":
     TABLES["users"][step]["getattr"] = 2 if step == "rename" else 1
+TABLES["users"]["many"]["getattr"] = MANY / N
 expected = TABLES[table]
 
 
@@ -89,6 +94,19 @@ def lock(fd):
     fcntl.flock(fd, fcntl.LOCK_EX)
 
 
+def make_many():
+    os.mkdir(f"{d}/many")
+    for i in range(MANY):
+        os.close(os.open(f"{d}/many/f{i}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+
+
+def list_many():
+    with open("/proc/sys/vm/drop_caches", "w") as file:
+        file.write("2")  # the kernel knows none of the names
+    if len(os.listdir(f"{d}/many")) != MANY:
+        raise SystemExit("a name is missing")
+
+
 page = b"x" * 4096
 steps = [
     ("create", each(lambda i: opened(i, os.O_CREAT | os.O_EXCL | os.O_WRONLY))),
@@ -114,6 +132,9 @@ steps = [
     ("symlink", each(lambda i: os.symlink("target", f"{d}/l{i}"))),
     ("readlink", each(lambda i: os.readlink(f"{d}/l{i}"))),
     ("readlink again", each(lambda i: os.readlink(f"{d}/l{i}"))),
+    ("many", make_many),
+    ("list many", list_many),
+    ("stat listed", lambda: [os.stat(f"{d}/many/f{i}") for i in range(MANY)]),
 ]
 
 

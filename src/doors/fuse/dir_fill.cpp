@@ -19,6 +19,7 @@ constexpr uint64_t kUnknownIno = 0xffffffff;
 void DirFill::begin(MutableBytes out, bool plus, const Policy& policy) {
   plus_ = plus;
   out_size_ = out.size();
+  names_ = 0;
   policy_ = &policy;
   writer_ = wire::fuse::DirentWriter(out);
   give_back_.clear();
@@ -37,6 +38,7 @@ bool DirFill::add(const DirEntry& e) {
     added = writer_.add_plus(entry, ino, e.cookie, e.type, e.name);
   }
   if (added == Added::Full) return false;
+  names_++;
   if (added == Added::BadName) log(LogLevel::warning, "read_dir: a name of {} bytes cannot be shown", e.name.size());
   if (known && (added == Added::BadName || dots || !plus_)) give_back_.push_back(e.with->node);
   return true;

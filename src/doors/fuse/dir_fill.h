@@ -16,6 +16,7 @@ class DirFill final : public DirSink {
   size_t room() const override { return out_size_ - writer_.bytes().size(); }
 
   Bytes bytes() const { return writer_.bytes(); }
+  size_t names() const { return names_; }
   /// Lookups that came with entries and will not reach the kernel, which neither counts "." and ".." nor names it
   /// refuses.
   const std::vector<NodeId>& give_back() const { return give_back_; }
@@ -25,7 +26,7 @@ class DirFill final : public DirSink {
 
  private:
   bool plus_ = false;
-  size_t out_size_ = 0;
+  size_t out_size_ = 0, names_ = 0;
   const Policy* policy_ = nullptr;
   wire::fuse::DirentWriter writer_{{}};
   std::vector<NodeId> give_back_;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "doors/fuse/door_test_kernel.h"
+#include "doors/fuse/listing_advice.h"
 
 namespace isthmus::fuse::testing {
 namespace {
@@ -96,6 +97,37 @@ TEST(FuseDir, PlusCountsOnlyWhatTheKernelCounts) {
   // An answer after which nothing more can have happened on the door's thread.
   EXPECT_TRUE(parse(rig.kernel.call(Opcode::Readdirplus, 1, listing(6, 4096)), true).empty());
   EXPECT_EQ(forgotten, (std::map<uint64_t, int>{{99, 1}, {100, 1}, {101, 1}}));
+}
+
+TEST(FuseDir, LargeListingsBringAttributesWhileSomebodyLooks) {
+  Rig rig({Op::ReadDir, Op::Lookup, Op::Forget});
+  rig.fs.t.dir_attr = true;
+  rig.fs.on_forget = [](auto c) { c.reply({}); };
+  rig.fs.on_lookup = [](auto c) { c.reply(some_entry(5)); };
+  std::atomic<bool> asked{false};
+  rig.fs.on_read_dir = [&](auto c) {
+    asked = c->with_attr;
+    list_numbers(std::move(c), 30'000, asked);
+  };
+  uint64_t flags = flags_of(rig.init());
+  EXPECT_TRUE(flags & kInitDoReaddirplus);
+  EXPECT_FALSE(flags & kInitReaddirplusAuto);
+  auto list = [&](uint64_t from) {
+    auto names = parse(rig.kernel.call(Opcode::Readdirplus, 1, listing(from, 65536)), true);
+    EXPECT_FALSE(names.empty());
+    EXPECT_EQ(names.back().node != 0, asked.load());
+    return names.back().next;
+  };
+  uint64_t at = list(0);
+  EXPECT_TRUE(asked);
+  while (asked && at < 29'000) at = list(at);
+  EXPECT_GE(at, ListingAdvice::kMost);
+  EXPECT_LT(at, ListingAdvice::kMost + 1000);
+  rig.kernel.call(Opcode::Lookup, 1, "file20000");
+  list(at);
+  EXPECT_TRUE(asked);
+  list(0);
+  EXPECT_TRUE(asked);
 }
 
 TEST(FuseDir, PlusLooksUpWhereTheProviderHasNoAttributes) {

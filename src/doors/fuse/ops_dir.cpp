@@ -30,8 +30,9 @@ void give_back(FileSystem& fs, const std::vector<NodeId>& nodes) {
   for (NodeId n : nodes) forget(fs, own, n);
 }
 
-void answer_names(Exchange& x, const op::ReadDir&, Result<Unit>&& r) {
+void answer_names(Exchange& x, const op::ReadDir& a, Result<Unit>&& r) {
   DirFill& fill = x.dir_fill;
+  x.session().listings().gave(a.node, fill.names());
   // An error after some names: the kernel gets those, asks for the rest and hears the error then.
   if (!r && fill.bytes().empty())
     x.error(r.error());
@@ -48,7 +49,8 @@ op::ReadDir begin_listing(Exchange& x, bool plus) {
   a.node = x.node();
   a.handle = HandleId{in.fh};
   a.cookie = in.offset;
-  a.with_attr = plus;
+  a.with_attr =
+      plus && (x.session().policy().has(kInitReaddirplusAuto) || x.session().listings().attributes(a.node, a.cookie));
   a.sink = &x.dir_fill;
   return a;
 }
@@ -66,7 +68,7 @@ void do_readdir(Exchange& x) { x.submit<op::ReadDir, answer_names>(begin_listing
 
 void do_readdirplus(Exchange& x) {
   op::ReadDir a = begin_listing(x, true);
-  if (x.session().dir_attr()) return x.submit<op::ReadDir, answer_names>(a);
+  if (x.session().dir_attr() || !a.with_attr) return x.submit<op::ReadDir, answer_names>(a);
   submit_read_dir_with_lookup(x.fs(), x.prepare<op::ReadDir, answer_names>(a));
 }
 

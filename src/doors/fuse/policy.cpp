@@ -62,9 +62,11 @@ const Row kRows[] = {
     // Cached pages stay until we say otherwise: every change passes through this kernel or is told by an upcall.
     {kInitExplicitInvalData, [](const PolicyFacts& f) { return !changes_unseen(f); }},
     // Listings with attributes: from the provider where it has them at hand, else the waist looks each name up, which
-    // is cheaper than a LOOKUP request each. AUTO lets the kernel ask for them only where they are used.
+    // is cheaper than a LOOKUP request each. AUTO lets the kernel ask for them only where they are used, which it
+    // cannot
+    // tell of programs that list a whole directory before they look at it (find, du): only where attributes are dear.
     {kInitDoReaddirplus, wants_readdirplus},
-    {kInitReaddirplusAuto, wants_readdirplus},
+    {kInitReaddirplusAuto, [](const PolicyFacts& f) { return wants_readdirplus(f) && !f.traits.dir_attr; }},
     // Direct I/O with several requests under way.
     {kInitAsyncDio, yes},
     // Small writes gather in the page cache, which then owns size and mtime. A gain where a write is dear (a network);

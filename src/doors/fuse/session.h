@@ -12,6 +12,7 @@
 #include "doors/fuse/exchange_pool.h"
 #include "doors/fuse/fuse_door.h"
 #include "doors/fuse/interrupts.h"
+#include "doors/fuse/listing_advice.h"
 #include "doors/fuse/notify.h"
 #include "doors/fuse/policy.h"
 #include "doors/fuse/ring_lines.h"
@@ -53,6 +54,7 @@ class Session final : public LineSource {
   const Policy& policy() const { return policy_; }
   /// Traits::dir_attr.
   bool dir_attr() const { return dir_attr_; }
+  ListingAdvice& listings() { return listings_; }
   void init(Exchange& x);
   /// With requests by rings, forgets of files that are gone wait for the device's reader: has it run those that are
   /// there now. False: there are none. Any thread that answers; waits for the reader, 100 ms at most.
@@ -104,6 +106,7 @@ class Session final : public LineSource {
   Backing backing_;
   Policy policy_;
   bool dir_attr_ = false;
+  ListingAdvice listings_;
   wire::fuse::Negotiated negotiated_;
   std::unique_ptr<RingLines> rings_;
   std::atomic<bool> by_rings_{false};  // requests come by rings_
