@@ -49,7 +49,7 @@ for headers in debian ours; do
     hello
     grep -q " $mnt .* - fuse the_name " /proc/self/mountinfo || fail "mountinfo: $(grep " $mnt " /proc/self/mountinfo)"
     stop_mount
-    serve "$bin/hello_ll" -s
+    serve "$bin/hello_ll" -s -o ''
     hello
     end_by_signal
 

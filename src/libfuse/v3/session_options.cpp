@@ -23,10 +23,15 @@ struct Given {
 
 #define OPTION(templ, member, value) \
   { templ, offsetof(Given, member), value }
-const fuse_opt kTable[] = {
+// Two tables, taken one after the other, as programs' odd lists know them: what is empty in a list gets lost when the
+// first leaves something of another.
+const fuse_opt kSession[] = {
     OPTION("-d", debug, 1),
     OPTION("--debug", debug, 1),
     OPTION("debug", debug, 1),
+    FUSE_OPT_END,
+};
+const fuse_opt kMount[] = {
     OPTION("allow_root", allow_root, 1),
     OPTION("allow_other", allow_other, 1),
     OPTION("default_permissions", default_permissions, 1),
@@ -74,9 +79,11 @@ bool nothing_left(const fuse_args& args) {
 
 bool parse_session_options(fuse_args& args, fuse_session& se) {
   Given g;
-  OptParser parser(args, &g, kTable, nullptr);
-  if (parser.run() < 0) return false;
-  parser.swap_args(args);
+  for (const fuse_opt* table : {kSession, kMount}) {
+    OptParser parser(args, &g, table, nullptr);
+    if (parser.run() < 0) return false;
+    parser.swap_args(args);
+  }
   if (g.allow_root && g.allow_other) {
     message(FUSE_LOG_ERR, "fuse: 'allow_other' and 'allow_root' options are mutually exclusive\n");
     return false;

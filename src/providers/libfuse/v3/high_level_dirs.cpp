@@ -107,7 +107,7 @@ Result<Unit> HighLevelFs::read_dir(const Context& ctx, const op::ReadDir& a) {
     if (rc != 0) return error_of(rc);
     if (listing.error() != Errno{}) return listing.error();
     if (listing.passed_on()) return Unit{};
-    dir.listed = true;
+    dir.listed = !dir.names.empty();  // none: perhaps the end, for a program with offsets
   }
   for (uint64_t i = a.cookie; i < dir.names.size(); i++)
     if (!listing.pass_on(dir.names[i], i + 1)) break;

@@ -314,6 +314,10 @@ TEST_F(HighLevel, ListingsOfEitherKind) {
         cookie = some.names.back().cookie;
       }
       EXPECT_EQ(all.size(), 10u) << offsets << plus;
+      // After its end, from somewhere before.
+      Names rest;
+      ASSERT_TRUE(call(op::ReadDir{{}, NodeId::root, dir->handle, 4, false, {}, &rest}));
+      EXPECT_EQ(rest.names.size(), 6u) << offsets << plus;
       EXPECT_EQ(all.front(), "file");
       EXPECT_EQ(fs().paths().size(), 1u) << "what had no room was counted";
       ASSERT_TRUE(call(op::ReleaseDir{{}, NodeId::root, dir->handle}));
