@@ -12,6 +12,7 @@
 #include "ctl/doctor.h"
 #include "ctl/json.h"
 #include "ctl/mounts.h"
+#include "ctl/run_program.h"
 
 namespace isthmus::cli {
 namespace {
@@ -77,6 +78,14 @@ int unmount_command(const UnmountArguments& a) {
     if (worst == ctl::kExitOk) worst = code;
   }
   return worst;
+}
+
+int run_command(const std::vector<std::string>& words, bool check) {
+  if (!check) return tell(ctl::run_on_libfuse(words));
+  auto result = ctl::check_program(words.front());
+  if (!result) return tell({ctl::kExitSource, result.problem()});
+  fmt::print("{}\n", printable(result->report));
+  return result->can ? ctl::kExitOk : ctl::kExitUnsupported;
 }
 
 int list_command(bool json) {

@@ -23,6 +23,8 @@ int mount_command(const MountArguments& arguments);
 int unmount_command(const UnmountArguments& arguments);
 int list_command(bool json);
 int doctor_command(bool json);
+/// check: says whether the first word's program can be run, instead.
+int run_command(const std::vector<std::string>& words, bool check);
 int help_command(const std::string& topic);
 int generate_command(const std::string& what);
 

@@ -1,6 +1,8 @@
 // The one binary. CLI11 stays in this file: it takes seconds to compile.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "ctl/exit_codes.h"
 #include "ctl/logging.h"
@@ -17,13 +19,15 @@ constexpr const char* kExamples =
     "  isthmus mount -f --trace mem: ~/mnt        with every operation on the screen\n"
     "  isthmus mount -o ro,allow_other /srv ~/mnt\n"
     "  isthmus unmount ~/mnt\n"
+    "  isthmus run sshfs host:/ ~/mnt             a program of libfuse 3 on isthmus\n"
     "  isthmus list\n"
     "  isthmus doctor\n\n";
 
 struct Parsed {
   MountArguments mount;
   UnmountArguments unmount;
-  bool list_json = false, doctor_json = false;
+  bool list_json = false, doctor_json = false, check = false;
+  std::vector<std::string> program;
   std::string topic, log_level = "warning", trace_format = "text";
 };
 
@@ -77,6 +81,30 @@ CLI::App* add_unmount(CLI::App& app, Parsed& p) {
   return c;
 }
 
+CLI::App* add_run(CLI::App& app, Parsed& p) {
+  auto* c = app.add_subcommand("run", "run a FUSE program, and its children, on the libfuse of isthmus");
+  c->add_flag("--check", p.check, "do not run it: say whether it can be, and what it needs");
+  c->add_option("program", p.program, "the program and its arguments")->type_name("PROGRAM [ARGS...]")->required();
+  c->fallthrough(false);
+  c->footer("\nThe program must be linked to libfuse 3, dynamically. Its exit status is that of the command.\n\n" +
+            exit_status_help());
+  return c;
+}
+
+/// The words of the command line, the last one first, with "--" before a program to run: what follows is the program's.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  size_t at = 0;
+  while (at < words.size() && words[at].starts_with('-')) at += words[at] == "--log-level" ? 2 : 1;
+  if (at < words.size() && words[at] == "run") {
+    do at++;
+    while (at < words.size() && words[at] != "--" && words[at].starts_with('-'));
+    if (at < words.size() && words[at] != "--") words.insert(words.begin() + static_cast<ptrdiff_t>(at), "--");
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
 int dispatch(int argc, char** argv) {
   Parsed p;
   CLI::App app("File systems as programs, mounted", "isthmus");
@@ -89,6 +117,7 @@ int dispatch(int argc, char** argv) {
 
   auto* mount = add_mount(app, p);
   auto* unmount = add_unmount(app, p);
+  auto* run = add_run(app, p);
   auto* list = app.add_subcommand("list", "show what is mounted, by whom and how busy it is");
   list->add_flag("--json", p.list_json, "for programs");
   auto* doctor = app.add_subcommand("doctor", "show what this machine can do, and how to change what it cannot");
@@ -103,7 +132,7 @@ int dispatch(int argc, char** argv) {
   app.footer("\n" + std::string(kExamples) + "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
 
   try {
-    app.parse(argc, argv);
+    app.parse(words_of(argc, argv));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     std::cerr << "isthmus: " << e.what() << "\n  isthmus --help\n";
@@ -112,6 +141,7 @@ int dispatch(int argc, char** argv) {
   set_log_level(*ctl::parse_log_level(p.log_level));
   if (*mount) return mount_command(p.mount);
   if (*unmount) return unmount_command(p.unmount);
+  if (*run) return run_command(p.program, p.check);
   if (*list) return list_command(p.list_json);
   if (*doctor) return doctor_command(p.doctor_json);
   if (*generate) return generate_command(p.topic);

@@ -30,12 +30,14 @@ _isthmus() {
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
-        :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount list doctor help' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount list doctor run help' -- "$current") ;;
         mount:-*)
             mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
                 --timeout --no-progress --log-level --help' -- "$current")
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
+        run:-*) mapfile -t COMPREPLY < <(compgen -W '--check --help' -- "$current") ;;
+        run:*) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
         list:-* | doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
         mount:*)
             compopt -o filenames
