@@ -25,10 +25,15 @@ class Decorator : public FileSystem {
  protected:
   explicit Decorator(std::unique_ptr<FileSystem> inner)
       : Decorator(std::move(inner), [](const FileSystem& i) { return i.blocking(); }) {}
+  /// Around a file system of somebody else, which must live longer.
+  explicit Decorator(FileSystem& inner)
+      : FileSystem(kTable, Capabilities::from_bits(~uint64_t{0}), inner.blocking()), inner_(&inner) {}
   /// For decorators that sleep themselves: blocking(inner) says what this one promises.
   template <class B>
   Decorator(std::unique_ptr<FileSystem> inner, B blocking)
-      : FileSystem(kTable, Capabilities::from_bits(~uint64_t{0}), blocking(*inner)), inner_(std::move(inner)) {}
+      : FileSystem(kTable, Capabilities::from_bits(~uint64_t{0}), blocking(*inner)),
+        inner_(inner.get()),
+        owned_(std::move(inner)) {}
   FileSystem& inner() { return *inner_; }
 
   /// Passes `p` on; after(const T&, const Context&, Result<Reply>&) runs before the asker hears the answer. Must not
@@ -64,7 +69,8 @@ class Decorator : public FileSystem {
     return t;
   }
   static inline const Table kTable = make_table();
-  std::unique_ptr<FileSystem> inner_;
+  FileSystem* const inner_;
+  const std::unique_ptr<FileSystem> owned_;  // null: somebody else's
 };
 
 }  // namespace isthmus

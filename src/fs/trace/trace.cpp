@@ -48,15 +48,20 @@ bool parse_options(KeyValues keys, Options& out, std::string& why) {
   return true;
 }
 
-Result<std::unique_ptr<FileSystem>> Trace::make(std::unique_ptr<FileSystem> inner, const Options& options) {
+template <class Inner>
+Result<std::unique_ptr<FileSystem>> Trace::make_around(Inner&& inner, const Options& options) {
   int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
   Fd out(options.file.empty() ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(options.file.c_str(), flags, 0600));
   if (!out) return last_errno();
-  return std::unique_ptr<FileSystem>(new Trace(std::move(inner), options, std::move(out)));
+  return std::unique_ptr<FileSystem>(new Trace(std::forward<Inner>(inner), options, std::move(out)));
 }
 
-Trace::Trace(std::unique_ptr<FileSystem> inner, const Options& options, Fd out)
-    : Decorator(std::move(inner)), options_(options), out_(std::move(out)) {}
+Result<std::unique_ptr<FileSystem>> Trace::make(std::unique_ptr<FileSystem> inner, const Options& options) {
+  return make_around(std::move(inner), options);
+}
+Result<std::unique_ptr<FileSystem>> Trace::make(FileSystem& inner, const Options& options) {
+  return make_around(inner, options);
+}
 
 template <class T>
 void Trace::around(Pending<T>& p) {

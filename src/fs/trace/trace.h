@@ -28,12 +28,18 @@ class Trace final : public Decorator<Trace> {
  public:
   /// Fails with the open(2) error of the file.
   static Result<std::unique_ptr<FileSystem>> make(std::unique_ptr<FileSystem> inner, const Options& options);
+  /// Around a file system of somebody else, which must live longer.
+  static Result<std::unique_ptr<FileSystem>> make(FileSystem& inner, const Options& options);
 
   template <class T>
   void around(Pending<T>& p);
 
  private:
-  Trace(std::unique_ptr<FileSystem> inner, const Options& options, Fd out);
+  template <class Inner>
+  Trace(Inner&& inner, const Options& options, Fd out)
+      : Decorator(std::forward<Inner>(inner)), options_(options), out_(std::move(out)) {}
+  template <class Inner>
+  static Result<std::unique_ptr<FileSystem>> make_around(Inner&& inner, const Options& options);
   template <class T>
   void line(const T& args, const Context& ctx, const Result<typename T::Reply>& r, int64_t took_ns) noexcept;
 

@@ -10,7 +10,9 @@
 #include "doors/fuse/dev_transport.h"
 #include "doors/fuse/unmount.h"
 #include "libfuse/v3/exports.h"
+#include "libfuse/v3/trace.h"
 #include "providers/libfuse/common/args.h"
+#include "providers/libfuse/common/message.h"
 #include "providers/libfuse/v3/low_level_fs.h"
 
 using namespace isthmus;
@@ -42,8 +44,8 @@ fuse::Door* fuse_session::door() {
   o.stateless_open = false;
   o.negotiate = [this](fuse::Agreement& a) { return at_init(a); };
   if (!transport) transport = std::make_unique<fuse::DevTransport>(std::move(mounted->device), o.clone_fd, o.splice);
-  auto made = std::make_unique<fuse::Door>(program->files(), std::move(transport), o);
-  if (!program->files().start(made->upcalls())) return nullptr;
+  auto made = std::make_unique<fuse::Door>(files(), std::move(transport), o);
+  if (!files().start(made->upcalls())) return nullptr;
   the_door = std::move(made);
   return the_door.get();
 }
@@ -66,6 +68,12 @@ void fuse_session::close_door() {
 std::unique_ptr<fuse_session> isthmus::libfuse::make_session(fuse_args& args, std::unique_ptr<Program> program) {
   auto se = std::make_unique<fuse_session>(std::move(program));
   if (!parse_session_options(args, *se) || !nothing_left(args)) return nullptr;
+  auto trace = trace_by_environment(se->program->files());
+  if (!trace) {
+    message(FUSE_LOG_ERR, "fuse: %s\n", trace.problem().text().c_str());
+    return nullptr;
+  }
+  se->trace = std::move(*trace);
   if (se->debug) set_log_level(LogLevel::debug);
   return se;
 }

@@ -34,9 +34,12 @@ struct fuse_session {
   }
   /// The end of serving: what the program has not answered is answered for it, and the device is closed.
   void close_door();
+  /// The program's, or a trace around them.
+  isthmus::FileSystem& files() { return trace ? *trace : program->files(); }
   isthmus::Status at_init(isthmus::fuse::Agreement& a);
 
   const std::unique_ptr<isthmus::libfuse::Program> program;
+  std::unique_ptr<isthmus::FileSystem> trace;  // null: none is wanted
   // From the options.
   isthmus::fuse::MountOptions options;
   bool debug = false;
