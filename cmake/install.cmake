@@ -67,6 +67,19 @@ file(RELATIVE_PATH pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_I
 configure_file(cmake/isthmus.pc.in ${PROJECT_BINARY_DIR}/isthmus.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/isthmus.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# libfuse3's interface: headers, and a pkg-config file beside the library, where the system's own stays the one that is found.
+install(DIRECTORY include/isthmus/fuse3 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isthmus FILES_MATCHING PATTERN "*.h")
+set(fuse3_version "")
+foreach(part MAJOR MINOR)
+  file(STRINGS include/isthmus/fuse3/fuse_common.h line REGEX "^#define FUSE_${part}_VERSION [0-9]+$")
+  string(REGEX REPLACE ".* " "" number "${line}")
+  string(APPEND fuse3_version "${number}.")
+endforeach()
+string(APPEND fuse3_version "0")
+file(RELATIVE_PATH fuse_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/isthmus/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(cmake/fuse3.pc.in ${PROJECT_BINARY_DIR}/fuse3.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/fuse3.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/isthmus/pkgconfig)
+
 # The program and its papers.
 if(TARGET isthmus)
   install(TARGETS isthmus RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -12,7 +12,7 @@
 #include "ctl/doctor.h"
 #include "ctl/json.h"
 #include "ctl/mounts.h"
-#include "ctl/run_program.h"
+#include "ctl/run.h"
 
 namespace isthmus::cli {
 namespace {
@@ -80,12 +80,19 @@ int unmount_command(const UnmountArguments& a) {
   return worst;
 }
 
-int run_command(const std::vector<std::string>& words, bool check) {
-  if (!check) return tell(ctl::run_on_libfuse(words));
-  auto result = ctl::check_program(words.front());
-  if (!result) return tell({ctl::kExitSource, result.problem()});
-  fmt::print("{}\n", printable(result->report));
-  return result->can ? ctl::kExitOk : ctl::kExitUnsupported;
+int run_command(const RunArguments& a) {
+  if (a.command.empty()) {
+    fmt::print(stderr, "isthmus run: which program?\n  isthmus run --help\n");
+    return ctl::kExitUsage;
+  }
+  if (a.command[0].starts_with('-')) {
+    fmt::print(stderr, "isthmus run: unknown option {}\n  isthmus run --help\n", a.command[0]);
+    return ctl::kExitUsage;
+  }
+  if (!a.check) return tell(ctl::run_program({a.command, a.via, a.trace, a.trace_file}));
+  if (a.command.size() == 1) return tell(ctl::run_check(a.command[0]));
+  fmt::print(stderr, "isthmus run --check: one program, without arguments\n");
+  return ctl::kExitUsage;
 }
 
 int list_command(bool json) {

@@ -17,14 +17,19 @@ struct UnmountArguments {
   std::vector<std::string> mountpoints;
   bool lazy = false, force = false;
 };
+struct RunArguments {
+  std::vector<std::string> command;
+  std::string via = "fuse", trace_file;
+  std::optional<std::string> trace;  ///< "text" or "json"
+  bool check = false;
+};
 
 // Each does its work, tells about failures on stderr and returns the exit status (ctl/exit_codes.h).
 int mount_command(const MountArguments& arguments);
 int unmount_command(const UnmountArguments& arguments);
+int run_command(const RunArguments& arguments);
 int list_command(bool json);
 int doctor_command(bool json);
-/// check: says whether the first word's program can be run, instead.
-int run_command(const std::vector<std::string>& words, bool check);
 int help_command(const std::string& topic);
 int generate_command(const std::string& what);
 

@@ -1,8 +1,6 @@
 // The one binary. CLI11 stays in this file: it takes seconds to compile.
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
-
 #include "cli/commands.h"
 #include "ctl/exit_codes.h"
 #include "ctl/logging.h"
@@ -19,17 +17,24 @@ constexpr const char* kExamples =
     "  isthmus mount -f --trace mem: ~/mnt        with every operation on the screen\n"
     "  isthmus mount -o ro,allow_other /srv ~/mnt\n"
     "  isthmus unmount ~/mnt\n"
-    "  isthmus run sshfs host:/ ~/mnt             a program of libfuse 3 on isthmus\n"
+    "  isthmus run -- sshfs host: ~/mnt           a FUSE program on our libfuse\n"
     "  isthmus list\n"
     "  isthmus doctor\n\n";
 
 struct Parsed {
   MountArguments mount;
   UnmountArguments unmount;
-  bool list_json = false, doctor_json = false, check = false;
-  std::vector<std::string> program;
+  RunArguments run;
+  bool list_json = false, doctor_json = false;
   std::string topic, log_level = "warning", trace_format = "text";
 };
+
+/// A flag, so that `--trace mem:` does not take the source for a format.
+CLI::Option* add_trace(CLI::App& c, std::string& format, std::string& file, const std::string& what) {
+  auto* trace = c.add_flag("--trace{text}", format, what + "; or --trace=json")->check(CLI::IsMember({"text", "json"}));
+  c.add_option("--trace-file", file, "where to; default: standard error")->type_name("FILE");
+  return trace;
+}
 
 CLI::App* add_mount(CLI::App& app, Parsed& p) {
   auto* c = app.add_subcommand("mount", "mount SOURCE on MOUNTPOINT and serve it until it is unmounted");
@@ -49,11 +54,7 @@ CLI::App* add_mount(CLI::App& app, Parsed& p) {
   c->add_option("--cache", p.mount.cache, "the same as -s cache=...: how much the kernel may believe of a folder")
       ->type_name("none|auto|always")
       ->check(CLI::IsMember({"none", "auto", "always"}));
-  // A flag, so that `--trace mem:` does not take the source for a format.
-  auto* trace =
-      c->add_flag("--trace{text}", p.trace_format, "write down every operation, as trace+ does; or --trace=json")
-          ->check(CLI::IsMember({"text", "json"}));
-  c->add_option("--trace-file", p.mount.trace_file, "where to; default: standard error")->type_name("FILE");
+  auto* trace = add_trace(*c, p.trace_format, p.mount.trace_file, "write down every operation, as trace+ does");
   c->add_option("--log", p.mount.log_file,
                 "write the log to the end of FILE; default: standard error, in the background "
                 "the journal")
@@ -82,27 +83,45 @@ CLI::App* add_unmount(CLI::App& app, Parsed& p) {
 }
 
 CLI::App* add_run(CLI::App& app, Parsed& p) {
-  auto* c = app.add_subcommand("run", "run a FUSE program, and its children, on the libfuse of isthmus");
-  c->add_flag("--check", p.check, "do not run it: say whether it can be, and what it needs");
-  c->add_option("program", p.program, "the program and its arguments")->type_name("PROGRAM [ARGS...]")->required();
+  auto* c = app.add_subcommand("run", "run a FUSE program on our libfuse, in the place of the system's");
+  // What follows is the program's, options and all.
+  c->prefix_command();
   c->fallthrough(false);
-  c->footer("\nThe program must be linked to libfuse 3, dynamically. Its exit status is that of the command.\n\n" +
-            exit_status_help());
+  c->add_flag("--check", p.run.check, "say whether the program can be run so and what it needs; nothing is executed");
+  c->add_option("--via", p.run.via, "the door that its files are served by; default fuse, the only one")
+      ->type_name("DOOR");
+  auto* trace = add_trace(*c, p.trace_format, p.run.trace_file, "write down every operation of the program's files");
+  c->footer(
+      "\nUsage: isthmus run [--via DOOR] [--trace] [--] PROGRAM [ARGUMENT...]\n"
+      "       isthmus run --check PROGRAM\n\n"
+      "The program takes the place of isthmus: its exit status and signals are its own.\n\n" +
+      exit_status_help());
+  c->final_callback([&p, c, trace] {
+    if (trace->count() > 0) p.run.trace = p.trace_format;
+    p.run.command = c->remaining();
+  });
   return c;
 }
 
-/// The words of the command line, the last one first, with "--" before a program to run: what follows is the program's.
-std::vector<std::string> words_of(int argc, char** argv) {
-  std::vector<std::string> words(argv + 1, argv + argc);
-  size_t at = 0;
-  while (at < words.size() && words[at].starts_with('-')) at += words[at] == "--log-level" ? 2 : 1;
-  if (at < words.size() && words[at] == "run") {
-    do at++;
-    while (at < words.size() && words[at] != "--" && words[at].starts_with('-'));
-    if (at < words.size() && words[at] != "--") words.insert(words.begin() + static_cast<ptrdiff_t>(at), "--");
+/// Where the options of `app`, from `at` on, end: at a word, "--" or the end.
+size_t behind_options(const CLI::App& app, const std::vector<std::string>& words, size_t at) {
+  for (; at < words.size() && words[at].starts_with('-') && words[at] != "--"; at++) {
+    const CLI::Option* option = app.get_option_no_throw(words[at]);
+    if (option && option->get_items_expected_min() > 0) at++;
   }
-  std::reverse(words.begin(), words.end());
-  return words;
+  return at;
+}
+
+/// The words behind the program's name, in CLI11's order: the last one first. It would leave `run` at "--", which is
+/// taken out where it only separates.
+std::vector<std::string> words_for(const CLI::App& app, const CLI::App& run, int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  size_t command = behind_options(app, words, 0);
+  if (command < words.size() && words[command] == run.get_name()) {
+    size_t mark = behind_options(run, words, command + 1);
+    if (mark < words.size() && words[mark] == "--") words.erase(words.begin() + static_cast<ptrdiff_t>(mark));
+  }
+  return {words.rbegin(), words.rend()};
 }
 
 int dispatch(int argc, char** argv) {
@@ -132,7 +151,7 @@ int dispatch(int argc, char** argv) {
   app.footer("\n" + std::string(kExamples) + "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
 
   try {
-    app.parse(words_of(argc, argv));
+    app.parse(words_for(app, *run, argc, argv));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     std::cerr << "isthmus: " << e.what() << "\n  isthmus --help\n";
@@ -141,7 +160,7 @@ int dispatch(int argc, char** argv) {
   set_log_level(*ctl::parse_log_level(p.log_level));
   if (*mount) return mount_command(p.mount);
   if (*unmount) return unmount_command(p.unmount);
-  if (*run) return run_command(p.program, p.check);
+  if (*run) return run_command(p.run);
   if (*list) return list_command(p.list_json);
   if (*doctor) return doctor_command(p.doctor_json);
   if (*generate) return generate_command(p.topic);

@@ -13,6 +13,10 @@ enum ExitCode : int {
   kExitUnsupported = 4,
   kExitSource = 5,
   kExitBusy = 6,
+  kExitNoLibfuse = 7,
+  // As env(1) and shells have them, beside the program's own.
+  kExitCannotRun = 126,
+  kExitNoProgram = 127,
 };
 
 struct ExitCodeInfo {
@@ -29,6 +33,9 @@ inline constexpr ExitCodeInfo kExitCodes[] = {
     {kExitUnsupported, "this machine lacks something (`isthmus doctor` says what)"},
     {kExitSource, "the source could not be opened"},
     {kExitBusy, "the mount is in use"},
+    {kExitNoLibfuse, "run: the program that was to be checked loads no libfuse"},
+    {kExitCannotRun, "run: the program cannot be run on our libfuse"},
+    {kExitNoProgram, "run: there is no such program"},
 };
 
 }  // namespace isthmus::ctl

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: install_test.sh SOURCE-TREE BUILD-FOLDER      E2E_INSTALL_BUILD in the environment names another build to install
 # Installs a build below a scratch prefix and, with nothing but what is there, builds examples/hello.cpp by CMake's find_package and
-# by pkg-config, mounts both and reads their file.
+# by pkg-config, mounts both and reads their file. Then libfuse3's examples, by fuse3.pc and our headers, run by `isthmus run`.
 . "$(dirname "$0")/lib.sh"
 need cmake cmake
 need ninja ninja-build
@@ -40,4 +40,34 @@ for program in "$project/build/hello" "$project/hello_pc"; do
     [[ $(cat "$mnt/hello") = "Hello, world!" ]] || fail "$program: cat shows: $(cat "$mnt/hello")"
     stop_mount
 done
-passed "installed, built by find_package and by pkg-config, mounted"
+# libfuse3's interface: what is built where there is no other, and what it says of itself.
+export PKG_CONFIG_PATH=$prefix/lib/isthmus/pkgconfig
+[[ $(pkg-config --variable=libdir fuse3) -ef $prefix/lib/isthmus ]] || fail "fuse3.pc is not ours: $(pkg-config --variable=libdir fuse3)"
+pkg-config --atleast-version=3.14 fuse3 || fail "fuse3.pc says version $(pkg-config --modversion fuse3)"
+cflags=$(pkg-config --cflags fuse3) libs=$(pkg-config --libs fuse3)
+for version in 30 31 32 34 35 36 312 314; do
+    for header in fuse.h fuse_lowlevel.h fuse3/fuse.h; do
+        # shellcheck disable=SC2086  # a list of flags
+        echo "#include <$header>" | gcc -M -x c $cflags -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=$version - >"$tmp/log" 2>&1 ||
+            fail "$header, version $version: $(tail -n 5 "$tmp/log")"
+        ! grep -o '/usr/include/fuse[^ ]*' "$tmp/log" || fail "$header is the system's"
+    done
+done
+examples=/usr/share/doc/libfuse3-dev/examples
+if [[ -r $examples/hello.c ]]; then
+    for name in hello hello_ll; do
+        # shellcheck disable=SC2086  # a list of flags
+        gcc -w -D_FILE_OFFSET_BITS=64 $cflags -o "$project/$name" "$examples/$name.c" $libs >"$tmp/log" 2>&1 ||
+            fail "building $name by fuse3.pc: $(tail -n 30 "$tmp/log")"
+        "$prefix/bin/isthmus" run --check "$project/$name" >"$tmp/log" || fail "run --check $name: $(cat "$tmp/log")"
+        grep -qF "$prefix/lib/isthmus/libfuse3.so.3, which is ours" "$tmp/log" || fail "run --check finds: $(cat "$tmp/log")"
+        command_line=("$prefix/bin/isthmus" run -- "$project/$name" -f @MNT@)
+        start_mount
+        [[ $(cat "$mnt/hello") = "Hello World!" ]] || fail "$name: cat shows: $(cat "$mnt/hello")"
+        grep -q "$prefix/lib/isthmus/libfuse3.so.3" "/proc/$server/maps" || fail "$name runs on another library"
+        stop_mount
+    done
+else
+    echo "SKIP: examples of libfuse3 by fuse3.pc: package libfuse3-dev is not installed"
+fi
+passed "installed, built by find_package and by pkg-config, mounted; libfuse3 by fuse3.pc"

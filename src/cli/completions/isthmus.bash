@@ -16,7 +16,7 @@ _isthmus() {
     for ((n = 1; n < COMP_CWORD; n++)); do
         word=${COMP_WORDS[n]}
         case $word in
-            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout) ((n++)) ;;
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
         esac
@@ -26,23 +26,27 @@ _isthmus() {
         --cache) mapfile -t COMPREPLY < <(compgen -W 'none auto always' -- "$current"); return ;;
         --log | --trace-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
+        --via) mapfile -t COMPREPLY < <(compgen -W fuse -- "$current"); return ;;
         -s | --set | --timeout) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
-        :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount list doctor run help' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount run list doctor help' -- "$current") ;;
         mount:-*)
             mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
                 --timeout --no-progress --log-level --help' -- "$current")
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
-        run:-*) mapfile -t COMPREPLY < <(compgen -W '--check --help' -- "$current") ;;
-        run:*) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
+        run:-*) mapfile -t COMPREPLY < <(compgen -W '--check --via --trace --trace=json --trace-file --help' -- "$current") ;;
         list:-* | doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
         mount:*)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             [[ $positions != 0 ]] || _isthmus_from + "$current" < <(isthmus generate sources 2>/dev/null)
+            ;;
+        run:*)
+            compopt -o filenames
+            if [[ $positions = 0 ]]; then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
             ;;
         unmount:* | umount:*)
             mapfile -t COMPREPLY < <(compgen -W "$(awk '/ - fuse[ .]/ { print $5 }' /proc/self/mountinfo)" \

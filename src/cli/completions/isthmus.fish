@@ -8,12 +8,12 @@ function __isthmus_list_of --argument-names separator what
     end
 end
 
-set -l commands mount unmount umount list doctor run help
+set -l commands mount unmount umount run list doctor help
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -f
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a mount -d 'mount a source and serve it'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a unmount -d 'unmount FUSE mounts'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a run -d 'run a FUSE program on our libfuse'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a list -d 'show what is mounted'
-complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a run -d 'run a FUSE program on isthmus'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'show what this machine can do'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a help -d 'more help'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -l version -d 'print the version'
@@ -34,7 +34,10 @@ complete -c isthmus -n '__fish_seen_subcommand_from mount' -a '(__isthmus_list_o
 complete -c isthmus -n '__fish_seen_subcommand_from unmount umount' -f -a "(awk '/ - fuse[ .]/ { print \$5 }' /proc/self/mountinfo)"
 complete -c isthmus -n '__fish_seen_subcommand_from unmount umount' -s l -l lazy -d 'gone when the last user leaves'
 complete -c isthmus -n '__fish_seen_subcommand_from unmount umount' -l force -d 'make requests under way fail'
-complete -c isthmus -n '__fish_seen_subcommand_from run' -l check -d 'say whether it can be run'
-complete -c isthmus -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c isthmus -n '__fish_seen_subcommand_from run' -l check -d 'say whether it can be run so'
+complete -c isthmus -n '__fish_seen_subcommand_from run' -l via -x -a fuse -d 'the door'
+complete -c isthmus -n '__fish_seen_subcommand_from run' -l trace -d 'write down every operation'
+complete -c isthmus -n '__fish_seen_subcommand_from run' -l trace-file -r -F -d 'where to'
+complete -c isthmus -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand)'
 complete -c isthmus -n '__fish_seen_subcommand_from list doctor' -f -l json -d 'for programs'
 complete -c isthmus -n '__fish_seen_subcommand_from help' -f -a 'sources mount-options exit-status'

@@ -1,0 +1,109 @@
+#include "ctl/run.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "ctl/libraries.h"
+#include "ctl/program_check.h"
+#include "ctl/program_file.h"
+
+namespace isthmus::ctl {
+namespace {
+
+constexpr std::string_view kDoors = "fuse";
+
+ExitCode exit_code(Errno e) { return e == err(ENOENT) ? kExitNoProgram : kExitCannotRun; }
+ExitCode exit_code(Verdict v) {
+  return v == Verdict::runs ? kExitOk : v == Verdict::none ? kExitNoLibfuse : kExitCannotRun;
+}
+
+struct Found {
+  std::string folder, program;
+};
+/// The problem's number is in the exit status: ENOENT for a program that is not there.
+Expected<Found> find(const std::string& name) {
+  auto program = resolve_program(name);
+  if (!program) return program.problem();
+  auto folder = our_library_folder();
+  if (!folder) return Problem{err(ENOTSUP), folder.problem().what, folder.problem().hint};
+  return Found{std::move(*folder), std::move(*program)};
+}
+
+Failure failure(Problem problem) {
+  ExitCode code = problem.code == err(ENOTSUP) ? kExitUnsupported : exit_code(problem.code);
+  return {code, std::move(problem)};
+}
+
+void put_environment(const RunJob& job, const std::string& folder) {
+  // An empty part would be the working directory.
+  const char* had = getenv("LD_LIBRARY_PATH");
+  setenv("LD_LIBRARY_PATH", (had && *had ? folder + ":" + had : folder).c_str(), 1);
+  if (!job.trace && job.trace_file.empty()) return;
+  setenv("ISTHMUS_TRACE", job.trace.value_or("text").c_str(), 1);
+  if (job.trace_file.empty()) {
+    unsetenv("ISTHMUS_TRACE_FILE");
+    return;
+  }
+  // The program may have gone to another folder when it is opened.
+  char here[PATH_MAX];
+  bool relative = !job.trace_file.starts_with('/') && getcwd(here, sizeof here);
+  setenv("ISTHMUS_TRACE_FILE", (relative ? std::string(here) + "/" + job.trace_file : job.trace_file).c_str(), 1);
+}
+
+/// Says no where the program is certain not to use our libfuse.
+std::optional<Problem> refuse(const Found& found) {
+  auto check = check_program(found.program, found.folder);
+  if (!check) {
+    // A program may be executable and not readable.
+    if (check.problem().code == err(EACCES)) return std::nullopt;
+    return check.problem();
+  }
+  if (check->verdict == Verdict::cannot)
+    return Problem{err(ENOEXEC), fmt::format("{} {}", check->path, check->why), check->hint};
+  if (check->verdict == Verdict::none && !check->script)
+    log(LogLevel::warning, "{} {}; only programs that it starts use ours", check->path, check->why);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Failure run_program(const RunJob& job) {
+  if (job.via != kDoors)
+    return {kExitUsage,
+            {err(EINVAL), fmt::format("--via {}: programs cannot be served by this door", job.via),
+             fmt::format("there is: {}", kDoors)}};
+  auto found = find(job.command.at(0));
+  if (!found) return failure(found.problem());
+  if (auto problem = refuse(*found)) return failure(*problem);
+  put_environment(job, found->folder);
+  std::vector<std::string> words = job.command;
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(found->program.c_str(), argv.data());
+  Errno e = last_errno();
+  return failure(
+      {e, fmt::format("{} cannot be run: {}", found->program, text_of(e)), "isthmus run --check says what it needs"});
+}
+
+Failure run_check(const std::string& program) {
+  auto found = find(program);
+  // A library need not be executable.
+  if (!found && found.problem().code == err(EACCES) && access(program.c_str(), R_OK) == 0)
+    if (auto folder = our_library_folder()) found = Found{*folder, program};
+  if (!found) return failure(found.problem());
+  auto check = check_program(found->program, found->folder);
+  if (!check) return failure(check.problem());
+  fmt::print("{}", check_text(*check));
+  Failure f;
+  f.code = exit_code(check->verdict);
+  f.reported = true;
+  return f;
+}
+
+}  // namespace isthmus::ctl
