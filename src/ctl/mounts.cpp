@@ -1,5 +1,6 @@
 #include "ctl/mounts.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,6 +9,8 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/folder.h"
+#include "base/text.h"
 #include "ctl/control.h"
 #include "ctl/logging.h"
 #include "doors/fuse/main.h"
@@ -92,6 +95,16 @@ Expected<Unit> parse(const MountJob& job, Source& source, fuse::MountOptions& op
   return Unit{};
 }
 
+/// What whoever started us left open above standard error.
+std::vector<int> inherited_descriptors() {
+  std::vector<int> found;
+  for (auto& name : names_in("/proc/self/fd"))
+    if (auto n = parse_number(name, INT32_MAX); n && *n > STDERR_FILENO) found.push_back(static_cast<int>(*n));
+  // Without the one that the folder was read by.
+  std::erase_if(found, [](int fd) { return fcntl(fd, F_GETFD) < 0; });
+  return found;
+}
+
 /// True once `pid` has ended.
 bool wait_for_end(int pid, int limit_ms) {
   Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
@@ -103,6 +116,7 @@ bool wait_for_end(int pid, int limit_ms) {
 }  // namespace
 
 Failure run_mount(const MountJob& job) {
+  const auto inherited = inherited_descriptors();
   Source source;
   fuse::MountOptions options;
   if (auto parsed = parse(job, source, options); !parsed) {
@@ -124,6 +138,11 @@ Failure run_mount(const MountJob& job) {
     auto made = open_source(source, job.hooks);
     if (job.hooks.opened) job.hooks.opened();
     if (!made) return made.problem();
+    // A server in the background outlives its starter, whose locks, pipes and files it must not hold. What the source
+    // or an option names as /dev/fd/N is open by now under a number of our own.
+    if (!request.foreground)
+      for (int fd : inherited)
+        if (job.mountpoint != "/dev/fd/" + std::to_string(fd)) close(fd);
     fs = std::move(*made);
     return fs.get();
   };

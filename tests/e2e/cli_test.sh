@@ -31,12 +31,15 @@ expect 3 'not FUSE' unmount /proc
 clean 'after mistakes'
 
 # --- the background: the mount answers when the command returns
+exec 7>"$tmp/held"
 expect 0 '' mount mem: "$mnt"
+exec 7>&-
 [[ -z $out ]] || fail "a mount that works says: $out"
 [[ $(stat -f -c %T "$mnt") = fuse* ]] || fail "not mounted when mount returned"
 echo data >"$mnt/f" && [[ $(cat "$mnt/f") = data ]] || fail "the mount does not work"
 pid=$(server_pid)
 [[ $(readlink "/proc/$pid/cwd") = / && $(readlink "/proc/$pid/fd/1") = /dev/null ]] || fail "the server did not leave the terminal"
+[[ $(readlink /proc/"$pid"/fd/*) != *"$tmp/held"* ]] || fail "the server holds what its starter had open"
 [[ $(ps -o sid= -p "$pid" | tr -d ' ') = "$pid" ]] || fail "the server leads no session"
 expect 0 "$mnt" list
 [[ $out = *mem:*fuse*"$pid"* ]] || fail "list: $out"

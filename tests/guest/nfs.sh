@@ -102,7 +102,7 @@ restart() {  # SOURCE
     local got
     echo "a secret" >"$client/held" && exec 5<"$client/held"
     stop
-    serve "$1" 5<&-
+    serve "$1"
     for each in {1..30}; do echo "another file" >"$share/other.$each"; done
     got=$(cat <&5 2>&1)
     [[ $got = *"Stale file handle"* || ($1 != mem: && $got = "a secret") ]] || fail "a handle of before the restart gives: $got"
