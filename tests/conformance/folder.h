@@ -86,7 +86,7 @@ std::string error_name(int error);
 template <class T>
 bool is_failure(T value) {
   if constexpr (std::is_pointer_v<T>) {
-    return value == nullptr || value == reinterpret_cast<T>(-1);
+    return value == nullptr || reinterpret_cast<intptr_t>(value) == -1;
   } else {
     return value == static_cast<T>(-1);
   }

@@ -152,15 +152,16 @@ class Comparison {
     const auto wanted = list(expected_ + path);
     const auto found = list(got_ + path);
     if (!wanted || !found) return complain(path, "opendir", "success", error_name(errno));
+    const std::string below = path + "/";
     std::vector<std::string> missing;
     std::vector<std::string> extra;
     std::set_difference(wanted->begin(), wanted->end(), found->begin(), found->end(), std::back_inserter(missing));
     std::set_difference(found->begin(), found->end(), wanted->begin(), wanted->end(), std::back_inserter(extra));
-    for (const auto& name : missing) complain(path + "/" + name, "in readdir", "an entry", "none (or fewer)");
-    for (const auto& name : extra) complain(path + "/" + name, "in readdir", "no entry", "one (or more)");
+    for (const auto& name : missing) complain(below + name, "in readdir", "an entry", "none (or fewer)");
+    for (const auto& name : extra) complain(below + name, "in readdir", "no entry", "one (or more)");
     for (const auto& name : *wanted) {
       if (findings_.size() >= limit_) return;
-      if (std::find(missing.begin(), missing.end(), name) == missing.end()) visit(path + "/" + name, true);
+      if (std::find(missing.begin(), missing.end(), name) == missing.end()) visit(below + name, true);
     }
   }
 

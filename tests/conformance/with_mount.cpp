@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -347,12 +348,13 @@ bool parse(int argc, char** argv, Plan* plan, std::string* complaint) {
     }
     const std::string value = words[++at];
     if (option == "--timeout" || option == "--start-timeout") {
-      const int seconds = atoi(value.c_str());
-      if (seconds <= 0) {
+      char* end = nullptr;
+      const long seconds = strtol(value.c_str(), &end, 10);
+      if (*end || seconds <= 0 || seconds > INT_MAX) {
         *complaint = option + " needs a number of seconds";
         return false;
       }
-      (option == "--timeout" ? plan->timeout : plan->start_timeout) = seconds;
+      (option == "--timeout" ? plan->timeout : plan->start_timeout) = static_cast<int>(seconds);
     } else if (option == "--ready") {
       plan->ready = value;
     } else if (option == "--server-arg") {
@@ -445,8 +447,9 @@ int main(int argc, char** argv) {
     _exit(exit_code(status));
   }
   int status = 0;
-  for (pid_t ended = 0; (ended = waitpid(outer, &status, WNOHANG)) != outer; nap()) {
+  while (waitpid(outer, &status, WNOHANG) != outer) {
     if (stopped_by != 0) kill(outer, SIGKILL);
+    nap();
   }
   result = stopped_by != 0 ? 128 + stopped_by : exit_code(status);
   close(ends[1]);

@@ -8,6 +8,7 @@
 namespace isthmus::fs::mem {
 namespace {
 
+constexpr size_t kPointer = sizeof(void*);
 constexpr uint8_t kEmpty = 0, kRemoved = 1;
 uint8_t tag_of(uint64_t hash) { return std::max<uint8_t>(2, static_cast<uint8_t>(hash >> 32)); }
 uint64_t hash_of(const Dirent& e) { return HashedName(e.name()).hash(); }
@@ -34,9 +35,7 @@ struct NameIndex::Table {
 };
 
 NameIndex::Table* NameIndex::make(uint32_t size, unsigned depth) {
-  void* p = std::malloc(sizeof(Table) + size * (sizeof(Dirent*) + 1));
-  if (!p) throw std::bad_alloc();
-  return ::new (p) Table(size, depth);
+  return ::new (::operator new(sizeof(Table) + size * (kPointer + 1))) Table(size, depth);
 }
 
 NameIndex::~NameIndex() {
@@ -44,7 +43,7 @@ NameIndex::~NameIndex() {
   for (size_t i = 0; i < n;) {
     Table* t = top_[i];
     i += t ? size_t{1} << (depth_ - t->depth) : 1;
-    std::free(t);
+    ::operator delete(t);
   }
   if (top_ != &single_) std::free(top_);
 }
@@ -92,7 +91,7 @@ void NameIndex::resize(uint64_t hash, uint32_t size) {
   Table* now = make(size, old->depth);
   insert_all(*old, *now);
   replace(*old, hash, now);
-  std::free(old);
+  ::operator delete(old);
 }
 
 void NameIndex::reserve(uint64_t hash) {
@@ -100,12 +99,9 @@ void NameIndex::reserve(uint64_t hash) {
     Table*& t = table_of(hash);
     if (!t) t = make(kMin, 0);
     if ((t->taken + 1) * 4 <= t->size * 3) return;
-    if (t->used * 2 <= t->size)
-      resize(hash, t->size);  // many of them are removed
-    else if (t->size < kMax)
-      resize(hash, t->size * 2);
-    else
-      split(hash);
+    if (t->used * 2 <= t->size) return resize(hash, t->size);  // many of them are removed
+    if (t->size < kMax) return resize(hash, t->size * 2);
+    split(hash);  // all names may go to one half
   }
 }
 
@@ -113,7 +109,7 @@ void NameIndex::split(uint64_t hash) {
   Table* old = table_of(hash);
   if (old->depth == depth_) {
     size_t n = size_t{1} << depth_;
-    auto** wider = static_cast<Table**>(std::malloc(2 * n * sizeof(Table*)));
+    auto** wider = static_cast<Table**>(std::malloc(2 * n * kPointer));
     if (!wider) throw std::bad_alloc();
     for (size_t i = 0; i < 2 * n; i++) wider[i] = top_[i / 2];
     if (top_ != &single_) std::free(top_);
@@ -123,7 +119,7 @@ void NameIndex::split(uint64_t hash) {
   }
   unsigned depth = old->depth + 1;
   struct Free {
-    void operator()(Table* t) const { std::free(t); }
+    void operator()(Table* t) const { ::operator delete(t); }
   };
   std::unique_ptr<Table, Free> low(make(kMax, depth)), high(make(kMax, depth));
   uint64_t bit = uint64_t{1} << (64 - depth);
@@ -132,7 +128,7 @@ void NameIndex::split(uint64_t hash) {
     uint64_t h = hash_of(*old->at()[i]);
     insert(h & bit ? *high : *low, *old->at()[i], h);
   }
-  std::free(old);
+  ::operator delete(old);
   if (depth == depth_) deepest_ += 2;
   // `replace` with the depth that the new tables have: each its half of the places.
   replace(*low, hash & ~bit, low.get());
@@ -172,8 +168,8 @@ void NameIndex::merge(uint64_t hash) {
     insert_all(*other, *both);
     if (t->depth == depth_) deepest_ -= 2;
     replace(*both, hash, both);
-    std::free(t);
-    std::free(other);
+    ::operator delete(t);
+    ::operator delete(other);
     if (deepest_ == 0) shrink_top();
     t = both;
   }
@@ -188,7 +184,7 @@ void NameIndex::shrink_top() noexcept {
       single_ = top_[0];
       std::free(top_);
       top_ = &single_;
-    } else if (void* smaller = std::realloc(static_cast<void*>(top_), n * sizeof(Table*))) {
+    } else if (void* smaller = std::realloc(static_cast<void*>(top_), n * kPointer)) {
       top_ = static_cast<Table**>(smaller);
     }
   }

@@ -14,7 +14,7 @@ namespace isthmus::fs::mem {
 namespace {
 
 constexpr uint64_t kMaxSize = INT64_MAX;
-constexpr size_t kCopyPiece = 256 * 1024;
+constexpr size_t kCopyPiece = size_t{256} << 10;
 
 /// The rules of fallocate(2) that do not depend on the file.
 Status check_mode(int mode, uint64_t offset, uint64_t length) {

@@ -25,7 +25,7 @@ struct Subject {
   bool special_files = true;
 };
 
-inline void PrintTo(const Subject& s, std::ostream* os) { *os << s.name; }
+inline std::ostream& operator<<(std::ostream& os, const Subject& s) { return os << s.name; }
 
 /// Files of a read-only subject: name below the root and content; "dir/" ends in a slash.
 struct SampleFile {
