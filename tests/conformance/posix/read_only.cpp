@@ -83,9 +83,11 @@ class ReadOnly : public ::testing::Test {
 
 // Paths of all files of a type, relative to `top`, in the order found.
 void find_type(const std::string& top, const std::string& below, mode_t type, std::vector<std::string>* found) {
-  for (const auto& name : names_of(top + "/" + below)) {
-    const std::string path = below.empty() ? name : below + "/" + name;
-    const mode_t mode = lstat_of(top + "/" + path).st_mode;
+  const std::string root = top + "/";
+  const std::string before = below.empty() ? "" : below + "/";
+  for (const auto& name : names_of(root + below)) {
+    const std::string path = before + name;
+    const mode_t mode = lstat_of(root + path).st_mode;
     if ((mode & S_IFMT) == type) found->push_back(path);
     if (S_ISDIR(mode)) find_type(top, path, type, found);
   }
@@ -149,6 +151,7 @@ TEST_F(ReadOnly, ReaddirTypesInodesAndPlaces) {
     ASSERT_OK(stream);
     std::vector<std::pair<long, std::string>> places;
     std::map<std::string, int> counts;
+    const std::string below = path + "/";
     for (;;) {
       const long place = telldir(stream);
       const dirent* entry = readdir(stream);
@@ -156,7 +159,7 @@ TEST_F(ReadOnly, ReaddirTypesInodesAndPlaces) {
       const std::string name = entry->d_name;
       places.emplace_back(place, name);
       ++counts[name];
-      const struct stat about = lstat_of(path + "/" + name);
+      const struct stat about = lstat_of(below + name);
       if (options().traits.d_type) {
         EXPECT_EQ(entry->d_type, IFTODT(about.st_mode)) << name;
       }
