@@ -130,6 +130,21 @@ TEST(FuseDir, LargeListingsBringAttributesWhileSomebodyLooks) {
   EXPECT_TRUE(asked);
 }
 
+TEST(FuseDir, WhoNegotiatesIsAskedForWhatWasAgreedOn) {
+  SessionOptions o;
+  o.negotiate = [](Agreement&) { return Status(Unit{}); };
+  Rig rig({Op::ReadDir, Op::Lookup, Op::Forget}, o);
+  rig.fs.t.dir_attr = true;
+  rig.fs.on_forget = [](auto c) { c.reply({}); };
+  rig.fs.on_read_dir = [&](auto c) {
+    EXPECT_TRUE(c->with_attr) << c->cookie;
+    list_numbers(std::move(c), 2 * ListingAdvice::kMost, true);
+  };
+  rig.init();
+  for (uint64_t at = 0; at < 2 * ListingAdvice::kMost;)
+    at = parse(rig.kernel.call(Opcode::Readdirplus, 1, listing(at, 65536)), true).back().next;
+}
+
 TEST(FuseDir, PlusLooksUpWhereTheProviderHasNoAttributes) {
   Rig rig({Op::ReadDir, Op::Lookup, Op::Forget});
   rig.fs.on_lookup = [](auto c) {

@@ -54,6 +54,18 @@ class Exchange {
   void renew() { refs_.store(1, std::memory_order_relaxed); }
   /// Drops a reference; the last one gives the exchange back.
   void drop();
+  /// Keeps the memory of a request for as long as the file system's function runs, also when that has answered: FUSE
+  /// programs go on using what they were given.
+  class Held {
+   public:
+    explicit Held(Exchange& x) : x_(x) { x.refs_.fetch_add(1, std::memory_order_relaxed); }
+    ~Held() { x_.drop(); }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+
+   private:
+    Exchange& x_;
+  };
   const wire::fuse::Request& in() const { return in_; }
   Origin& origin() const { return origin_; }
   NodeId node() const { return NodeId{in_.header->nodeid}; }

@@ -49,8 +49,7 @@ op::ReadDir begin_listing(Exchange& x, bool plus) {
   a.node = x.node();
   a.handle = HandleId{in.fh};
   a.cookie = in.offset;
-  a.with_attr =
-      plus && (x.session().policy().has(kInitReaddirplusAuto) || x.session().listings().attributes(a.node, a.cookie));
+  a.with_attr = plus && x.session().wants_attributes(a.node, a.cookie);
   a.sink = &x.dir_fill;
   return a;
 }

@@ -148,6 +148,7 @@ Result<size_t> Session::receive(MutableBytes into) {
 
 void Session::process(Bytes message) {
   ReadExchange& x = *pool_.take();
+  Exchange::Held held(x);
   x.lane = 0;
   bool ready = state_.load(std::memory_order_acquire) == State::ready;
   Negotiated agreed = ready ? negotiated_ : Negotiated{};
@@ -200,6 +201,7 @@ void Session::run(unsigned thread) {
   } through{forgetting_};
   Lane& lane = lanes_[thread];
   ReadExchange& x = *std::exchange(lane.next, nullptr);
+  Exchange::Held held(x);
   x.lane = thread;
   bool ready = state_.load(std::memory_order_acquire) == State::ready;
   auto parsed = parse_request(Bytes(x.frame()).first(lane.length), ready ? negotiated_ : Negotiated{});

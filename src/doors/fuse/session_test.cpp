@@ -234,6 +234,27 @@ TEST(FuseSession, AnotherUserIsRefusedUnderAllowRoot) {
   EXPECT_EQ(rig.kernel.call(Opcode::Getattr, 1, GetattrIn{}).code(), 0);
 }
 
+TEST(FuseSession, WhatAFunctionWasGivenStaysUntilItReturns) {
+  Rig rig({Op::Lookup, Op::Write}, {}, Blocking::may_block);
+  std::atomic<int> others{0};
+  std::atomic<bool> same{true}, through{false};
+  rig.fs.on_lookup = [&](auto c) {
+    if (c->name != "first") return others++, c.fail(ENOENT);
+    std::string_view name = c->name;
+    c.fail(ENOENT);
+    // Whoever reads the next requests must not read them to where this one still is.
+    for (int i = 0; i < 5000 && others < 3; i++) std::this_thread::sleep_for(1ms);
+    same = name == "first";
+    through = true;
+  };
+  rig.init();
+  EXPECT_EQ(rig.kernel.call(Opcode::Lookup, 1, "first").code(), ENOENT);
+  for (auto name : {"other", "another", "third"}) EXPECT_EQ(rig.kernel.call(Opcode::Lookup, 1, name).code(), ENOENT);
+  for (int i = 0; i < 5000 && !through; i++) std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(through);
+  EXPECT_TRUE(same);
+}
+
 TEST(FuseSession, BlockedOperationsDoNotStopOthers) {
   Rig rig({Op::Getattr, Op::Lookup}, {}, Blocking::may_block);
   std::mutex m;
