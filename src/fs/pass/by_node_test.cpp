@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "fs/pass/pass_test.h"
@@ -228,6 +229,22 @@ TEST_P(ByNode, WhatOthersRemoveIsLetGo) {
   EXPECT_EQ(*f.read(e->node, HandleId::none, 0, 9), "text");
   ASSERT_EQ(std::system(("rm " + f.path("big")).c_str()), 0);
   EXPECT_TRUE(soon([&] { return open_to("big") == 0; }));
+}
+
+TEST_P(ByNode, NothingStaysOpenWhenTheNewsHasEnded) {
+  if (!f.fs->traits().inode_addressed) GTEST_SKIP() << "opens are asked for";
+  ASSERT_TRUE(mknod("before"));
+  // A directory in the place of the fanotify descriptor cannot be read.
+  Fd folder(::open(f.dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (auto& e : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ec;
+    if (std::filesystem::read_symlink(e.path(), ec) != "anon_inode:[fanotify]") continue;
+    ASSERT_GE(::dup3(folder.get(), std::atoi(e.path().filename().c_str()), O_CLOEXEC), 0);
+  }
+  std::ofstream(f.path("wakes it"));
+  EXPECT_TRUE(soon([&] { return !f.fs->watching()->works() && open_to("before") == 0; }));
+  ASSERT_TRUE(mknod("after"));
+  EXPECT_TRUE(soon([&] { return open_to("after") == 0; }));
 }
 
 TEST_P(ByNode, RenamingAllThatIsSeenEnds) {

@@ -164,12 +164,19 @@ void Watch::run() {
     now = monotonic_ns();
     tell_again(now);
     if (sweep_ != SIZE_MAX && now >= sweep_due_) tell_all(now);
-    // A write by us is an event, too, so this thread is awake.
-    if (close_due_ && now >= close_due_) nodes_->fds().drop_idle_writers(), close_due_ = 0;
-    if (!close_due_ && nodes_->fds().has_writers()) close_due_ = now + kCloseNs;
+    if (close_due_ && now >= close_due_) close_idle();
+    // A write by us is an event, too, so this thread is awake while there are any.
+    if (!close_due_ && (!works() || nodes_->fds().has_writers())) close_due_ = now + kCloseNs;
     if (some) ::poll(at, 1, kRestMs);
   }
   works_ = false;
+}
+
+void Watch::close_idle() {
+  close_due_ = 0;
+  if (works()) return nodes_->fds().drop_idle_writers();
+  // Nobody tells any more when others remove a file, whose space an open one would keep.
+  nodes_->fds().drop_all();
 }
 
 int Watch::ms_to_next() const {

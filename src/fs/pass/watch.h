@@ -60,6 +60,7 @@ class Watch {
   void tell_name(uint64_t dev, const KernelHandle& dir, const std::string& name);
   void tell_again(int64_t now);
   void tell_all(int64_t now);
+  void close_idle();
   void mounts_changed();
   uint64_t dev_of_store(const FsId& id);
   void ring();
