@@ -111,8 +111,33 @@ Result<PathTable::Held> PathTable::hold(const Place& first, const Place& second)
   return hold(both, 2);
 }
 
+/// What somebody waits for, and has new paths wait for, until it has it or gives up. The table is locked.
+class PathTable::Wish {
+ public:
+  explicit Wish(PathTable& t) : table_(t) {}
+  ~Wish() { become({}); }
+  Wish(const Wish&) = delete;
+  Wish& operator=(const Wish&) = delete;
+  void become(std::array<PathNode*, 2> now) {
+    for (PathNode* n : now)
+      if (n) n->wanted++;
+    bool others_may_go_on = false;
+    for (PathNode* n : std::exchange(nodes_, now))
+      if (n && --n->wanted == 0) {
+        others_may_go_on = true;
+        table_.free_if_unused(n);
+      }
+    if (others_may_go_on && table_.waiting_ > 0) table_.changed_.notify_all();
+  }
+
+ private:
+  PathTable& table_;
+  std::array<PathNode*, 2> nodes_{};
+};
+
 Result<PathTable::Held> PathTable::hold(const Place* places, size_t count) {
   std::unique_lock lock(m_);
+  Wish wish(*this);
   for (;;) {
     Held held;
     std::array<Held::Part*, 2> parts{&held.one_, &held.two_};
@@ -144,16 +169,10 @@ Result<PathTable::Held> PathTable::hold(const Place* places, size_t count) {
       return held;
     }
     // What is wanted stays there meanwhile: exclusive or used it cannot go, and `wanted` keeps it.
-    for (PathNode* n : {first, second})
-      if (n) n->wanted++;
+    wish.become({first, second});
     waiting_++;
     changed_.wait(lock);
     waiting_--;
-    for (PathNode* n : {first, second})
-      if (n) n->wanted--;
-    free_if_unused(first);
-    free_if_unused(second);
-    if (waiting_ > 0) changed_.notify_all();
   }
 }
 

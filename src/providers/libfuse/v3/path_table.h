@@ -145,6 +145,7 @@ class PathTable {
     }
   };
   enum class Try : unsigned char { done, wait };
+  class Wish;
 
   PathNode* find_locked(const PathNode* dir, std::string_view name) const;
   Result<Held::Part> plan(const Place& place);

@@ -1,6 +1,7 @@
 #include "providers/libfuse/v3/path_table.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
@@ -71,6 +72,23 @@ TEST_F(PathTableTest, ExchangeSwaps) {
   // Also with a name that nobody has looked up.
   table.exchange(NodeId::root, "other", NodeId::root, "unknown");
   EXPECT_EQ(path_of(table, file), "/unknown/file");
+}
+
+TEST_F(PathTableTest, WaitersDoNotWakeEachOther) {
+  auto read = table.hold({file});
+  auto rename = std::async(std::launch::async, [&] { return static_cast<bool>(table.hold({NodeId::root, "dir", true})); });
+  std::this_thread::sleep_for(30ms);
+  auto stat = std::async(std::launch::async, [&] { return static_cast<bool>(table.hold({dir, "other"})); });
+  std::this_thread::sleep_for(30ms);
+  static_cast<void>(table.hold({NodeId::root}));  // given back: both look
+  rusage before{}, after{};
+  getrusage(RUSAGE_SELF, &before);
+  std::this_thread::sleep_for(100ms);
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_nvcsw - before.ru_nvcsw, 50);
+  read->release();
+  EXPECT_TRUE(rename.get());
+  EXPECT_TRUE(stat.get());
 }
 
 TEST_F(PathTableTest, ForgottenNodesGoWithWhatTheyKept) {
