@@ -39,6 +39,10 @@ Line::~Line() { stop(); }
 
 Status Line::start() {
   std::lock_guard lock(m_);
+  sigset_t of_caller;
+  pthread_sigmask(SIG_BLOCK, nullptr, &of_caller);
+  sigorset(&mask_, &of_caller, &options_.blocked);
+  sigdelset(&mask_, wake_signal());
   places_.reserve(std::max(1u, options_.max_threads));
   for (unsigned i = 0; i < std::min(options_.first_threads, options_.max_threads); i++)
     if (auto s = start_thread_locked(); !s && i == 0) return s;
@@ -57,7 +61,7 @@ Status Line::start() {
 Status Line::start_thread_locked() {
   auto place = std::make_unique<Place>();
   place->index = static_cast<unsigned>(places_.size());
-  SignalsBlocked blocked;
+  SignalsBlocked blocked;                            // until the thread sets mask_
   started_.fetch_add(1, std::memory_order_relaxed);  // before it can run anything that looks
   try {
     place->thread = std::thread([this, p = place.get()] { thread_main(*p); });
@@ -72,10 +76,7 @@ Status Line::start_thread_locked() {
 }
 
 void Line::thread_main(Place& place) {
-  sigset_t wake;
-  sigemptyset(&wake);
-  sigaddset(&wake, wake_signal());
-  pthread_sigmask(SIG_UNBLOCK, &wake, nullptr);
+  pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
 
   while (!stopping()) {
     waiting_.fetch_add(1);

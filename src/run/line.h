@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "run/threads.h"
 
 namespace isthmus {
 
@@ -48,6 +49,8 @@ class Line {
     std::chrono::microseconds tick{1000};
     unsigned patience = 64;
     std::string name = "line";  ///< of the threads, up to 11 bytes
+    /// In the threads that run operations, besides what start()'s caller blocks; never wake_signal().
+    sigset_t blocked = blockable_signals();
   };
 
   Line(LineSource& source, Options options);
@@ -68,8 +71,7 @@ class Line {
   unsigned started() const { return started_.load(std::memory_order_relaxed); }
   unsigned waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
-  /// Interrupts a thread that is blocked in wait(): its handler does nothing, and blocking calls return EINTR. All
-  /// other signals are blocked in the threads of a line.
+  /// Interrupts a thread that is blocked in wait(): its handler does nothing, and blocking calls return EINTR.
   static int wake_signal();
 
  private:
@@ -88,6 +90,7 @@ class Line {
 
   LineSource& source_;
   const Options options_;
+  sigset_t mask_{};  // of the threads that run operations
 
   std::atomic<unsigned> waiting_{0};
   std::atomic<uint64_t> ended_ops_{0};

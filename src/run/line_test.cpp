@@ -176,6 +176,44 @@ TEST(Line, EndsWhenTheSourceCloses) {
   line.stop();
 }
 
+/// What the `n`-th thread of a line blocks; the second and later are started by the sentinel.
+sigset_t mask_of_thread(unsigned n, Line::Options options) {
+  FakeSource source;
+  Line line(source, options);
+  EXPECT_TRUE(line.start());
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  for (unsigned i = 0; i < n; i++) source.post([released] { released.wait(); });
+  std::promise<sigset_t> mask;
+  source.post([&] {
+    sigset_t now;
+    pthread_sigmask(SIG_BLOCK, nullptr, &now);
+    mask.set_value(now);
+  });
+  sigset_t found = mask.get_future().get();
+  release.set_value();
+  line.stop();
+  return found;
+}
+
+TEST(Line, FaultsAreNeverBlocked) {
+  for (unsigned n : {0u, 1u}) {
+    sigset_t mask = mask_of_thread(n, {});
+    for (int s : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) EXPECT_FALSE(sigismember(&mask, s)) << s;
+    for (int s : {SIGTERM, SIGCHLD, SIGUSR1, SIGRTMAX}) EXPECT_TRUE(sigismember(&mask, s)) << s;
+  }
+}
+
+TEST(Line, BlocksWhatItIsTold) {
+  Line::Options options;
+  options.blocked = signal_set({SIGTERM});
+  for (unsigned n : {0u, 1u}) {
+    sigset_t mask = mask_of_thread(n, options);
+    EXPECT_TRUE(sigismember(&mask, SIGTERM));
+    for (int s : {SIGSEGV, SIGCHLD, SIGUSR1, SIGALRM}) EXPECT_FALSE(sigismember(&mask, s)) << s;
+  }
+}
+
 /// Blocks in read(2), as a door does.
 class PipeSource final : public LineSource {
  public:

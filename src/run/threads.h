@@ -1,12 +1,18 @@
 #pragma once
 #include <signal.h>
 
+#include <initializer_list>
 #include <string>
 #include <thread>
 
 namespace isthmus {
 
-/// Blocks every signal of the calling thread while it lives; threads made meanwhile inherit that.
+sigset_t signal_set(std::initializer_list<int> signals);
+/// Every signal but those that a thread's own instruction raises (SIGSEGV and its like). Blocked, such a signal ends
+/// the process whatever its handler (signal(7)), so no thread of ours blocks them.
+sigset_t blockable_signals();
+
+/// Blocks blockable_signals() in the calling thread while it lives; threads made meanwhile inherit that.
 class SignalsBlocked {
  public:
   SignalsBlocked();

@@ -35,6 +35,8 @@ int run_threads(fuse_session* se, const fuse_loop_config& config) {
   Line::Options o;
   o.max_threads = std::clamp(config.max_threads, 1u, 64u);
   o.name = "fuse";
+  // Callbacks run there, and what they start inherits it: no more than in the original.
+  o.blocked = signal_set({SIGTERM, SIGINT, SIGHUP, SIGQUIT});
   Line line(door->source(), o);
   if (Status s = line.start(); !s) return -s.code();
   std::thread watcher;
