@@ -16,4 +16,4 @@ ISTHMUS_EXPORT void fuse_req_interrupt_func(fuse_req_t req, fuse_interrupt_func_
   set_interrupt_function(*req, func, data);
 }
 
-ISTHMUS_EXPORT int fuse_req_interrupted(fuse_req_t req) { return req->cancel && req->cancel->requested(); }
+ISTHMUS_EXPORT int fuse_req_interrupted(fuse_req_t req) { return req->requests.interrupted(*req); }

@@ -82,7 +82,7 @@ class Session : public testing::Test {
     std::string name = "program", option = "-oallow_other,max_read=65536";
     char* argv[] = {name.data(), option.data(), nullptr};
     fuse_args args = FUSE_ARGS_INIT(2, argv);
-    se_ = CALL(fuse_session_new)(&args, &ops, sizeof ops, nullptr);
+    se_ = CALL(fuse_session_new)(&args, &ops, sizeof ops, &g_seen);
     CALL(fuse_opt_free_args)(&args);
     ASSERT_NE(se_, nullptr);
     ASSERT_EQ(CALL(fuse_session_mount)(se_, ("/dev/fd/" + std::to_string(ends_[1])).c_str()), 0);
@@ -184,9 +184,18 @@ TEST_F(Session, AnswersMayComeLater) {
 TEST_F(Session, WhatIsNotAnsweredDoesNotKeepASession) {
   init();
   request(Opcode::Lookup, 8, std::array<char, 6>{'l', 'a', 't', 'e', 'r', '\0'});
-  end();
+  auto* interrupted = CALL(fuse_req_interrupted);
+  EXPECT_EQ(interrupted(g_seen.kept), 0);
+  CALL(fuse_session_unmount)(se_);
   answer(8, ENOTCONN);
+  EXPECT_EQ(interrupted(g_seen.kept), 1);
+  CALL(fuse_req_interrupt_func)
+  (
+      g_seen.kept, [](fuse_req_t, void*) {}, nullptr);
+  end();
   // Too late, and harmless.
+  EXPECT_EQ(interrupted(g_seen.kept), 1);
+  EXPECT_EQ(CALL(fuse_req_userdata)(g_seen.kept), &g_seen);
   EXPECT_EQ(CALL(fuse_reply_err)(g_seen.kept, EIO), 0);
 }
 

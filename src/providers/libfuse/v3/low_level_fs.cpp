@@ -4,7 +4,8 @@
 
 namespace isthmus::libfuse {
 
-LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata) : ops_(ops), requests_(userdata) {
+LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata)
+    : ops_(ops), requests_(std::make_shared<Requests>(userdata)) {
   struct Row {
     Row(Op o, bool t) : op(o), there(t) {}
     Op op;
@@ -70,8 +71,8 @@ void LowLevelFs::destroy() {
 
 void LowLevelFs::retrieved(void* cookie, NodeId node, uint64_t offset, Bytes data) {
   if (!ops_.retrieve_reply) return;
-  auto* req = new SilentRequest(requests_, Context{});
-  requests_.add(*req);
+  auto* req = new SilentRequest(*requests_, Context{});
+  requests_->add(*req);
   fuse_bufvec list = one_piece_list(data.data(), data.size());
   ops_.retrieve_reply(req, cookie, raw(node), static_cast<off_t>(offset), &list);
 }

@@ -14,16 +14,16 @@ class LowLevelFs final : public Provider<LowLevelFs>, public Program {
   /// `ops`: complete, null where there is none.
   LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata);
 
-  Requests& requests() { return requests_; }
+  ~LowLevelFs() override { requests_->abandon(); }
   Traits traits() const override;
 
   // Program
   FileSystem& files() override { return *this; }
-  void* userdata() const override { return requests_.userdata; }
+  void* userdata() const override { return requests_->userdata; }
   unsigned usual_wants() const override;
   void init(fuse_conn_info& conn) override;
   void destroy() override;
-  void abandon() override { requests_.abandon(); }
+  void abandon() override { requests_->abandon(); }
   void retrieved(void* cookie, NodeId node, uint64_t offset, Bytes data) override;
 
   // names and nodes
@@ -73,13 +73,13 @@ class LowLevelFs final : public Provider<LowLevelFs>, public Program {
   /// The request for a callback; `c` lives in it from now on, until the program answers.
   template <class T>
   fuse_req_t begin(Call<T> c) {
-    auto* r = new Request<T>(requests_, *this, std::move(c).take());
-    requests_.add(*r);
+    auto* r = new Request<T>(*requests_, *this, std::move(c).take());
+    requests_->add(*r);
     return r;
   }
 
   fuse_lowlevel_ops ops_;
-  Requests requests_;
+  const std::shared_ptr<Requests> requests_;  // outlived by what has not been answered
 };
 
 }  // namespace isthmus::libfuse

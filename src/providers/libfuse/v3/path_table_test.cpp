@@ -76,7 +76,9 @@ TEST_F(PathTableTest, ExchangeSwaps) {
 
 TEST_F(PathTableTest, WaitersDoNotWakeEachOther) {
   auto read = table.hold({file});
-  auto rename = std::async(std::launch::async, [&] { return static_cast<bool>(table.hold({NodeId::root, "dir", true})); });
+  auto rename = std::async(std::launch::async, [&] {
+    return static_cast<bool>(table.hold({NodeId::root, "dir", true}));
+  });
   std::this_thread::sleep_for(30ms);
   auto stat = std::async(std::launch::async, [&] { return static_cast<bool>(table.hold({dir, "other"})); });
   std::this_thread::sleep_for(30ms);

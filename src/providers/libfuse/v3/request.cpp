@@ -2,6 +2,7 @@
 
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "providers/libfuse/common/message.h"
 #include "vfs/then.h"
@@ -28,7 +29,7 @@ void Requests::add(fuse_req& r) {
 bool Requests::remove(fuse_req& r) {
   Shard& s = shards_[r.shard];
   std::lock_guard lock(s.m);
-  if (r.abandoned) return false;
+  if (r.abandoned_by) return false;
   (r.before ? r.before->after : s.first) = r.after;
   if (r.after) r.after->before = r.before;
   return true;
@@ -55,12 +56,26 @@ void Requests::abandon() {
     while (fuse_req* r = s.first) {
       s.first = r->after;
       if (s.first) s.first->before = nullptr;
-      r->abandoned = true;
+      r->abandoned_by = shared_from_this();
       lock.unlock();
       r->answer(err(ENOTCONN));
       lock.lock();
     }
   }
+}
+
+bool Requests::interrupted(fuse_req& r) {
+  std::lock_guard lock(shards_[r.shard].m);
+  return r.abandoned_by || (r.cancel && r.cancel->requested());
+}
+
+void Interruption::come() {
+  if (setter == std::this_thread::get_id()) {
+    came_meanwhile = true;
+    return;
+  }
+  std::lock_guard lock(m);
+  if (request && func) func(request, data);
 }
 
 void set_interrupt_function(fuse_req& r, fuse_interrupt_func_t func, void* data) {
@@ -75,11 +90,11 @@ void set_interrupt_function(fuse_req& r, fuse_interrupt_func_t func, void* data)
     i->func = func;
     i->data = data;
   }
-  if (!func) return r.cancel->clear();
-  r.cancel->on_request([i] {
-    std::lock_guard lock(i->m);
-    if (i->request && i->func) i->func(i->request, i->data);
-  });
+  if (!func) return r.requests.with_cancel(r, [](Cancel& c) { c.clear(); });
+  i->setter = std::this_thread::get_id();
+  r.requests.with_cancel(r, [&](Cancel& c) { c.on_request([i] { i->come(); }); });
+  i->setter = std::thread::id();
+  if (std::exchange(i->came_meanwhile, false)) i->come();
 }
 
 Errno wrong_answer(Op op) {

@@ -2,8 +2,10 @@
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <variant>
 
 #include "providers/libfuse/v3/dirents.h"
@@ -43,14 +45,14 @@ struct fuse_req {
   // Of Requests.
   fuse_req *before = nullptr, *after = nullptr;
   size_t shard = 0;
-  bool abandoned = false;
+  std::shared_ptr<isthmus::libfuse::Requests> abandoned_by;  // `requests`, kept for an answer that comes too late
 };
 
 namespace isthmus::libfuse {
 
 /// Every request that has not been answered yet, so that a session can end although a program never answers some. Any
-/// thread.
-class Requests {
+/// thread. Made by make_shared().
+class Requests : public std::enable_shared_from_this<Requests> {
  public:
   explicit Requests(void* data) : userdata(data) {}
   void add(fuse_req& r);
@@ -58,6 +60,14 @@ class Requests {
   void finish(fuse_req* r, Answer&& a);
   /// Answers all with ENOTCONN. The objects stay, for finish() to come; those that never are finished are lost.
   void abandon();
+  /// Whether the asker wants it to stop, or is gone.
+  bool interrupted(fuse_req& r);
+  /// f(Cancel&) unless the request cannot be cancelled, or has been abandoned. f must not answer.
+  template <class F>
+  void with_cancel(fuse_req& r, F f) {
+    std::lock_guard lock(shards_[r.shard].m);
+    if (r.cancel && !r.abandoned_by) f(*r.cancel);
+  }
 
   void* const userdata;
 
@@ -77,6 +87,11 @@ struct Interruption {
   fuse_req* request = nullptr;
   fuse_interrupt_func_t func = nullptr;
   void* data = nullptr;
+  std::atomic<std::thread::id> setter{};  // who is at set_interrupt_function()
+  bool came_meanwhile = false;            // of the setter
+
+  /// Calls func, unless by the setter, who does that later.
+  void come();
 };
 void set_interrupt_function(fuse_req& r, fuse_interrupt_func_t func, void* data);
 
