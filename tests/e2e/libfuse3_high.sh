@@ -19,14 +19,42 @@ done
 export LD_LIBRARY_PATH=$libdir
 [[ $(ldd "$tmp/debian/hello") = *"libfuse3.so.3 => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
 
+differs() { [[ $1 != "$2" ]] || fail "$3"; }
+is() { [[ $1 = "$2" ]] || fail "$3: $1 instead of $2"; }
+
+# Our headers in C and C++, for programs of each version: the macros lead to the functions of that version.
+cat >"$tmp/version.c" <<'TEXT'
+#include <fuse.h>
+#include <fuse_lowlevel.h>
+#include <cuse_lowlevel.h>
+int serve(struct fuse_args *args, const struct fuse_operations *ops, struct fuse_session *se);
+int serve(struct fuse_args *args, const struct fuse_operations *ops, struct fuse_session *se)
+{
+    struct fuse *f = fuse_new(args, ops, sizeof *ops, 0);
+    struct fuse_cmdline_opts opts;
+    return fuse_parse_cmdline(args, &opts) + fuse_loop_mt(f, 0) + fuse_session_loop_mt(se, 0);
+}
+TEXT
+while read -r version wanted; do
+    for language in c c++; do
+        gcc -x "$language" -Wall -Wextra -Werror -pedantic -D_FILE_OFFSET_BITS=64 "-DFUSE_USE_VERSION=$version" -I"$top/include/isthmus/fuse3" \
+            -c "$tmp/version.c" -o "$tmp/version.o" 2>"$tmp/gcc.log" || fail "our headers as $language, version $version: $(cat "$tmp/gcc.log")"
+        is "$(nm -u "$tmp/version.o" | grep -o 'fuse_.*' | tr '\n' ' ')" "$wanted " "functions of version $version as $language"
+    done
+done <<'TEXT'
+30 fuse_loop_mt_31 fuse_new_30 fuse_parse_cmdline_30 fuse_session_loop_mt_31
+31 fuse_loop_mt_31 fuse_new fuse_parse_cmdline_30 fuse_session_loop_mt_31
+32 fuse_loop_mt_32 fuse_new fuse_parse_cmdline_30 fuse_session_loop_mt_32
+35 fuse_loop_mt_32 fuse_new fuse_parse_cmdline_30 fuse_session_loop_mt_32
+312 fuse_loop_mt fuse_new fuse_parse_cmdline fuse_session_loop_mt
+TEXT
+
 # serve PROGRAM ARG...: in the foreground, with the mountpoint as its last argument.
 serve() {
     command_line=("$@" -f @MNT@)
     read_only=1
     start_mount
 }
-differs() { [[ $1 != "$2" ]] || fail "$3"; }
-is() { [[ $1 = "$2" ]] || fail "$3: $1 instead of $2"; }
 
 # Work that a plain file system takes, in $1.
 work() {
