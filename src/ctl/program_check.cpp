@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "ctl/libraries.h"
@@ -21,10 +22,18 @@ bool is_libfuse(std::string_view soname) {
   return std::find(std::begin(kLibfuses), std::end(kLibfuses), soname) != std::end(kLibfuses);
 }
 
-/// The dynamic linker of this very program, which our libraries are made for.
-std::string our_interpreter() {
-  auto self = read_elf("/proc/self/exe");
-  return self ? std::string((*self)->image.interpreter) : std::string();
+/// What this very program is made for, and so are our libraries.
+struct Ours {
+  wire::elf::Machine machine;
+  std::string interpreter;
+};
+/// None: this program may not be read.
+const std::optional<Ours>& ours() {
+  static const std::optional<Ours> kOurs = [] {
+    auto self = read_elf("/proc/self/exe");
+    return self ? std::optional(Ours{(*self)->image.machine, std::string((*self)->image.interpreter)}) : std::nullopt;
+  }();
+  return kOurs;
 }
 
 /// What a library offers: its symbols by NAME@VERSION, and its versions.
@@ -50,7 +59,7 @@ class ElfCheck {
     if (image.program && image.interpreter.empty()) {
       result_.facts.emplace_back("static: it loads no libraries");
       return end(Verdict::cannot, "is a static program: what FUSE code it has is inside of it",
-                 "run it without isthmus: it mounts by itself");
+                 "if it mounts, it does so by itself: run it without isthmus");
     }
     result_.facts.push_back(image.program ? fmt::format("dynamic, by {}", image.interpreter) : "a shared library");
     if (image.program && access(result_.path.c_str(), X_OK) != 0)
@@ -133,8 +142,8 @@ class ElfCheck {
   void conclude() {
     if (result_.libraries.empty() && missing_.empty())
       return end(Verdict::none, "loads no libfuse: what FUSE code it has is its own", "");
-    if (!result_.libraries.empty() && !interpreter_.empty() && interpreter_ != our_interpreter())
-      return end(Verdict::cannot, fmt::format("runs by {}, our libfuse by {}", interpreter_, our_interpreter()),
+    if (!result_.libraries.empty() && !interpreter_.empty() && ours() && interpreter_ != ours()->interpreter)
+      return end(Verdict::cannot, fmt::format("runs by {}, our libfuse by {}", interpreter_, ours()->interpreter),
                  "run it without isthmus");
     for (auto& library : result_.libraries) {
       if (library.ours) continue;
@@ -229,14 +238,13 @@ Expected<ProgramCheck> check_file(const std::string& path, const std::string& fo
   ProgramCheck result;
   result.path = path;
   auto machine = wire::elf::read_machine(*bytes);
-  auto self = read_elf("/proc/self/exe");
-  if (machine && self && *machine != (*self)->image.machine) {
+  if (machine && ours() && *machine != ours()->machine) {
     result.why = fmt::format("is for another machine: {} bits, ELF machine number {}", machine->word == 1 ? 32 : 64,
                              machine->number);
     result.hint = "our libfuse is for the machine that isthmus itself is built for";
     return result;
   }
-  auto file = read_elf(path);
+  auto file = elf_of(path, std::move(*bytes));
   if (!file) return file.problem();
   result = check_elf(std::move(*file), folder);
   if (is_python(path) && result.verdict == Verdict::none) add_python_modules(result, folder);

@@ -51,7 +51,11 @@ Expected<std::vector<std::byte>> read_whole(const std::string& path) {
 Expected<std::unique_ptr<ElfFile>> read_elf(const std::string& path) {
   auto bytes = read_whole(path);
   if (!bytes) return bytes.problem();
-  auto file = std::make_unique<ElfFile>(ElfFile{path, std::move(*bytes), {}});
+  return elf_of(path, std::move(*bytes));
+}
+
+Expected<std::unique_ptr<ElfFile>> elf_of(const std::string& path, std::vector<std::byte> bytes) {
+  auto file = std::make_unique<ElfFile>(ElfFile{path, std::move(bytes), {}});
   auto image = wire::elf::read_image(file->bytes);
   if (!image) return Problem{image.problem().code, path + " " + image.problem().what, {}};
   file->image = std::move(*image);

@@ -18,6 +18,7 @@ struct ElfFile {
   wire::elf::Image image;
 };
 Expected<std::unique_ptr<ElfFile>> read_elf(const std::string& path);
+Expected<std::unique_ptr<ElfFile>> elf_of(const std::string& path, std::vector<std::byte> bytes);
 
 /// The file that execvp(3) would run: `name` itself with a slash in it, else the first executable one on $PATH.
 /// ENOENT: there is none; EACCES: it is there, but not executable.
