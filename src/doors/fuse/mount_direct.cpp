@@ -73,7 +73,7 @@ unsigned mount_attributes(const MountOptions& o) {
   if (!o.suid) a |= MOUNT_ATTR_NOSUID;
   if (!o.dev) a |= MOUNT_ATTR_NODEV;
   if (o.noexec) a |= MOUNT_ATTR_NOEXEC;
-  a |= o.noatime ? MOUNT_ATTR_NOATIME : MOUNT_ATTR_RELATIME;
+  a |= o.noatime ? MOUNT_ATTR_NOATIME : o.strictatime ? MOUNT_ATTR_STRICTATIME : MOUNT_ATTR_RELATIME;
   if (o.nodiratime) a |= MOUNT_ATTR_NODIRATIME;
   return a;
 }
@@ -138,10 +138,10 @@ Status mount_by_call(const Mountpoint& point, const MountOptions& o, const std::
 unsigned long mount_flags(const MountOptions& o) {
   // Values of mount(2).
   constexpr unsigned long kRdonly = 1, kNosuid = 2, kNodev = 4, kNoexec = 8, kSync = 16, kDirsync = 128,
-                          kNoatime = 1024, kNodiratime = 2048;
+                          kNoatime = 1024, kNodiratime = 2048, kStrictatime = 1ul << 24;
   return (o.read_only ? kRdonly : 0) | (o.suid ? 0 : kNosuid) | (o.dev ? 0 : kNodev) | (o.noexec ? kNoexec : 0) |
          (o.sync ? kSync : 0) | (o.dirsync ? kDirsync : 0) | (o.noatime ? kNoatime : 0) |
-         (o.nodiratime ? kNodiratime : 0);
+         (o.nodiratime ? kNodiratime : 0) | (o.strictatime ? kStrictatime : 0);
 }
 
 Expected<Mounted> mount_direct(Mountpoint& point, const MountOptions& o, uint32_t root_type, const std::string& source,

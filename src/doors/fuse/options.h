@@ -20,7 +20,8 @@ struct MountOptions {
   std::optional<bool> default_permissions;  ///< the kernel checks; empty: settle_permissions() decides
   bool suid = false, dev = false;           ///< honoured for root only
   bool noexec = false, noatime = false, nodiratime = false, sync = false, dirsync = false;
-  uint32_t max_read = 0;  ///< bytes; 0: no limit of ours
+  bool strictatime = false;  ///< shown only: the kernel keeps no access times of FUSE files
+  uint32_t max_read = 0;     ///< bytes; 0: no limit of ours
   std::string fsname, subtype;
   bool auto_unmount = false;
 

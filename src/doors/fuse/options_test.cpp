@@ -42,6 +42,8 @@ TEST(MountOptions, DefaultsAreSafe) {
 TEST(MountOptions, EachReachesItsPlace) {
   MountOptions o = parsed("ro,noexec,noatime,dirsync,suid,dev,max_read=64k,fsname=a\\,b,subtype=t,entry_timeout=1.5");
   EXPECT_EQ(mount_flags(o), 1u | 8u | 1024u | 128u);
+  o.strictatime = true;
+  EXPECT_TRUE(mount_flags(o) & 1u << 24);
   EXPECT_EQ(o.max_read, 65536u);
   EXPECT_EQ(o.fsname, "a,b");
   EXPECT_EQ(o.subtype, "t");

@@ -25,6 +25,7 @@ ISTHMUS_EXPORT fuse_fs* fuse_fs_new(const fuse_operations* op, size_t op_size, v
 }
 
 ISTHMUS_EXPORT struct fuse* fuse_new(fuse_args* args, const fuse_operations* op, size_t op_size, void* private_data) {
+  if (!has_arguments(args)) return nullptr;
   try {
     fuse_config config;
     std::string modules;

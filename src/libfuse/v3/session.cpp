@@ -80,10 +80,7 @@ std::unique_ptr<fuse_session> isthmus::libfuse::make_session(fuse_args& args, st
 
 ISTHMUS_EXPORT fuse_session* fuse_session_new(fuse_args* args, const fuse_lowlevel_ops* op, size_t op_size,
                                               void* userdata) {
-  if (args->argc == 0) {
-    message(FUSE_LOG_ERR, "fuse: fuse_session_new() was given no arguments, not even a program's name\n");
-    return nullptr;
-  }
+  if (!has_arguments(args)) return nullptr;
   try {
     return make_session(*args, std::make_unique<LowLevelFs>(whole_table(op, op_size), userdata)).release();
   } catch (const std::bad_alloc&) {

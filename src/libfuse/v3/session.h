@@ -65,6 +65,8 @@ namespace isthmus::libfuse {
 /// Bytes of the longest request: 1 MiB of data and what comes before it.
 constexpr size_t kMessageMax = (size_t{1} << 20) + 4096;
 
+/// Whether there are arguments, at least the name of a program. False has been told.
+bool has_arguments(const fuse_args* args);
 /// What fuse_session_new() takes out of the arguments. False: an error, which has been told.
 bool parse_session_options(fuse_args& args, fuse_session& se);
 /// False: an option has not been taken by anybody, which has been told.

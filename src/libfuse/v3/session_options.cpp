@@ -18,7 +18,8 @@ struct Given {
   int debug = 0, allow_root = 0, allow_other = 0, default_permissions = 0, auto_unmount = 0, blkdev = 0;
   unsigned max_read = 0;
   char *fsname = nullptr, *subtype = nullptr;
-  int read_only = 0, suid = 0, dev = 0, noexec = 0, sync = 0, dirsync = 0, noatime = 0, nodiratime = 0, accepted = 0;
+  int read_only = 0, suid = 0, dev = 0, noexec = 0, sync = 0, dirsync = 0, noatime = 0, nodiratime = 0, strictatime = 0,
+      blksize = 0, accepted = 0;
 };
 
 #define OPTION(templ, member, value) \
@@ -55,15 +56,27 @@ const fuse_opt kMount[] = {
     OPTION("atime", noatime, 0),
     OPTION("nodiratime", nodiratime, 1),
     OPTION("diratime", nodiratime, 0),
+    // relatime is what the kernel does unless told otherwise.
     OPTION("relatime", accepted, 1),
     OPTION("norelatime", accepted, 1),
-    OPTION("strictatime", accepted, 1),
-    OPTION("nostrictatime", accepted, 1),
+    OPTION("strictatime", strictatime, 1),
+    OPTION("nostrictatime", strictatime, 0),
+    OPTION("-r", read_only, 1),
+    // From mount(8): whose mount it is, and no /etc/mtab.
+    FUSE_OPT_KEY("user=", FUSE_OPT_KEY_DISCARD),
+    FUSE_OPT_KEY("-n", FUSE_OPT_KEY_DISCARD),
+    OPTION("blksize=", blksize, 1),
     FUSE_OPT_END,
 };
 #undef OPTION
 
 }  // namespace
+
+bool has_arguments(const fuse_args* args) {
+  if (args && args->argv && args->argc > 0) return true;
+  message(FUSE_LOG_ERR, "fuse: a session was given no arguments, not even a program's name\n");
+  return false;
+}
 
 bool nothing_left(const fuse_args& args) {
   if (args.argc == 1) {
@@ -88,8 +101,9 @@ bool parse_session_options(fuse_args& args, fuse_session& se) {
     message(FUSE_LOG_ERR, "fuse: 'allow_other' and 'allow_root' options are mutually exclusive\n");
     return false;
   }
-  if (g.blkdev) {
-    message(FUSE_LOG_ERR, "fuse: option 'blkdev' (a mount of type fuseblk) is not supported\n");
+  if (g.blkdev || g.blksize) {
+    message(FUSE_LOG_ERR, "fuse: option '%s' (a mount of type fuseblk) is not supported\n",
+            g.blkdev ? "blkdev" : "blksize");
     return false;
   }
   se.debug = g.debug;
@@ -109,6 +123,7 @@ bool parse_session_options(fuse_args& args, fuse_session& se) {
   o.dirsync = g.dirsync;
   o.noatime = g.noatime;
   o.nodiratime = g.nodiratime;
+  o.strictatime = g.strictatime;
   return true;
 }
 
