@@ -2,7 +2,7 @@
 
 #include <climits>
 #include <cstdlib>
-#include <string>
+#include <new>
 
 #include "providers/libfuse/common/bufvec.h"
 
@@ -48,13 +48,15 @@ int fuse_fs::write_buf(const char* path, fuse_bufvec* list, off_t off, fuse_file
   if (op.write_buf) return run(op.write_buf, path, list, off, fi);
   if (!op.write) return -ENOSYS;
   size_t size = size_of(*list);
+  if (size > INT_MAX) return -EINVAL;  // what is written is told as an int
   const fuse_buf& first = list->buf[0];
-  if (list->count == 1 && !(first.flags & FUSE_BUF_IS_FD))
-    return run(op.write, path, static_cast<const char*>(first.mem) + list->off, size, off, fi);
-  std::string data(size, '\0');
-  fuse_bufvec into = one_piece_list(data.data(), size);
+  if (list->count == 1 && list->idx == 0 && list->off <= size && !(first.flags & FUSE_BUF_IS_FD))
+    return run(op.write, path, static_cast<const char*>(first.mem) + list->off, size - list->off, off, fi);
+  std::unique_ptr<char[]> data(new (std::nothrow) char[size]);
+  if (!data) return -ENOMEM;
+  fuse_bufvec into = one_piece_list(data.get(), size);
   ssize_t n = copy(into, *list);
-  return n < 0 ? static_cast<int>(n) : run(op.write, path, data.data(), static_cast<size_t>(n), off, fi);
+  return n <= 0 ? static_cast<int>(n) : run(op.write, path, data.get(), static_cast<size_t>(n), off, fi);
 }
 
 int fuse_fs::statfs(const char* path, struct statvfs* to) const {
