@@ -36,7 +36,8 @@ class Subdir final : public PathMap {
     to = target;
     return 0;
   }
-  /// An absolute target inside the directory becomes a relative one, which leads there from outside as well.
+  /// An absolute target inside the directory becomes a relative one, which leads there from outside as well. It ends as
+  /// it is written: a slash asks for a directory.
   int link_up(const std::string& below, const char* target, std::string& to) override {
     to = target;
     if (!relative_ || target[0] != '/' || base_[0] != '/') return 0;
@@ -44,9 +45,11 @@ class Subdir final : public PathMap {
     size_t base = parts_of(base_).size(), same = 0;
     while (same < link.size() && same < there.size() && link[same] == there[same]) same++;
     if (same < base || same == link.size()) return 0;
+    std::string_view rest = same < there.size() ? there[same].data() : "";
+    if (rest.empty() && there.size() == base && !to.ends_with('/')) return 0;
     to.clear();
     for (size_t i = same; i + 1 < link.size(); i++) to += "../";
-    for (size_t i = same; i < there.size(); i++) to.append(there[i]).append(i + 1 < there.size() ? "/" : "");
+    to += rest;
     if (to.empty()) to = ".";
     return 0;
   }
