@@ -5,6 +5,7 @@
 #include "libfuse/v3/exports.h"
 #include "libfuse/v3/session.h"
 #include "providers/libfuse/common/bufvec.h"
+#include "providers/libfuse/common/no_throw.h"
 
 using namespace isthmus;
 using namespace isthmus::libfuse;
@@ -61,12 +62,15 @@ ISTHMUS_EXPORT int fuse_lowlevel_notify_delete(fuse_session* se, fuse_ino_t pare
 
 ISTHMUS_EXPORT int fuse_lowlevel_notify_store(fuse_session* se, fuse_ino_t ino, off_t offset, fuse_bufvec* bufv,
                                               fuse_buf_copy_flags) {
-  std::string data(size_of(*bufv), '\0');
-  fuse_bufvec to = one_piece_list(data.data(), data.size());
-  ssize_t n = libfuse::copy(to, *bufv);
-  if (n < 0) return static_cast<int>(n);
-  Bytes bytes = std::as_bytes(std::span(data)).first(static_cast<size_t>(n));
-  return tell(se, [&](fuse::News& news) { return news.tell_store(NodeId{ino}, static_cast<uint64_t>(offset), bytes); });
+  return no_throw(-ENOMEM, [&]() -> int {
+    std::string data(size_of(*bufv), '\0');
+    fuse_bufvec to = one_piece_list(data.data(), data.size());
+    ssize_t n = libfuse::copy(to, *bufv);
+    if (n < 0) return static_cast<int>(n);
+    Bytes bytes = std::as_bytes(std::span(data)).first(static_cast<size_t>(n));
+    return tell(se,
+                [&](fuse::News& news) { return news.tell_store(NodeId{ino}, static_cast<uint64_t>(offset), bytes); });
+  });
 }
 
 ISTHMUS_EXPORT int fuse_lowlevel_notify_retrieve(fuse_session* se, fuse_ino_t ino, size_t size, off_t offset,

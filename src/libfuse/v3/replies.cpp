@@ -4,6 +4,7 @@
 #include "libfuse/v3/exports.h"
 #include "providers/libfuse/common/bufvec.h"
 #include "providers/libfuse/common/message.h"
+#include "providers/libfuse/common/no_throw.h"
 #include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/dirents.h"
 #include "providers/libfuse/v3/request.h"
@@ -17,6 +18,12 @@ int finish(fuse_req_t req, Answer&& a) {
   req->requests.finish(req, std::move(a));
   // If nobody got it, the door has given back what it handed out.
   return 0;
+}
+
+/// With an answer that takes memory to make.
+template <class F>
+int finish_made(fuse_req_t req, F make) {
+  return finish(req, no_throw<Answer>(err(ENOMEM), make));
 }
 
 Buffer view(const void* mem, size_t size) { return Buffer::view({static_cast<const std::byte*>(mem), size}); }
@@ -59,21 +66,26 @@ ISTHMUS_EXPORT int fuse_reply_poll(fuse_req_t req, unsigned revents) { return fi
 ISTHMUS_EXPORT int fuse_reply_buf(fuse_req_t req, const char* buf, size_t size) { return finish(req, view(buf, size)); }
 
 ISTHMUS_EXPORT int fuse_reply_iov(fuse_req_t req, const iovec* iov, int count) {
-  Buffer all;
-  for (int i = 0; i < count; i++)
-    if (iov[i].iov_len > 0)
-      all.append(Buffer::Owned{nullptr, {static_cast<std::byte*>(iov[i].iov_base), iov[i].iov_len}});
-  return finish(req, std::move(all));
+  return finish_made(req, [&] {
+    Buffer all;
+    for (int i = 0; i < count; i++)
+      if (iov[i].iov_len > 0)
+        all.append(Buffer::Owned{nullptr, {static_cast<std::byte*>(iov[i].iov_base), iov[i].iov_len}});
+    return all;
+  });
 }
 
 ISTHMUS_EXPORT int fuse_reply_data(fuse_req_t req, fuse_bufvec* bufv, fuse_buf_copy_flags) {
-  Buffer all;
-  if (borrow(*bufv, all)) return finish(req, std::move(all));
-  std::string copy(size_of(*bufv), '\0');
-  fuse_bufvec to = one_piece_list(copy.data(), copy.size());
-  ssize_t n = libfuse::copy(to, *bufv);
-  if (n < 0) return finish(req, err(static_cast<int>(-n)));
-  return finish(req, view(copy.data(), static_cast<size_t>(n)));
+  return finish_made(req, [&]() -> Answer {
+    Buffer all;
+    if (borrow(*bufv, all)) return all;
+    std::string copy(size_of(*bufv), '\0');
+    fuse_bufvec to = one_piece_list(copy.data(), copy.size());
+    ssize_t n = libfuse::copy(to, *bufv);
+    if (n < 0) return err(static_cast<int>(-n));
+    copy.resize(static_cast<size_t>(n));
+    return Buffer::own(std::move(copy));
+  });
 }
 
 ISTHMUS_EXPORT int fuse_reply_statfs(fuse_req_t req, const struct statvfs* stbuf) {
@@ -89,31 +101,37 @@ ISTHMUS_EXPORT int fuse_reply_xattr(fuse_req_t req, size_t count) {
 ISTHMUS_EXPORT int fuse_reply_lock(fuse_req_t req, const struct flock* lock) { return finish(req, to_lock(*lock, 0)); }
 
 ISTHMUS_EXPORT int fuse_reply_ioctl(fuse_req_t req, int result, const void* buf, size_t size) {
-  IoctlReply r;
-  r.result = result;
-  if (size > 0) r.out.assign(static_cast<const char*>(buf), size);
-  return finish(req, std::move(r));
+  return finish_made(req, [&] {
+    IoctlReply r;
+    r.result = result;
+    if (size > 0) r.out.assign(static_cast<const char*>(buf), size);
+    return r;
+  });
 }
 
 ISTHMUS_EXPORT int fuse_reply_ioctl_iov(fuse_req_t req, int result, const iovec* iov, int count) {
-  IoctlReply r;
-  r.result = result;
-  for (int i = 0; i < count; i++) r.out.append(static_cast<const char*>(iov[i].iov_base), iov[i].iov_len);
-  return finish(req, std::move(r));
+  return finish_made(req, [&] {
+    IoctlReply r;
+    r.result = result;
+    for (int i = 0; i < count; i++) r.out.append(static_cast<const char*>(iov[i].iov_base), iov[i].iov_len);
+    return r;
+  });
 }
 
 ISTHMUS_EXPORT int fuse_reply_ioctl_retry(fuse_req_t req, const iovec* in_iov, size_t in_count, const iovec* out_iov,
                                           size_t out_count) {
-  IoctlReply r;
-  r.retry = true;
   auto list = [](const iovec* iov, size_t count) {
     std::vector<UserRange> ranges;
     for (size_t i = 0; i < count; i++) ranges.push_back({reinterpret_cast<uintptr_t>(iov[i].iov_base), iov[i].iov_len});
     return ranges;
   };
-  r.retry_in = list(in_iov, in_count);
-  r.retry_out = list(out_iov, out_count);
-  return finish(req, std::move(r));
+  return finish_made(req, [&] {
+    IoctlReply r;
+    r.retry = true;
+    r.retry_in = list(in_iov, in_count);
+    r.retry_out = list(out_iov, out_count);
+    return r;
+  });
 }
 
 ISTHMUS_EXPORT size_t fuse_add_direntry(fuse_req_t, char* buf, size_t bufsize, const char* name,

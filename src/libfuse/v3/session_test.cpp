@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <isthmus/fuse3/fuse.h>
 #include <isthmus/fuse3/fuse_lowlevel.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ struct Seen {
   size_t size = 0;
   fuse_req_t kept = nullptr;
   bool destroyed = false;
+  uint64_t forgotten = 0;
 };
 Seen g_seen;
 
@@ -79,15 +81,17 @@ class Session : public testing::Test {
     ops.write = on_write;
     ops.lookup = on_lookup;
     ops.readdir = on_readdir;
-    std::string name = "program", option = "-oallow_other,max_read=65536";
-    char* argv[] = {name.data(), option.data(), nullptr};
-    fuse_args args = FUSE_ARGS_INIT(2, argv);
+    change(ops);
+    std::string words[] = {"program", "-oallow_other,max_read=65536,user=me,strictatime", "-r", "-n"};
+    char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    fuse_args args = FUSE_ARGS_INIT(4, argv);
     se_ = CALL(fuse_session_new)(&args, &ops, sizeof ops, &g_seen);
     CALL(fuse_opt_free_args)(&args);
     ASSERT_NE(se_, nullptr);
     ASSERT_EQ(CALL(fuse_session_mount)(se_, ("/dev/fd/" + std::to_string(ends_[1])).c_str()), 0);
     EXPECT_EQ(CALL(fuse_session_fd)(se_), ends_[1]);
   }
+  virtual void change(fuse_lowlevel_ops&) {}
   void TearDown() override {
     if (se_) end();
     free(buf_.mem);
@@ -197,6 +201,52 @@ TEST_F(Session, WhatIsNotAnsweredDoesNotKeepASession) {
   EXPECT_EQ(interrupted(g_seen.kept), 1);
   EXPECT_EQ(CALL(fuse_req_userdata)(g_seen.kept), &g_seen);
   EXPECT_EQ(CALL(fuse_reply_err)(g_seen.kept, EIO), 0);
+}
+
+TEST_F(Session, WhatDoesNotFitIntoMemoryIsAnError) {
+  init();
+  request(Opcode::Lookup, 6, std::array<char, 6>{'l', 'a', 't', 'e', 'r', '\0'});
+  iovec too_long{this, SIZE_MAX / 2};
+  EXPECT_EQ(CALL(fuse_reply_ioctl_iov)(g_seen.kept, 0, &too_long, 1), 0);
+  answer(6, ENOMEM);
+  fuse_bufvec list = FUSE_BUFVEC_INIT(SIZE_MAX / 2);
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_store)(se_, 1, 0, &list, fuse_buf_copy_flags{}), -ENOMEM);
+}
+
+TEST(SessionArguments, AreNeeded) {
+  fuse_args none = FUSE_ARGS_INIT(0, nullptr);
+  fuse_operations ops{};
+  EXPECT_EQ(function<decltype(&fuse_new)>("fuse_new_31")(&none, &ops, sizeof ops, nullptr), nullptr);
+}
+
+class PlusOnly : public Session {
+ protected:
+  static void on_readdirplus(fuse_req_t req, fuse_ino_t, size_t, off_t off, fuse_file_info*) {
+    char buf[4096];
+    fuse_entry_param e{};
+    e.ino = e.attr.st_ino = 5;
+    size_t n = off ? 0 : CALL(fuse_add_direntry_plus)(req, buf, sizeof buf, "name", &e, 3);
+    EXPECT_EQ(CALL(fuse_reply_buf)(req, buf, n), 0);
+  }
+  static void on_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count) {
+    EXPECT_EQ(ino, 5u);
+    g_seen.forgotten += count;
+    CALL(fuse_reply_none)(req);
+  }
+  void change(fuse_lowlevel_ops& ops) override {
+    ops.readdir = nullptr;
+    ops.readdirplus = on_readdirplus;
+    ops.forget = on_forget;
+  }
+};
+
+TEST_F(PlusOnly, NamesAloneComeFromIt) {
+  init();
+  ReadIn in{};
+  in.size = 1024;
+  request(Opcode::Readdir, 10, in);
+  EXPECT_EQ(answer(10).size(), sizeof(Dirent) + 8);
+  EXPECT_EQ(g_seen.forgotten, 1u) << "nobody else was told of it";
 }
 
 TEST_F(Session, ListingsFitTheRequest) {

@@ -107,7 +107,7 @@ size_t add_name_plus(char* buf, size_t size, const char* name, const fuse_entry_
   return put(buf, Direntplus{entry_out(*e), dirent_of(e->attr, off, length)}, name, length);
 }
 
-Status pass_names_on(Bytes listing, bool plus, DirSink& sink, std::vector<NodeId>& dropped) {
+Status pass_names_on(Bytes listing, bool plus, bool with_attr, DirSink& sink, std::vector<NodeId>& dropped) {
   size_t head = plus ? sizeof(Direntplus) : sizeof(Dirent);
   bool full = false;
   for (size_t at = 0; listing.size() - at >= head;) {
@@ -121,13 +121,13 @@ Status pass_names_on(Bytes listing, bool plus, DirSink& sink, std::vector<NodeId
     if (length > listing.size() - at - head) break;
     std::string_view name(reinterpret_cast<const char*>(listing.data() + at + head), length);
     Entry entry;
-    bool known = plus && d.entry_out.nodeid != 0;
     // The kernel counts no lookups for these two, whatever the program says.
     bool dots = name == "." || name == "..";
-    if (known && !dots) entry = entry_of(d.entry_out);
-    DirEntry e{d.dirent.ino, d.dirent.off, d.dirent.type, name, known && !dots ? &entry : nullptr};
+    bool known = plus && d.entry_out.nodeid != 0 && !dots;
+    if (known) entry = entry_of(d.entry_out);
+    DirEntry e{d.dirent.ino, d.dirent.off, d.dirent.type, name, known && with_attr ? &entry : nullptr};
     if (!full) full = !sink.add(e);
-    if (full && known && !dots) dropped.push_back(entry.node);
+    if (known && (full || !with_attr)) dropped.push_back(entry.node);
     at = std::min(at + round_up(head + length, 8), listing.size());
   }
   return Unit{};

@@ -16,9 +16,10 @@ namespace isthmus::libfuse {
 size_t add_name(char* buf, size_t size, const char* name, const struct stat* st, off_t off);
 size_t add_name_plus(char* buf, size_t size, const char* name, const fuse_entry_param* e, off_t off);
 
-/// Passes the names of such memory on. `plus`: with entries, of which each counts as a lookup; the nodes of those that
-/// had no room any more are put into `dropped`. EIO where it is malformed: names before that have been passed on.
-Status pass_names_on(Bytes listing, bool plus, DirSink& sink, std::vector<NodeId>& dropped);
+/// Passes the names of such memory on. `plus`: it has entries, of which each counts as a lookup; the nodes of those
+/// that had no room any more, or are not wanted (`with_attr`), are put into `dropped`. EIO where it is malformed: names
+/// before that have been passed on.
+Status pass_names_on(Bytes listing, bool plus, bool with_attr, DirSink& sink, std::vector<NodeId>& dropped);
 
 /// The names in a list as listxattr(2) makes it, each with a NUL behind it.
 std::vector<std::string> split_names(std::string_view list);

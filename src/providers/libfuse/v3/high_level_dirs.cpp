@@ -69,7 +69,7 @@ class HighLevelFs::Listing {
     if (st) e.type = IFTODT(st->st_mode);
     if (st && fs_.config_.use_ino) e.ino = st->st_ino;
     if (!fs_.config_.use_ino && fs_.config_.readdir_ino)
-      if (NodeId known = fs_.paths_.find(a_.node, name); known != NodeId::none) e.ino = raw(known);
+      if (NodeId known = fs_.paths_.find(a_.node, name); known != NodeId::none) e.ino = ino_of(known);
     if (!a_.with_attr || !st || !complete || name == "." || name == "..") return a_.sink->add(e);
     auto entry = fs_.entry(a_.node, name, *st);
     if (!entry) {

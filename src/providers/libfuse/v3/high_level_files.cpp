@@ -112,35 +112,40 @@ Result<Unit> HighLevelFs::release(const Context& ctx, const op::Release& a) {
 
 // ---- data ----
 
-void HighLevelFs::read(Call<op::Read> c) {
-  Callback callback(*this, c.context());
-  auto held = hold_open(c->node);
-  if (!held) return c.fail(held.error());
-  fuse_file_info fi = info_of(c->handle, c->flags);
-  auto offset = static_cast<off_t>(c->offset);
+Result<Buffer> HighLevelFs::data(const Context& ctx, const op::Read& a, List& list) {
+  Callback callback(*this, ctx);
+  auto held = hold_open(a.node);
+  if (!held) return held.error();
+  fuse_file_info fi = info_of(a.handle, a.flags);
+  auto offset = static_cast<off_t>(a.offset);
   // The kernel takes an answer's memory and files before reply() returns; other doors may look at them later.
-  if (top_->op.read_buf && c.context().door == DoorKind::fuse) {
+  if (top_->op.read_buf && ctx.door == DoorKind::fuse) {
     fuse_bufvec* got = nullptr;
-    int rc = top_->read_buf(held->path(), &got, c->size, offset, &fi);
-    List list(got);
-    if (rc < 0 || !list) return c.fail(rc < 0 ? error_of(rc) : err(EIO));
-    Buffer data;
-    if (borrow(*list, data)) return c.reply(std::move(data));
+    int rc = top_->read_buf(held->path(), &got, a.size, offset, &fi);
+    list.reset(got);
+    if (rc < 0 || !list) return rc < 0 ? error_of(rc) : err(EIO);
+    Buffer borrowed;
+    if (borrow(*list, borrowed)) return borrowed;
     std::string bytes(size_of(*list), '\0');
     fuse_bufvec to = one_piece_list(bytes.data(), bytes.size());
     ssize_t n = copy(to, *list);
-    if (n < 0) return c.fail(error_of(n));
+    if (n < 0) return error_of(n);
     bytes.resize(static_cast<size_t>(n));
-    return c.reply(Buffer::own(std::move(bytes)));
+    return Buffer::own(std::move(bytes));
   }
   std::string bytes;
-  if (c->into.size() < c->size) bytes.resize(c->size);
-  char* to = bytes.empty() ? reinterpret_cast<char*>(c->into.data()) : bytes.data();
-  int n = top_->read(held->path(), to, c->size, offset, &fi);
-  if (n < 0) return c.fail(error_of(n));
-  if (bytes.empty()) return c.reply(Buffer::filled(static_cast<size_t>(n)));
+  if (a.into.size() < a.size) bytes.resize(a.size);
+  char* to = bytes.empty() ? reinterpret_cast<char*>(a.into.data()) : bytes.data();
+  int n = top_->read(held->path(), to, a.size, offset, &fi);
+  if (n < 0) return error_of(n);
+  if (bytes.empty()) return Buffer::filled(static_cast<size_t>(n));
   bytes.resize(static_cast<size_t>(n));
-  c.reply(Buffer::own(std::move(bytes)));
+  return Buffer::own(std::move(bytes));
+}
+
+void HighLevelFs::read(Call<op::Read> c) {
+  List list;
+  c.finish(data(c.context(), *c, list));
 }
 
 Result<size_t> HighLevelFs::write(const Context& ctx, const op::Write& a) {

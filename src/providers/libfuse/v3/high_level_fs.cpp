@@ -132,8 +132,10 @@ void HighLevelFs::note_stat(NodeId node, const struct stat& st) {
   });
 }
 
+uint64_t HighLevelFs::ino_of(NodeId node) { return raw(node) & UINT32_MAX; }
+
 Attr HighLevelFs::shown(NodeId node, struct stat st) const {
-  if (!config_.use_ino) st.st_ino = raw(node);
+  if (!config_.use_ino) st.st_ino = ino_of(node);
   if (config_.set_mode) st.st_mode = (st.st_mode & S_IFMT) | (0777 & ~config_.umask);
   if (config_.set_uid) st.st_uid = config_.uid;
   if (config_.set_gid) st.st_gid = config_.gid;

@@ -96,6 +96,8 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   Result<PathTable::Held> hold_open(NodeId node);
   /// For callbacks that must run in any case.
   PathTable::Held hold_if_possible(NodeId node);
+  /// What stands in for an inode number: within 32 bits, for programs that have no more; the count of uses goes.
+  static uint64_t ino_of(NodeId node);
   /// Attributes as doors are to see them.
   Attr shown(NodeId node, struct stat st) const;
   Attributes attributes(NodeId node, const struct stat& st);
@@ -105,6 +107,8 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   Result<Entry> ask_entry(NodeId dir, std::string_view name, const char* path, fuse_file_info* fi = nullptr);
   template <class F>
   Result<Entry> make(const Context& ctx, NodeId dir, std::string_view name, F callback);
+  /// What a reading callback gives. `list`: what the answer is borrowed from.
+  Result<Buffer> data(const Context& ctx, const op::Read& a, List& list);
   void note_stat(NodeId node, const struct stat& st);
   /// Whether an optional handle is one, and of a file.
   bool is_file_handle(NodeId node, HandleId handle);

@@ -31,7 +31,8 @@ struct World {
   std::map<std::string, std::string> xattrs;
   bool offsets = false, plus = false;
   int asked_locks = 0;
-  std::function<void()> in_read;
+  std::function<void()> in_read, in_rename;
+  std::string target = "/base/dir/target";
   fuse_context seen{};
   fuse_config config{};  // its changes
 };
@@ -73,6 +74,7 @@ int on_unlink(const char* path) {
 }
 int on_rename(const char* from, const char* to, unsigned) {
   ask("rename", from);
+  if (g_world->in_rename) g_world->in_rename();
   auto node = g_world->files.extract(from);
   if (!node) return -ENOENT;
   g_world->files[to] = node.mapped();
@@ -120,7 +122,7 @@ int on_lock(const char*, fuse_file_info*, int, struct flock*) {
   return 0;
 }
 int on_readlink(const char*, char* buf, size_t size) {
-  strncpy(buf, "/base/dir/target", size);
+  strncpy(buf, g_world->target.c_str(), size);
   return 0;
 }
 void* on_init(fuse_conn_info*, fuse_config* config) {
@@ -205,6 +207,14 @@ TEST_F(HighLevel, AttributesAreShownAsTheOptionsSay) {
   EXPECT_EQ(e->entry_ttl, 1000u);
 }
 
+TEST_F(HighLevel, InodeNumbersStayWithin32Bits) {
+  NodeId first = look_up("file");
+  ASSERT_TRUE(call(op::Forget{{}, first, 1}));
+  auto e = call(op::Lookup{{}, NodeId::root, "file"});
+  ASSERT_NE(e->node, first);
+  EXPECT_EQ(e->attr.ino, raw(first)) << "its place in the table, without the count of uses";
+}
+
 TEST_F(HighLevel, AbsenceIsBelievedWhenTheProgramSaysSo) {
   EXPECT_EQ(call(op::Lookup{{}, NodeId::root, "none"}).code(), ENOENT);
   made_.reset();
@@ -245,6 +255,15 @@ TEST_F(HighLevel, RemovedOpenFilesAreHiddenUntilTheirLastHandle) {
   EXPECT_EQ(world.files.size(), 1u);
 }
 
+TEST_F(HighLevel, ClosedWhileItIsHidden) {
+  world.config.nullpath_ok = 1;
+  NodeId node = look_up("file");
+  HandleId h = open(node);
+  world.in_rename = [&] { ASSERT_TRUE(call(op::Release{{}, node, h})); };
+  ASSERT_TRUE(call(op::Unlink{{}, NodeId::root, "file"}));
+  EXPECT_EQ(world.files.size(), 1u);
+}
+
 TEST_F(HighLevel, WhatIsStillHiddenIsRemovedAtTheEnd) {
   NodeId node = look_up("file");
   open(node);
@@ -282,6 +301,22 @@ TEST_F(HighLevel, NullPathsAreForCallbacksWithHandles) {
   EXPECT_TRUE(was_asked("open /file"));
   static_cast<void>(call(op::Read{{}, node, h, 0, 100}));
   EXPECT_TRUE(was_asked("read (none)"));
+}
+
+TEST_F(HighLevel, ListsUsedInPartAreWrittenFromThere) {
+  fuse_fs program(ops, &world);
+  std::string data = "abcdef";
+  fuse_bufvec list = FUSE_BUFVEC_INIT(data.size());
+  list.buf[0].mem = data.data();
+  list.off = 2;
+  EXPECT_EQ(program.write_buf("/file", &list, 0, nullptr), 4);
+  EXPECT_EQ(world.files["/file"].data, "cdef");
+  list.idx = 1;
+  list.off = 0;
+  EXPECT_EQ(program.write_buf("/file", &list, 0, nullptr), 0);
+  list.idx = 0;
+  list.buf[0].size = SIZE_MAX;
+  EXPECT_EQ(program.write_buf("/file", &list, 0, nullptr), -EINVAL);
 }
 
 TEST_F(HighLevel, CreateMakesPlainFilesWhereMknodIsMissing) {
@@ -405,6 +440,24 @@ TEST_F(HighLevel, AnInterruptSendsTheSignal) {
   EXPECT_FALSE(Caller::interrupted());
 }
 
+TEST_F(HighLevel, AnAnsweredReadLeavesItsCancelAlone) {
+  world.config.intr = 1;
+  world.config.intr_signal = SIGUSR2;
+  struct Asked final : Pending<op::Read> {
+    void answered(Result<Buffer>&&) noexcept override {
+      cancel.on_request([this] { next_interrupted = true; });  // it is the next request's now
+    }
+    Cancel cancel;
+    bool next_interrupted = false;
+  } asked;
+  asked.ctx.cancel = &asked.cancel;
+  NodeId node = look_up("file");
+  asked.args = op::Read{{}, node, open(node), 0, 100};
+  fs().submit<op::Read>(asked);
+  asked.cancel.request();
+  EXPECT_TRUE(asked.next_interrupted);
+}
+
 // ---- modules ----
 
 fuse_fs* module_over(fuse_fs* below, fuse_fs* (*make)(fuse_args*, fuse_fs**), std::string options) {
@@ -445,6 +498,12 @@ TEST_F(Modules, SubdirShowsOneDirectory) {
   NodeId link = look_up("link", dir);
   EXPECT_EQ(*call(op::Readlink{{}, link}), "target") << "/base/dir/target, seen from /base/dir/link";
   EXPECT_EQ(call(op::Lookup{{}, NodeId::root, "file"}).code(), ENOENT);
+  const std::pair<const char*, const char*> as_given[] = {
+      {"/base/a//b/", "../a//b/"}, {"/base/dir/", ""}, {"/base", "/base"}, {"/base/", "../"}, {"/bas/a", "/bas/a"}};
+  for (auto [target, seen] : as_given) {
+    world.target = target;
+    EXPECT_EQ(*call(op::Readlink{{}, link}), *seen ? seen : ".") << target;
+  }
 }
 
 TEST_F(Modules, SubdirNeedsItsOption) {

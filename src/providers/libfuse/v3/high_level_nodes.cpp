@@ -187,7 +187,12 @@ Status HighLevelFs::hide(const char* path, NodeId dir, std::string_view name) {
     if (rc != -ENOENT) break;
     if (rc = top_->call(&fuse_operations::rename, path, to.c_str(), 0u); rc != 0) return error_of(rc);
     paths_.rename(dir, name, dir, hidden.data());
-    paths_.with(node, [](PathNode& n) { n.hidden = true; });
+    bool closed = false;  // meanwhile, by who holds no path
+    paths_.with(node, [&](PathNode& n) {
+      closed = n.opens == 0;
+      n.hidden = !closed;
+    });
+    if (closed && top_->call(&fuse_operations::unlink, to.c_str()) == 0) paths_.remove(dir, hidden.data());
     return Unit{};
   }
   return err(EBUSY);

@@ -143,9 +143,10 @@ void LowLevelFs::read_dir(Call<op::ReadDir> c) {
   fuse_ino_t node = raw(c->node);
   size_t size = c->sink->room();
   auto offset = static_cast<off_t>(c->cookie);
-  auto* list = c->with_attr ? ops_.readdirplus : ops_.readdir;
-  if (!list) return c.fail(ENOSYS);
-  list(begin(std::move(c)), node, size, offset, &fi);
+  bool plus = ops_.readdirplus && (c->with_attr || !ops_.readdir);
+  fuse_req_t r = begin(std::move(c));
+  r->plus = plus;
+  (plus ? ops_.readdirplus : ops_.readdir)(r, node, size, offset, &fi);
 }
 
 void LowLevelFs::release_dir(Call<op::ReleaseDir> c) {

@@ -119,12 +119,12 @@ Result<std::vector<std::string>> names_of(const Buffer& b) {
   return split_names(*text);
 }
 
-Result<Unit> listing_of(FileSystem& fs, const Pending<op::ReadDir>& asked, const Buffer& b) {
+Result<Unit> listing_of(FileSystem& fs, const Pending<op::ReadDir>& asked, bool plus, const Buffer& b) {
   std::string copy;
   auto bytes = b.in_one_piece(copy);
   if (!bytes) return bytes.error();
   std::vector<NodeId> dropped;
-  Status s = pass_names_on(*bytes, asked.args.with_attr, *asked.args.sink, dropped);
+  Status s = pass_names_on(*bytes, plus, asked.args.with_attr, *asked.args.sink, dropped);
   for (NodeId n : dropped) forget(fs, {}, n);
   return s;
 }
@@ -145,7 +145,7 @@ Result<Buffer> data_of(const Pending<op::Read>& asked, bool in_place, Buffer&& b
 }  // namespace
 
 template <class T>
-Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, bool in_place, Answer&& answer) {
+Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, const fuse_req& req, Answer&& answer) {
   using R = typename T::Reply;
   return std::visit(
       [&](auto&& a) -> Result<R> {
@@ -153,9 +153,9 @@ Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, bo
         if constexpr (std::is_same_v<A, Errno>)
           return a;
         else if constexpr (std::is_same_v<A, Buffer> && T::id == Op::Read)
-          return data_of(asked, in_place, std::move(a));
+          return data_of(asked, req.in_place, std::move(a));
         else if constexpr (std::is_same_v<A, Buffer> && T::id == Op::ReadDir)
-          return listing_of(fs, asked, a);
+          return listing_of(fs, asked, req.plus, a);
         else if constexpr (std::is_same_v<A, Buffer> && std::is_same_v<R, std::string>)
           return text_of(a);
         else if constexpr (std::is_same_v<A, Buffer> && std::is_same_v<R, std::vector<std::string>>)
@@ -173,7 +173,7 @@ Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, bo
 }
 
 #define X(Type, method, R) \
-  template Result<R> reply_from<op::Type>(FileSystem&, const Pending<op::Type>&, bool, Answer&&);
+  template Result<R> reply_from<op::Type>(FileSystem&, const Pending<op::Type>&, const fuse_req&, Answer&&);
 #include "vfs/ops.def"
 #undef X
 

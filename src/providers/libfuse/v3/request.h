@@ -8,6 +8,7 @@
 #include <thread>
 #include <variant>
 
+#include "providers/libfuse/common/no_throw.h"
 #include "providers/libfuse/v3/dirents.h"
 #include "vfs/call.h"
 #include "vfs/filesystem.h"
@@ -41,6 +42,7 @@ struct fuse_req {
   fuse_ctx who;
   isthmus::Cancel* const cancel;  ///< null: cannot be
   const bool in_place;            ///< the asker is done with an answer's memory when answer() returns
+  bool plus = false;              ///< a listing comes with entries, asked for or not
   std::shared_ptr<isthmus::libfuse::Interruption> interruption;
   // Of Requests.
   fuse_req *before = nullptr, *after = nullptr;
@@ -99,13 +101,16 @@ void set_interrupt_function(fuse_req& r, fuse_interrupt_func_t func, void* data)
 Errno wrong_answer(Op op);
 /// Turns what a program says into a reply, or says why not.
 template <class T>
-Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, bool in_place, Answer&& a);
+Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, const fuse_req& req, Answer&& a);
 
 /// The request of an operation.
 template <class T>
 struct Request final : fuse_req {
   Request(Requests& r, FileSystem& f, Pending<T>& p) : fuse_req(r, p.ctx), fs(f), pending(&p), call(p) {}
-  void answer(Answer&& a) override { call.finish(reply_from<T>(fs, *pending, in_place, std::move(a))); }
+  void answer(Answer&& a) override {
+    using R = Result<typename T::Reply>;
+    call.finish(no_throw<R>(err(ENOMEM), [&] { return reply_from<T>(fs, *pending, *this, std::move(a)); }));
+  }
   FileSystem& fs;
   Pending<T>* pending;  // that of `call`
   Call<T> call;
