@@ -14,6 +14,31 @@ namespace isthmus {
 namespace {
 
 constexpr unsigned kIdleLooks = 32;  // looks without an operation before the sentinel sleeps
+constexpr int kFirstSignal = 5;      // above SIGRTMIN; the lowest ones are others' favourites
+
+void on_wake(int) {}
+
+/// A real-time signal that nobody in this process handles but we: a handler that does nothing, without SA_RESTART, so
+/// that read(2) returns EINTR. 0: there is none.
+int take_signal() {
+  static std::mutex m;
+  static int taken = 0;
+  std::lock_guard lock(m);
+  auto handler_of = [](int signal) {
+    struct sigaction a {};
+    return sigaction(signal, nullptr, &a) == 0 ? a.sa_handler : SIG_IGN;
+  };
+  if (taken && handler_of(taken) == on_wake) return taken;
+  const int count = SIGRTMAX - SIGRTMIN + 1;
+  for (int i = 0; i < count; i++) {
+    int signal = SIGRTMIN + (kFirstSignal + i) % count;
+    if (handler_of(signal) != SIG_DFL) continue;
+    struct sigaction action {};
+    action.sa_handler = on_wake;
+    if (sigaction(signal, &action, nullptr) == 0) return taken = signal;
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -23,17 +48,7 @@ struct Line::Place {
   std::thread thread;
 };
 
-int Line::wake_signal() { return SIGRTMIN + 5; }
-
-Line::Line(LineSource& source, Options options) : source_(source), options_(std::move(options)) {
-  // A handler that does nothing, without SA_RESTART: read(2) returns EINTR.
-  static const bool installed = [] {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};
-    return sigaction(wake_signal(), &action, nullptr) == 0;
-  }();
-  static_cast<void>(installed);
-}
+Line::Line(LineSource& source, Options options) : source_(source), options_(std::move(options)) {}
 
 Line::~Line() { stop(); }
 
@@ -42,7 +57,13 @@ Status Line::start() {
   sigset_t of_caller;
   pthread_sigmask(SIG_BLOCK, nullptr, &of_caller);
   sigorset(&mask_, &of_caller, &options_.blocked);
-  sigdelset(&mask_, wake_signal());
+  wake_signal_ = take_signal();
+  if (!wake_signal_) {
+    log(LogLevel::error, "{}: every real-time signal of this process has a handler; one is needed to end",
+        options_.name);
+    return err(EBUSY);
+  }
+  sigdelset(&mask_, wake_signal_);
   places_.reserve(std::max(1u, options_.max_threads));
   for (unsigned i = 0; i < std::min(options_.first_threads, options_.max_threads); i++)
     if (auto s = start_thread_locked(); !s && i == 0) return s;
@@ -180,7 +201,7 @@ void Line::call_one_more() {
 void Line::wake_all_waiting() {
   std::lock_guard lock(m_);
   for (auto& p : places_)
-    if (p->in_wait.load()) pthread_kill(p->thread.native_handle(), wake_signal());
+    if (p->in_wait.load()) pthread_kill(p->thread.native_handle(), wake_signal_);
 }
 
 bool Line::all_left() {
@@ -210,6 +231,11 @@ void Line::stop() {
     }
   for (auto& p : places_)
     if (p->thread.joinable()) p->thread.join();
+}
+
+bool Line::wait_ended_for(std::chrono::milliseconds time) {
+  std::unique_lock lock(m_);
+  return ended_.wait_for(lock, time, [&] { return running_ == 0; });
 }
 
 void Line::wait_ended() {

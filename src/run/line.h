@@ -49,7 +49,7 @@ class Line {
     std::chrono::microseconds tick{1000};
     unsigned patience = 64;
     std::string name = "line";  ///< of the threads, up to 11 bytes
-    /// In the threads that run operations, besides what start()'s caller blocks; never wake_signal().
+    /// In the threads that run operations, besides what start()'s caller blocks.
     sigset_t blocked = blockable_signals();
   };
 
@@ -58,21 +58,21 @@ class Line {
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
 
-  /// EAGAIN when no thread can be made.
+  /// EAGAIN when no thread can be made, EBUSY when the process handles every real-time signal itself.
   Status start();
-  /// Threads leave after the request in hand; those in wait() are woken by kWakeSignal. Returns at once.
+  /// Threads leave after the request in hand; those in wait() are interrupted by a signal, so that blocking
+  /// calls return EINTR. Returns at once.
   void ask_to_stop();
   /// ask_to_stop(), then joins all. Never on a thread of the line.
   void stop();
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   /// Until every thread has left, because the source closed or by ask_to_stop().
   void wait_ended();
+  /// False: not within `time`.
+  bool wait_ended_for(std::chrono::milliseconds time);
 
   unsigned started() const { return started_.load(std::memory_order_relaxed); }
   unsigned waiting() const { return waiting_.load(std::memory_order_relaxed); }
-
-  /// Interrupts a thread that is blocked in wait(): its handler does nothing, and blocking calls return EINTR.
-  static int wake_signal();
 
  private:
   struct Place;  // one thread's
@@ -90,7 +90,8 @@ class Line {
 
   LineSource& source_;
   const Options options_;
-  sigset_t mask_{};  // of the threads that run operations
+  sigset_t mask_{};      // of the threads that run operations
+  int wake_signal_ = 0;  // interrupts one that is blocked in wait()
 
   std::atomic<unsigned> waiting_{0};
   std::atomic<uint64_t> ended_ops_{0};

@@ -242,6 +242,31 @@ TEST(Line, StopInterruptsABlockedRead) {
   EXPECT_EQ(line.waiting(), 0u);
 }
 
+TEST(Line, HandlersOfTheProgramStay) {
+  struct sigaction mine {
+  }, before{}, after{};
+  mine.sa_handler = [](int) {};
+  for (int s = SIGRTMIN; s < SIGRTMAX; s++) ASSERT_EQ(sigaction(s, &mine, s == SIGRTMIN + 5 ? &before : nullptr), 0);
+  {
+    PipeSource source;
+    Line line(source, {});
+    ASSERT_TRUE(line.start());
+    while (line.waiting() == 0) std::this_thread::sleep_for(1ms);
+    line.stop();
+  }
+  for (int s = SIGRTMIN; s < SIGRTMAX; s++) {
+    EXPECT_EQ(sigaction(s, nullptr, &after), 0);
+    EXPECT_EQ(after.sa_handler, mine.sa_handler) << s;
+  }
+  ASSERT_EQ(sigaction(SIGRTMAX, &mine, nullptr), 0);
+  {
+    PipeSource source;
+    Line line(source, {});
+    EXPECT_EQ(line.start().error(), err(EBUSY));
+  }
+  for (int s = SIGRTMIN; s <= SIGRTMAX; s++) signal(s, SIG_DFL);
+}
+
 TEST(Line, StopBeforeStartIsHarmless) {
   PipeSource source;
   Line line(source, {});
