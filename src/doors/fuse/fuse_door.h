@@ -51,11 +51,12 @@ struct SessionOptions {
   bool direct_io = false;                 ///< no page cache for any file
   bool passthrough = false;               ///< the kernel reads and writes plain files of a store by itself (backing.h)
   bool kernel_cache = false;              ///< keep the page cache over opens, whatever the provider says
-  bool splice = true;               ///< long file ranges go to the kernel without being copied through this process
-  bool clone_fd = true;             ///< each thread reads a descriptor of its own
-  std::optional<bool> async_read;   ///< empty: yes
-  std::optional<bool> readdirplus;  ///< empty: yes
-  uint32_t max_write = 0;           ///< bytes of one write or read; 0: 1 MiB. Never above what the kernel allows
+  bool splice = true;       ///< long file ranges go to the kernel without being copied through this process
+  bool clone_fd = true;     ///< each thread reads a descriptor of its own
+  bool follow_core = true;  ///< a single reader stays on its client's CPU; false: threads that are not ours to move
+  std::optional<bool> async_read;         ///< empty: yes
+  std::optional<bool> readdirplus;        ///< empty: yes
+  uint32_t max_write = 0;                 ///< bytes of one write or read; 0: 1 MiB. Never above what the kernel allows
   std::optional<uint32_t> max_readahead;  ///< bytes; never above what the kernel offers
   uint16_t max_background = 0;            ///< background requests (read-ahead, write-back, asynchronous I/O); 0: 64
   uint16_t congestion_threshold = 0;      ///< 0: three quarters of max_background

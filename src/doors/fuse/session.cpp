@@ -208,7 +208,8 @@ void Session::run(unsigned thread) {
   if (auto* request = std::get_if<Request>(&parsed))
     lane.forgot = request->opcode() == Opcode::Forget || request->opcode() == Opcode::BatchForget;
   // Several threads are there because operations block: where they run matters less.
-  if (thread > 0 || by_rings_.load(std::memory_order_relaxed) || !lane.core.due()) return arrived(x, parsed);
+  bool free = thread > 0 || !options_.follow_core || by_rings_.load(std::memory_order_relaxed);
+  if (free || !lane.core.due()) return arrived(x, parsed);
   auto* header = reinterpret_cast<const InHeader*>(x.frame().data());
   auto client = static_cast<pid_t>(lane.length >= sizeof(InHeader) ? header->pid : 0);
   int64_t start = monotonic_ns();
