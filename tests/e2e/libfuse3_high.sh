@@ -15,6 +15,7 @@ for headers in debian ours; do
         gcc -w -D_FILE_OFFSET_BITS=64 -DHAVE_UTIMENSAT -DHAVE_SETXATTR -I"$include" "$examples/$name.c" -o "$tmp/$headers/$name" \
             -L"$libdir" -lfuse3 -pthread 2>"$tmp/gcc.log" || fail "$name does not compile with $headers headers: $(cat "$tmp/gcc.log")"
     done
+    gcc -Wall -Werror -D_FILE_OFFSET_BITS=64 -I"$include" "$top/tests/e2e/libfuse3_fork.c" -o "$tmp/$headers/fork" -L"$libdir" -lfuse3 || fail "fork"
 done
 export LD_LIBRARY_PATH=$libdir
 [[ $(ldd "$tmp/debian/hello") = *"libfuse3.so.3 => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
@@ -131,6 +132,12 @@ for headers in debian ours; do
     differs "$(cat "$mnt/current_time")" "$before" "stale content"
     differs "$(stat -c %s "$mnt/growing")" "$size" "stale size"
     stop_mount
+
+    # A parent that cleans up after fork(2) does not end its child's mount.
+    mountpoint -q /sys/fs/fuse/connections || mount -t fusectl none /sys/fs/fuse/connections
+    "$bin/fork" "$mnt" || fail "fork: status $?"
+    is "$(stat -c %F "$mnt/.")" directory "a mount whose parent cleaned up"
+    umount "$mnt" || fail "cannot unmount"
 
     out=$("$bin/printcap" 2>&1) && [[ $out = *FUSE_CAP_READDIRPLUS* ]] || fail "printcap: $out"
 

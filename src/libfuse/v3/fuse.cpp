@@ -67,8 +67,9 @@ ISTHMUS_EXPORT void fuse_destroy(struct fuse* f) {
   if (!f) return;
   f->stop_cleaning();
   if (f->se->initialised) f->fs->remove_hidden();
-  // The program may still ask for its context in destroy().
-  fuse_session_destroy(f->se.release());
+  // The program may still ask for its session in destroy().
+  fuse_session_destroy(f->se.get());
+  static_cast<void>(f->se.release());
   delete f;
 }
 

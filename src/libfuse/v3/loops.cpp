@@ -1,11 +1,14 @@
 /// fuse_session_loop, _loop_mt, _receive_buf, _process_buf.
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "doors/fuse/dev_transport.h"
 #include "libfuse/v3/exports.h"
 #include "libfuse/v3/loop_config.h"
 #include "libfuse/v3/session.h"
@@ -30,10 +33,10 @@ int end_of_loop(fuse_session* se) {
 }
 
 int run_threads(fuse_session* se, const fuse_loop_config& config) {
-  fuse::Door* door = se->door();
+  auto door = se->door();
   if (!door) return nothing_to_serve();
   Line::Options o;
-  o.max_threads = std::clamp(config.max_threads, 1u, 64u);
+  o.max_threads = std::clamp(config.max_threads, 1u, fuse::DevTransport::kMaxLanes);
   o.name = "fuse";
   // Callbacks run there, and what they start inherits it: no more than in the original.
   o.blocked = signal_set({SIGTERM, SIGINT, SIGHUP, SIGQUIT});
@@ -51,7 +54,10 @@ int run_threads(fuse_session* se, const fuse_loop_config& config) {
     return -e.code().value();
   }
   // Signals of the program are handled on this thread, and interrupt the wait.
-  while (!se->exited) sem_wait(&se->wake);
+  while (!se->exited && se->serves(door)) sem_wait(&se->wake);
+  line.ask_to_stop();
+  // A program's own read() that goes on after EINTR.
+  if (se->custom && !line.wait_ended_for(std::chrono::seconds(1)) && line.waiting() > 0) shutdown(se->fd, SHUT_RD);
   line.stop();
   watcher.join();
   return end_of_loop(se);
@@ -60,10 +66,10 @@ int run_threads(fuse_session* se, const fuse_loop_config& config) {
 }  // namespace
 
 ISTHMUS_EXPORT int fuse_session_loop(fuse_session* se) {
-  fuse::Door* door = se->door();
+  auto door = se->door();
   if (!door) return nothing_to_serve();
   LineSource& source = door->source();
-  while (!se->exited) {
+  while (!se->exited && se->serves(door)) {
     auto got = source.wait(0);
     if (got == LineSource::Got::closed) break;
     if (got == LineSource::Got::request) source.run(0);
@@ -97,7 +103,7 @@ ISTHMUS_EXPORT int fuse_session_loop_mt_v30(fuse_session* se, int clone_fd) {
 }
 
 ISTHMUS_EXPORT int fuse_session_receive_buf(fuse_session* se, fuse_buf* buf) {
-  fuse::Door* door = se->door();
+  auto door = se->door();
   if (!door) return nothing_to_serve();
   if (!buf->mem) buf->mem = malloc(kMessageMax);
   if (!buf->mem) return -ENOMEM;
@@ -122,7 +128,7 @@ ISTHMUS_EXPORT int fuse_session_receive_buf(fuse_session* se, fuse_buf* buf) {
 }
 
 ISTHMUS_EXPORT void fuse_session_process_buf(fuse_session* se, const fuse_buf* buf) {
-  fuse::Door* door = se->door();
+  auto door = se->door();
   if (!door) return static_cast<void>(nothing_to_serve());
   if (!(buf->flags & FUSE_BUF_IS_FD)) return door->process({static_cast<const std::byte*>(buf->mem), buf->size});
   // A pipe, for instance, that the program has the message in.

@@ -47,7 +47,12 @@ class CustomTransport final : public fuse::Transport {
   Result<bool> send_file(unsigned, const wire::fuse::OutHeader&, const Buffer::FileRange&) override { return false; }
   Status notify(std::span<const iovec> message) override {
     auto* parts = const_cast<iovec*>(message.data());
-    return check(io_.writev(fd_.get(), parts, static_cast<int>(message.size()), userdata_) < 0 ? -1 : 0);
+    size_t whole = 0;
+    for (const iovec& part : message) whole += part.iov_len;
+    ssize_t n = io_.writev(fd_.get(), parts, static_cast<int>(message.size()), userdata_);
+    if (n < 0) return last_errno();
+    // As the original: what is left of a message cannot be told from another one.
+    return static_cast<size_t>(n) == whole ? Status(Unit{}) : Status(err(EIO));
   }
   void hang_up() override {}
 
@@ -119,5 +124,6 @@ ISTHMUS_EXPORT int fuse_session_custom_io(fuse_session* se, const fuse_custom_io
   }
   se->transport = std::make_unique<CustomTransport>(*io, fd, se->program->userdata());
   se->fd = fd;
+  se->custom = true;
   return 0;
 }

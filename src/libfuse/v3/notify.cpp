@@ -25,7 +25,8 @@ struct Retrieving {
 
 void retrieved(void* self, NodeId node, uint64_t offset, Bytes data) {
   std::unique_ptr<Retrieving> r(static_cast<Retrieving*>(self));
-  r->se->program->retrieved(r->cookie, node, offset, data);
+  // At the end of a session nothing is told, as in the original.
+  if (r->se->current) r->se->program->retrieved(r->cookie, node, offset, data);
 }
 
 }  // namespace

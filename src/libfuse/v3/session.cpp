@@ -28,13 +28,13 @@ fuse_session::~fuse_session() {
   sem_destroy(&wake);
 }
 
-fuse::Door* fuse_session::door() {
+std::shared_ptr<fuse::Door> fuse_session::door() {
   {
     std::shared_lock lock(door_m);
-    if (the_door) return the_door.get();
+    if (the_door) return the_door;
   }
   std::unique_lock lock(door_m);
-  if (the_door) return the_door.get();
+  if (the_door) return the_door;
   if (!transport && (!mounted || !mounted->device)) return nullptr;
   fuse::SessionOptions o;
   o.default_permissions = options.default_permissions.value_or(false);
@@ -42,27 +42,40 @@ fuse::Door* fuse_session::door() {
   o.transport = fuse::TransportChoice::classic;
   // A program that wants that answers ENOSYS to open.
   o.stateless_open = false;
+  // Threads and processes that callbacks start would inherit one CPU.
+  o.follow_core = false;
   o.negotiate = [this](fuse::Agreement& a) { return at_init(a); };
   if (!transport) transport = std::make_unique<fuse::DevTransport>(std::move(mounted->device), o.clone_fd, o.splice);
   auto made = std::make_unique<fuse::Door>(files(), std::move(transport), o);
   if (!files().start(made->upcalls())) return nullptr;
-  the_door = std::move(made);
-  return the_door.get();
+  the_door = {made.release(), [this](fuse::Door* door) {
+                if (served_by != getpid()) return;  // its threads are not here
+                program->abandon();
+                delete door;
+              }};
+  served_by = getpid();
+  current = the_door.get();
+  return the_door;
 }
 
 void fuse_session::close_door() {
-  if (mounted && mounted->by != fuse::MountedBy::somebody) {
+  bool served_here = current.exchange(nullptr) && served_by == getpid();
+  // A process that has not served may share the mount with one that does.
+  if (served_here && mounted && mounted->by != fuse::MountedBy::somebody) {
     // News under way may wait in the kernel for requests that nobody will read any more. Only while the connection is
     // there: its number is given to others afterwards.
     pollfd p{fd, POLLIN, 0};
     if (fd >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLNVAL)))
       static_cast<void>(fuse::abort_connection(mounted->connection));
   }
-  program->abandon();
-  std::unique_lock lock(door_m);
-  the_door.reset();
-  transport.reset();
-  fd = -1;
+  std::shared_ptr<fuse::Door> last;
+  {
+    std::unique_lock lock(door_m);
+    last = std::move(the_door);
+    transport.reset();
+    fd = -1;
+  }
+  sem_post(&wake);
 }
 
 std::unique_ptr<fuse_session> isthmus::libfuse::make_session(fuse_args& args, std::unique_ptr<Program> program) {
@@ -91,6 +104,7 @@ ISTHMUS_EXPORT fuse_session* fuse_session_new(fuse_args* args, const fuse_lowlev
 
 ISTHMUS_EXPORT void fuse_session_destroy(fuse_session* se) {
   if (!se) return;
+  se->close_door();  // the program hears nothing after destroy()
   if (se->initialised.exchange(false)) se->program->destroy();
   delete se;
 }

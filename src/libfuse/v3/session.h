@@ -24,15 +24,18 @@ struct fuse_session {
   fuse_session(const fuse_session&) = delete;
   fuse_session& operator=(const fuse_session&) = delete;
 
-  /// Made when it is first asked for. Null: there is nothing to serve on.
-  isthmus::fuse::Door* door();
+  /// Made when it is first asked for, and there while somebody has it. Null: there is nothing to serve on.
+  std::shared_ptr<isthmus::fuse::Door> door();
+  /// Whether this door is still the session's. Any thread.
+  bool serves(const std::shared_ptr<isthmus::fuse::Door>& door) const { return current == door.get(); }
   /// Calls f(Door&) unless there is none, or no longer. -ENOTCONN then.
   template <class F>
   int with_door(F f) {
     std::shared_lock lock(door_m);
     return the_door ? f(*the_door) : -ENOTCONN;
   }
-  /// The end of serving: what the program has not answered is answered for it, and the device is closed.
+  /// The end of serving: loops are told to return. When the last has (at once where there is none), what the program
+  /// has not answered is answered for it, and the device is closed. Any thread, also inside a callback.
   void close_door();
   /// The program's, or a trace around them.
   isthmus::FileSystem& files() { return trace ? *trace : program->files(); }
@@ -49,6 +52,7 @@ struct fuse_session {
   std::optional<isthmus::fuse::Keeper> keeper;    // auto_unmount
   std::unique_ptr<isthmus::fuse::Transport> transport;
   std::atomic<int> fd{-1};
+  bool custom = false;  // messages by functions of the program
 
   fuse_conn_info conn{};
   std::atomic<bool> initialised{false};
@@ -57,7 +61,9 @@ struct fuse_session {
   sem_t wake;                 // posted when a loop of several threads is to look at `exited`
 
   std::shared_mutex door_m;  // guards the_door; held by news while the kernel takes it
-  std::unique_ptr<isthmus::fuse::Door> the_door;
+  std::shared_ptr<isthmus::fuse::Door> the_door;
+  std::atomic<isthmus::fuse::Door*> current{nullptr};  // the_door, for loops to compare with
+  std::atomic<pid_t> served_by{0};                     // the process that made it: a child has but a copy
 };
 
 namespace isthmus::libfuse {

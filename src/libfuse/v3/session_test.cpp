@@ -2,13 +2,19 @@
 #include <gtest/gtest.h>
 #include <isthmus/fuse3/fuse.h>
 #include <isthmus/fuse3/fuse_lowlevel.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <string>
+#include <thread>
 
 #include "base/bytes.h"
 #include "wire/fuse/flags.h"
@@ -35,8 +41,10 @@ struct Seen {
   const char* data = nullptr;
   size_t size = 0;
   fuse_req_t kept = nullptr;
-  bool destroyed = false;
-  uint64_t forgotten = 0;
+  bool destroyed = false, retrieved = false;
+  int news_in_destroy = 0;
+  fuse_ino_t forgotten = 0;
+  fuse_session* session = nullptr;
 };
 Seen g_seen;
 
@@ -45,7 +53,19 @@ void on_init(void*, fuse_conn_info* conn) {
   conn->want |= FUSE_CAP_WRITEBACK_CACHE;
   conn->max_write = 131072;
 }
-void on_destroy(void*) { g_seen.destroyed = true; }
+void on_destroy(void*) {
+  g_seen.destroyed = true;
+  g_seen.news_in_destroy = CALL(fuse_lowlevel_notify_inval_inode)(g_seen.session, 1, 0, 0);
+}
+void on_forget(fuse_req_t req, fuse_ino_t ino, uint64_t) {
+  g_seen.forgotten = ino;
+  CALL(fuse_reply_none)(req);
+}
+void on_retrieved(fuse_req_t req, void*, fuse_ino_t, off_t, fuse_bufvec*) {
+  g_seen.retrieved = true;
+  CALL(fuse_reply_none)(req);
+}
+std::function<void(fuse_req_t)> g_lookup;
 void on_write(fuse_req_t req, fuse_ino_t, const char* buf, size_t size, off_t, fuse_file_info* fi) {
   EXPECT_EQ(fi->fh, 77u);
   g_seen.data = buf;
@@ -53,6 +73,7 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* buf, size_t size, off_t, f
   EXPECT_EQ(CALL(fuse_reply_write)(req, size), 0);
 }
 void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  if (g_lookup) return g_lookup(req);
   EXPECT_EQ(parent, 1u);
   EXPECT_STREQ(name, "later");
   EXPECT_EQ(CALL(fuse_req_ctx)(req)->uid, 42u);
@@ -75,23 +96,30 @@ class Session : public testing::Test {
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends_), 0);
     int big = 1 << 20;
     for (int e : ends_) setsockopt(e, SOL_SOCKET, SO_SNDBUF, &big, sizeof big);
+    std::string words[] = {"program", "-oallow_other,max_read=65536,user=me,strictatime", "-r", "-n"};
+    char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    fuse_args args = FUSE_ARGS_INIT(4, argv);
+    make_session(args);
+    CALL(fuse_opt_free_args)(&args);
+    ASSERT_NE(se_, nullptr);
+    g_seen.session = se_;
+    mount();
+    EXPECT_EQ(CALL(fuse_session_fd)(se_), ends_[1]);
+  }
+  virtual void make_session(fuse_args& args) {
     fuse_lowlevel_ops ops{};
     ops.init = on_init;
     ops.destroy = on_destroy;
     ops.write = on_write;
     ops.lookup = on_lookup;
+    ops.forget = on_forget;
+    ops.retrieve_reply = on_retrieved;
     ops.readdir = on_readdir;
     change(ops);
-    std::string words[] = {"program", "-oallow_other,max_read=65536,user=me,strictatime", "-r", "-n"};
-    char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-    fuse_args args = FUSE_ARGS_INIT(4, argv);
     se_ = CALL(fuse_session_new)(&args, &ops, sizeof ops, &g_seen);
-    CALL(fuse_opt_free_args)(&args);
-    ASSERT_NE(se_, nullptr);
-    ASSERT_EQ(CALL(fuse_session_mount)(se_, ("/dev/fd/" + std::to_string(ends_[1])).c_str()), 0);
-    EXPECT_EQ(CALL(fuse_session_fd)(se_), ends_[1]);
   }
   virtual void change(fuse_lowlevel_ops&) {}
+  virtual void mount() { ASSERT_EQ(CALL(fuse_session_mount)(se_, ("/dev/fd/" + std::to_string(ends_[1])).c_str()), 0); }
   void TearDown() override {
     if (se_) end();
     free(buf_.mem);
@@ -106,22 +134,29 @@ class Session : public testing::Test {
   /// Sends a request as the kernel, and has the program hear it.
   template <class In>
   void request(Opcode op, uint64_t unique, const In& in, const std::string& more = {}) {
+    size_t size = send_request(op, unique, in, more);
+    ASSERT_EQ(CALL(fuse_session_receive_buf)(se_, &buf_), static_cast<int>(size));
+    CALL(fuse_session_process_buf)(se_, &buf_);
+  }
+  /// Sends it only, to a loop. Its size.
+  template <class In>
+  size_t send_request(Opcode op, uint64_t unique, const In& in, const std::string& more = {}, pid_t pid = 0) {
     InHeader h{};
     h.len = static_cast<uint32_t>(sizeof h + sizeof in + more.size());
     h.opcode = static_cast<uint32_t>(op);
     h.unique = unique;
     h.nodeid = 1;
     h.uid = h.gid = 42;
+    h.pid = static_cast<uint32_t>(pid);
     std::string m(reinterpret_cast<const char*>(&h), sizeof h);
     m.append(reinterpret_cast<const char*>(&in), sizeof in).append(more);
-    ASSERT_EQ(send(ends_[0], m.data(), m.size(), 0), static_cast<ssize_t>(m.size()));
-    ASSERT_EQ(CALL(fuse_session_receive_buf)(se_, &buf_), static_cast<int>(m.size()));
-    CALL(fuse_session_process_buf)(se_, &buf_);
+    EXPECT_EQ(send(ends_[0], m.data(), m.size(), 0), static_cast<ssize_t>(m.size()));
+    return m.size();
   }
-  /// What comes back, without its header; an error as its number.
-  std::string answer(uint64_t unique, int error = 0) {
+  /// What comes back, without its header; an error as its number. `flags`: of recv(2).
+  std::string answer(uint64_t unique, int error = 0, int flags = MSG_DONTWAIT) {
     std::string m(70000, '\0');
-    ssize_t n = recv(ends_[0], m.data(), m.size(), MSG_DONTWAIT);
+    ssize_t n = recv(ends_[0], m.data(), m.size(), flags);
     OutHeader h{};
     EXPECT_GE(n, static_cast<ssize_t>(sizeof h));
     if (n < static_cast<ssize_t>(sizeof h)) return {};
@@ -130,18 +165,31 @@ class Session : public testing::Test {
     EXPECT_EQ(h.error, -error);
     return m.substr(sizeof h, static_cast<size_t>(n) - sizeof h);
   }
-  InitOut init() {
+  static InitIn init_in() {
     InitIn in{};
     in.major = kMajor;
     in.minor = kMinor;
     in.max_readahead = 131072;
     uint64_t offered = kInitAsyncRead | kInitWritebackCache | kInitMaxPages | kInitInitExt | kInitHandleKillpriv;
     in.flags = static_cast<uint32_t>(offered);
-    request(Opcode::Init, 2, in);
+    return in;
+  }
+  InitOut init() {
+    request(Opcode::Init, 2, init_in());
     InitOut out{};
     std::string body = answer(2);
     memcpy(&out, body.data(), std::min(body.size(), sizeof out));
     return out;
+  }
+
+  /// A loop of the program on a thread, after INIT.
+  std::thread loop(bool several, int& result, fuse_loop_config* config = nullptr) {
+    std::thread t([this, several, config, &result] {
+      result = several ? CALL(fuse_session_loop_mt)(se_, config) : CALL(fuse_session_loop)(se_);
+    });
+    send_request(Opcode::Init, 2, init_in());
+    answer(2, 0, 0);
+    return t;
   }
 
   int ends_[2] = {-1, -1};
@@ -262,6 +310,181 @@ TEST_F(Session, ListingsFitTheRequest) {
   EXPECT_EQ(d.off, 3u);
   EXPECT_EQ(d.type, 8u);
   EXPECT_EQ(out.substr(sizeof d, d.namelen), "name");
+}
+
+// While callbacks are under way on the loop's threads, or by one of them.
+TEST_F(Session, UnmountEndsALoopUnderWay) {
+  for (bool several : {true, false})
+    for (bool inside : {true, false}) {
+      SCOPED_TRACE(testing::Message() << several << inside);
+      if (!se_) SetUp();
+      int result = -1;
+      std::promise<void> running, unmounted;
+      g_lookup = [&](fuse_req_t req) {
+        if (inside) CALL(fuse_session_unmount)(se_);
+        running.set_value();
+        unmounted.get_future().wait();
+        CALL(fuse_reply_err)(req, ENOENT);
+      };
+      std::thread t = loop(several, result);
+      send_request(Opcode::Lookup, 8, std::array<char, 6>{'l', 'a', 't', 'e', 'r', '\0'});
+      running.get_future().wait();
+      if (!inside) CALL(fuse_session_unmount)(se_);
+      EXPECT_EQ(CALL(fuse_lowlevel_notify_inval_inode)(se_, 1, 0, 0), -ENOTCONN);
+      unmounted.set_value();
+      t.join();
+      EXPECT_EQ(result, 0);
+      EXPECT_FALSE(g_seen.destroyed);
+      CALL(fuse_session_destroy)(se_);
+      EXPECT_TRUE(g_seen.destroyed);
+      se_ = nullptr;
+      close(ends_[0]);
+      g_lookup = nullptr;
+    }
+  ends_[0] = -1;
+}
+
+TEST_F(Session, AsManyThreadsAsTheProgramWants) {
+  constexpr unsigned kAll = 70;
+  fuse_loop_config* config = CALL(fuse_loop_cfg_create)();
+  CALL(fuse_loop_cfg_set_max_threads)(config, kAll + 1);
+  std::atomic<unsigned> inside{0};
+  std::promise<void> all;
+  std::shared_future<void> come = all.get_future().share();
+  g_lookup = [&](fuse_req_t req) {
+    if (++inside == kAll) all.set_value();
+    come.wait_for(std::chrono::seconds(20));
+    CALL(fuse_reply_err)(req, ENOENT);
+  };
+  int result = -1;
+  std::thread t = loop(true, result, config);
+  for (uint64_t i = 0; i < kAll; i++)
+    send_request(Opcode::Lookup, 10 + 2 * i, std::array<char, 6>{'l', 'a', 't', 'e', 'r', '\0'});
+  EXPECT_EQ(come.wait_for(std::chrono::seconds(10)), std::future_status::ready) << inside;
+  CALL(fuse_session_exit)(se_);
+  t.join();
+  CALL(fuse_loop_cfg_destroy)(config);
+  g_lookup = nullptr;
+}
+
+TEST_F(Session, NothingComesAfterDestroy) {
+  init();
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_retrieve)(se_, 1, 100, 0, nullptr), 0);
+  CALL(fuse_session_destroy)(se_);
+  se_ = nullptr;
+  EXPECT_TRUE(g_seen.destroyed);
+  EXPECT_EQ(g_seen.news_in_destroy, -ENOTCONN);
+  EXPECT_FALSE(g_seen.retrieved);
+}
+
+// What callbacks start would inherit a thread that was moved to one CPU.
+TEST_F(Session, ThreadsOfTheProgramAreNotMoved) {
+  cpu_set_t all, seen;
+  ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "one CPU only";
+  int result = -1;
+  bool moved = false;
+  g_lookup = [&](fuse_req_t req) {
+    sched_getaffinity(0, sizeof seen, &seen);
+    moved = moved || !CPU_EQUAL(&all, &seen);
+    CALL(fuse_reply_err)(req, ENOENT);
+  };
+  std::thread t = loop(false, result);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<unsigned>(sched_getcpu()), &one);
+  sched_setaffinity(0, sizeof one, &one);
+  for (uint64_t i = 0; i < 2000; i++) {
+    send_request(Opcode::Lookup, 10 + 2 * i, std::array<char, 6>{'l', 'a', 't', 'e', 'r', '\0'}, {}, gettid());
+    answer(10 + 2 * i, ENOENT, 0);
+  }
+  sched_setaffinity(0, sizeof all, &all);
+  shutdown(ends_[0], SHUT_RDWR);
+  t.join();
+  EXPECT_FALSE(moved);
+  g_lookup = nullptr;
+}
+
+ssize_t read_on(int fd, void* buf, size_t size, void*) {
+  for (;;) {
+    ssize_t n = read(fd, buf, size);
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+bool g_cut = false;
+ssize_t write_in_part(int fd, iovec* parts, int count, void*) { return writev(fd, parts, count) - (g_cut ? 1 : 0); }
+
+class CustomSession : public Session {
+ protected:
+  void mount() override {
+    fuse_custom_io io{};
+    io.read = read_on;
+    io.writev = write_in_part;
+    ASSERT_EQ(CALL(fuse_session_custom_io)(se_, &io, ends_[1]), 0);
+  }
+};
+
+TEST_F(CustomSession, ALoopWhoseReadGoesOnCanBeStopped) {
+  int result = -1;
+  std::thread t = loop(true, result);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // it reads again
+  CALL(fuse_session_exit)(se_);
+  t.join();
+  EXPECT_EQ(result, 0);
+}
+
+TEST_F(CustomSession, HalfAnAnswerIsNone) {
+  init();
+  g_lookup = [&](fuse_req_t req) {
+    fuse_entry_param e{};
+    e.ino = 9;
+    e.attr.st_mode = S_IFREG;
+    g_cut = true;
+    CALL(fuse_reply_entry)(req, &e);
+    g_cut = false;
+  };
+  request(Opcode::Lookup, 8, std::array<char, 6>{'l', 'a', 't', 'e', 'r', '\0'});
+  EXPECT_EQ(g_seen.forgotten, 9u);
+  g_lookup = nullptr;
+}
+
+struct fuse* g_fuse = nullptr;
+struct {
+  uid_t uid = 1;
+  gid_t gid = 1;
+} g_in_init, g_in_destroy;
+void* high_init(fuse_conn_info*, fuse_config*) {
+  auto* context = CALL(fuse_get_context)();
+  g_in_init = {context->uid, context->gid};
+  return nullptr;
+}
+void high_destroy(void*) {
+  auto* context = CALL(fuse_get_context)();
+  g_in_destroy = {context->uid, context->gid};
+  EXPECT_EQ(context->fuse, g_fuse);
+  ASSERT_NE(CALL(fuse_get_session)(context->fuse), nullptr);
+  CALL(fuse_exit)(context->fuse);
+}
+
+class HighSession : public Session {
+ protected:
+  void make_session(fuse_args& args) override {
+    fuse_operations ops{};
+    ops.init = high_init;
+    ops.destroy = high_destroy;
+    g_fuse = CALL(fuse_new)(&args, &ops, sizeof ops, nullptr);
+    ASSERT_NE(g_fuse, nullptr);
+    se_ = CALL(fuse_get_session)(g_fuse);
+  }
+};
+
+TEST_F(HighSession, InitAndDestroyHaveAContext) {
+  init();
+  CALL(fuse_unmount)(g_fuse);
+  CALL(fuse_destroy)(g_fuse);
+  se_ = nullptr;
+  EXPECT_EQ(g_in_init.uid + g_in_init.gid, 0u);
+  EXPECT_EQ(g_in_destroy.uid + g_in_destroy.gid, 0u);
 }
 
 }  // namespace

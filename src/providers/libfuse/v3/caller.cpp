@@ -19,6 +19,12 @@ Caller::Caller(struct fuse* f, const Context& ctx) {
   t_cancel = ctx.cancel;
 }
 
+Caller::Caller(struct fuse* f) {
+  t_context = {};
+  t_context.fuse = f;
+  t_cancel = nullptr;
+}
+
 Caller::~Caller() { t_cancel = nullptr; }
 
 fuse_context& Caller::context() { return t_context; }

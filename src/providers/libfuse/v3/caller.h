@@ -10,6 +10,8 @@ class Caller {
  public:
   /// For a callback. The thread's cancel goes with it.
   Caller(struct fuse* f, const Context& ctx);
+  /// For one that no request asks for: uid, gid and pid are 0, as in the original.
+  explicit Caller(struct fuse* f);
   ~Caller();
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;

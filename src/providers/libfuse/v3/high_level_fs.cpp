@@ -71,7 +71,7 @@ unsigned HighLevelFs::usual_wants() const {
 
 void HighLevelFs::init(fuse_conn_info& conn) {
   {
-    Caller caller(owner, {});
+    Caller caller(owner);
     top_->init(conn, config_);
   }
   paths_.keep(config_.remember);
@@ -87,7 +87,7 @@ void HighLevelFs::init(fuse_conn_info& conn) {
 }
 
 void HighLevelFs::destroy() {
-  Caller caller(owner, {});
+  Caller caller(owner);
   top_->destroy();
 }
 
@@ -96,7 +96,7 @@ void HighLevelFs::remove_hidden() {
   paths_.for_each_named([&](NodeId id, PathNode& n) {
     if (n.hidden) hidden.push_back(id);
   });
-  Caller caller(owner, {});
+  Caller caller(owner);
   for (NodeId id : hidden)
     if (auto held = paths_.hold({id})) top_->call(&fuse_operations::unlink, held->path());
 }
