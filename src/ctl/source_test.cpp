@@ -95,7 +95,7 @@ TEST_F(SourceTest, MistakesAreNamed) {
 }
 
 TEST_F(SourceTest, OpensWhatItNames) {
-  for (auto text : {std::string("mem:?size=1m"), "dir:" + folder + "?cache=none", "trace+fault+" + folder}) {
+  for (const auto& text : {std::string("mem:?size=1m"), "dir:" + folder + "?cache=none", "trace+fault+" + folder}) {
     auto s = parse_source(text);
     ASSERT_TRUE(s);
     auto fs = open_source(*s, {});

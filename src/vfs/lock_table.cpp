@@ -26,7 +26,7 @@ struct LockTable::Waiter : std::enable_shared_from_this<Waiter> {
   bool whole_file;
   bool cancelled = false;
   State state = State::fresh;
-  std::optional<Call<op::SetLock>> call;  // only while queued
+  std::optional<Call<op::SetLock>> call;  // while queued, for whoever takes it from the queue
 };
 
 struct LockTable::Core {
@@ -73,7 +73,7 @@ struct LockTable::Core {
     }
     answer(std::move(ready));
   }
-  static void answer(Ready ready) {
+  static void answer(Ready&& ready) {
     for (auto& [call, e] : ready) finish(std::move(call), e);
   }
   // The cancel function goes first: once answered, the Call's context may be used again for something else.
@@ -220,6 +220,7 @@ void LockTable::set(Call<op::SetLock> call) {
   auto w = std::make_shared<Waiter>(core_, args.node, args);
   Cancel* cancel = call.context().cancel;
   if (cancel) cancel->on_request([w] { w->cancel(); });
+  w->call.emplace(std::move(call));
   {
     std::lock_guard lock(s.m);
     if (w->cancelled) {
@@ -229,7 +230,6 @@ void LockTable::set(Call<op::SetLock> call) {
       if (!core_->wait(f, *w, false)) {
         r = err(EDEADLK);
       } else {
-        w->call.emplace(std::move(call));
         w->state = Waiter::State::queued;
         f.waiters.push_back(w);
         core_->waiting.fetch_add(1, std::memory_order_relaxed);
@@ -238,7 +238,7 @@ void LockTable::set(Call<op::SetLock> call) {
     core_->leave(s, args.node);
   }
   Core::answer(std::move(ready));
-  if (r) Core::finish(std::move(call), *r);
+  if (r) Core::finish(std::move(*w->call), *r);
 }
 
 void LockTable::release_owner(NodeId node, uint64_t owner) {

@@ -191,7 +191,8 @@ inline uint64_t flags_of(const InitOut& out) { return out.flags | uint64_t{out.f
 
 /// A file system, a door and a kernel that has not said INIT.
 struct Rig {
-  explicit Rig(std::initializer_list<Op> ops, SessionOptions options = {}, Blocking blocking = Blocking::never_blocks)
+  explicit Rig(std::initializer_list<Op> ops, const SessionOptions& options = {},
+               Blocking blocking = Blocking::never_blocks)
       : fs(ops, blocking), options_(options) {}
   ~Rig() {
     kernel.close();
