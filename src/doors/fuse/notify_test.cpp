@@ -283,7 +283,7 @@ TEST(FuseLock, GetSetAndWhole) {
 }
 
 TEST(FuseLock, ComeHereWhereOthersSeeThemOrTheUserSays) {
-  auto agreed = [](std::initializer_list<Op> ops, bool shared, SessionOptions o) {
+  auto agreed = [](std::initializer_list<Op> ops, bool shared, const SessionOptions& o) {
     Rig rig(ops, o);
     rig.fs.t.locks_shared = shared;
     return flags_of(rig.init()) & (kInitPosixLocks | kInitFlockLocks);
