@@ -80,15 +80,18 @@ struct Forget : Shape<Op::Forget> {
   uint64_t count = 1;
 };
 /// handle: an open file of the node, or none.
+/// by_handle, also Setattr's: the handle counts even where its number is 0, as programs of others may choose theirs.
 struct Getattr : Shape<Op::Getattr> {
   NodeId node{};
   HandleId handle{};
+  bool by_handle = false;
 };
 struct Setattr : Shape<Op::Setattr> {
   NodeId node{};
   HandleId handle{};
   SetAttr set{};
   uint64_t lock_owner = 0;
+  bool by_handle = false;
 };
 struct Readlink : Shape<Op::Readlink> {
   NodeId node{};
@@ -164,7 +167,8 @@ struct Read : Shape<Op::Read> {
   uint64_t offset = 0;
   size_t size = 0;
   MutableBytes into{};
-  uint32_t flags = 0;  ///< of open(2), as far as the door knows them now
+  uint32_t flags = 0;       ///< of open(2), as far as the door knows them now
+  uint64_t lock_owner = 0;  ///< as Lock::owner; 0: the door does not know, or nobody holds a lock
 };
 /// Answers how many bytes were taken; fewer than given only on an error after some. append: at the end of the file,
 /// whatever offset says. through: O_SYNC or O_DSYNC. from_cache: a page cache writes back; ctx.cred is not the
@@ -175,7 +179,8 @@ struct Write : Shape<Op::Write> {
   uint64_t offset = 0;
   const Buffer* data = nullptr;
   bool append = false, through = false, from_cache = false, kill_suidgid = false;
-  uint32_t flags = 0;  ///< as Read's
+  uint32_t flags = 0;       ///< as Read's
+  uint64_t lock_owner = 0;  ///< as Read's
 };
 struct CopyRange : Shape<Op::CopyRange> {
   NodeId from{};

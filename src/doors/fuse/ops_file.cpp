@@ -193,6 +193,7 @@ void do_read(Exchange& x) {
   a.size = in.size;
   a.into = room.first(in.size);
   a.flags = in.flags;
+  if (in.read_flags & kReadLockowner) a.lock_owner = in.lock_owner;
   x.submit<op::Read, answer_read>(a);
 }
 
@@ -211,6 +212,7 @@ void do_write(Exchange& x) {
   a.through = in.flags & (O_SYNC | O_DSYNC);
   a.flags = in.flags;
   a.kill_suidgid = in.write_flags & kWriteKillSuidgid;
+  if (in.write_flags & kWriteLockowner) a.lock_owner = in.lock_owner;
   x.submit<op::Write, answer_write>(a);
 }
 

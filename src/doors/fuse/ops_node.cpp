@@ -129,7 +129,8 @@ void do_getattr(Exchange& x) {
   const auto& in = x.in().in<Opcode::Getattr>();
   op::Getattr a;
   a.node = x.node();
-  if (in.getattr_flags & kGetattrFh) a.handle = HandleId{in.fh};
+  a.by_handle = in.getattr_flags & kGetattrFh;
+  if (a.by_handle) a.handle = HandleId{in.fh};
   x.submit<op::Getattr, answer_attr<op::Getattr>>(a);
 }
 
@@ -137,7 +138,8 @@ void do_statx(Exchange& x) {
   const auto& in = x.in().in<Opcode::Statx>();
   op::Getattr a;
   a.node = x.node();
-  if (in.getattr_flags & kGetattrFh) a.handle = HandleId{in.fh};
+  a.by_handle = in.getattr_flags & kGetattrFh;
+  if (a.by_handle) a.handle = HandleId{in.fh};
   x.submit<op::Getattr, answer_statx>(a);
 }
 
@@ -149,7 +151,8 @@ void do_setattr(Exchange& x) {
   op::Setattr a;
   a.node = x.node();
   a.set = from_wire(in);
-  if (in.valid & kFattrFh) a.handle = HandleId{in.fh};
+  a.by_handle = in.valid & kFattrFh;
+  if (a.by_handle) a.handle = HandleId{in.fh};
   if (in.valid & kFattrLockowner) a.lock_owner = in.lock_owner;
   x.submit<op::Setattr, answer_attr<op::Setattr>>(a);
 }

@@ -41,9 +41,10 @@ struct Seen {
   const char* data = nullptr;
   size_t size = 0;
   fuse_req_t kept = nullptr;
-  bool destroyed = false, retrieved = false;
+  bool destroyed = false, retrieved = false, by_handle = false;
   int news_in_destroy = 0;
   fuse_ino_t forgotten = 0;
+  uint64_t lock_owner = 0;
   fuse_session* session = nullptr;
 };
 Seen g_seen;
@@ -69,9 +70,19 @@ std::function<void(fuse_req_t)> g_lookup;
 void on_write(fuse_req_t req, fuse_ino_t, const char* buf, size_t size, off_t, fuse_file_info* fi) {
   EXPECT_EQ(fi->fh, 77u);
   g_seen.data = buf;
+  g_seen.lock_owner = fi->lock_owner;
   g_seen.size = size;
   EXPECT_EQ(CALL(fuse_reply_write)(req, size), 0);
 }
+void on_read(fuse_req_t req, fuse_ino_t, size_t, off_t, fuse_file_info* fi) {
+  g_seen.lock_owner = fi->lock_owner;
+  EXPECT_EQ(CALL(fuse_reply_buf)(req, nullptr, 0), 0);
+}
+void on_getattr(fuse_req_t req, fuse_ino_t, fuse_file_info* fi) {
+  g_seen.by_handle = fi;
+  EXPECT_EQ(CALL(fuse_reply_err)(req, EIO), 0);
+}
+void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat*, int, fuse_file_info* fi) { on_getattr(req, node, fi); }
 void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   if (g_lookup) return g_lookup(req);
   EXPECT_EQ(parent, 1u);
@@ -111,6 +122,9 @@ class Session : public testing::Test {
     ops.init = on_init;
     ops.destroy = on_destroy;
     ops.write = on_write;
+    ops.read = on_read;
+    ops.getattr = on_getattr;
+    ops.setattr = on_setattr;
     ops.lookup = on_lookup;
     ops.forget = on_forget;
     ops.retrieve_reply = on_retrieved;
@@ -222,6 +236,43 @@ TEST_F(Session, WrittenDataIsNotCopied) {
   ASSERT_GE(out.size(), sizeof written);
   memcpy(&written, out.data(), sizeof written);
   EXPECT_EQ(written, data.size());
+}
+
+TEST_F(Session, HandlesMayBe0) {
+  init();
+  uint64_t unique = 4;
+  for (uint32_t given : {0u, 1u}) {
+    GetattrIn get{};
+    get.getattr_flags = given ? kGetattrFh : 0;
+    request(Opcode::Getattr, unique, get);
+    answer(unique++, EIO);
+    EXPECT_EQ(g_seen.by_handle, given != 0);
+    SetattrIn set{};
+    set.valid = kFattrSize | (given ? kFattrFh : 0);
+    request(Opcode::Setattr, unique, set);
+    answer(unique++, EIO);
+    EXPECT_EQ(g_seen.by_handle, given != 0);
+  }
+}
+
+TEST_F(Session, WhoReadsAndWritesMayHoldLocks) {
+  init();
+  ReadIn read{};
+  read.lock_owner = 5;
+  request(Opcode::Read, 4, read);
+  answer(4);
+  EXPECT_EQ(g_seen.lock_owner, 0u) << "not given";
+  read.read_flags = kReadLockowner;
+  request(Opcode::Read, 5, read);
+  answer(5);
+  EXPECT_EQ(g_seen.lock_owner, 5u);
+  WriteIn write{};
+  write.fh = 77;
+  write.lock_owner = 6;
+  write.write_flags = kWriteLockowner;
+  request(Opcode::Write, 6, write);
+  answer(6);
+  EXPECT_EQ(g_seen.lock_owner, 6u);
 }
 
 TEST_F(Session, AnswersMayComeLater) {

@@ -14,6 +14,11 @@ struct stat to_stat(const Attr& a);
 /// ino 0: no such name.
 Entry to_entry(const fuse_entry_param& e);
 Attributes to_attributes(const struct stat& st, double timeout);
+/// Of an operation whose handle is optional.
+template <class T>
+bool has_handle(const T& a) {
+  return a.by_handle || a.handle != HandleId::none;
+}
 fuse_file_info info_of(HandleId h, uint32_t flags = 0, uint64_t owner = 0);
 Opened to_opened(const fuse_file_info& fi);
 /// FUSE_SET_ATTR_* of a SetMask.

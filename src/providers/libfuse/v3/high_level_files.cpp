@@ -116,7 +116,7 @@ Result<Buffer> HighLevelFs::data(const Context& ctx, const op::Read& a, List& li
   Callback callback(*this, ctx);
   auto held = hold_open(a.node);
   if (!held) return held.error();
-  fuse_file_info fi = info_of(a.handle, a.flags);
+  fuse_file_info fi = info_of(a.handle, a.flags, a.lock_owner);
   auto offset = static_cast<off_t>(a.offset);
   // The kernel takes an answer's memory and files before reply() returns; other doors may look at them later.
   if (top_->op.read_buf && ctx.door == DoorKind::fuse) {
@@ -155,7 +155,7 @@ Result<size_t> HighLevelFs::write(const Context& ctx, const op::Write& a) {
   std::string room;
   auto data = a.data->in_one_piece(room);
   if (!data) return data.error();
-  fuse_file_info fi = info_of(a.handle, a.flags);
+  fuse_file_info fi = info_of(a.handle, a.flags, a.lock_owner);
   fi.writepage = a.from_cache;
   fuse_bufvec list = one_piece_list(data->data(), data->size());
   return number_of<size_t>(top_->write_buf(held->path(), &list, static_cast<off_t>(a.offset), &fi));

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/status.h"
 
 namespace isthmus::libfuse {
@@ -111,12 +110,6 @@ Result<PathTable::Held> HighLevelFs::hold_open(NodeId node) {
 PathTable::Held HighLevelFs::hold_if_possible(NodeId node) {
   auto held = hold_open(node);
   return held ? std::move(*held) : PathTable::Held();
-}
-
-bool HighLevelFs::is_file_handle(NodeId node, HandleId handle) {
-  bool file = false;
-  if (handle != HandleId::none) paths_.with(node, [&](PathNode& n) { file = !n.directory; });
-  return file;
 }
 
 void HighLevelFs::note_stat(NodeId node, const struct stat& st) {

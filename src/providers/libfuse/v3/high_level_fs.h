@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "providers/libfuse/v3/caller.h"
+#include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/interrupter.h"
 #include "providers/libfuse/v3/layer.h"
 #include "providers/libfuse/v3/path_table.h"
@@ -110,8 +111,13 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   /// What a reading callback gives. `list`: what the answer is borrowed from.
   Result<Buffer> data(const Context& ctx, const op::Read& a, List& list);
   void note_stat(NodeId node, const struct stat& st);
-  /// Whether an optional handle is one, and of a file.
-  bool is_file_handle(NodeId node, HandleId handle);
+  /// Whether an operation's optional handle is one, and of a file.
+  template <class T>
+  bool is_file_handle(const T& a) {
+    bool file = false;
+    if (has_handle(a)) paths_.with(a.node, [&](PathNode& n) { file = !n.directory; });
+    return file;
+  }
   /// What the library's options say of an open file.
   Opened opened(NodeId node, const char* path, fuse_file_info& fi);
   bool is_open(NodeId dir, std::string_view name);

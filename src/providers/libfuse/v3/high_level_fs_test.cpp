@@ -31,6 +31,7 @@ struct World {
   std::map<std::string, std::string> xattrs;
   bool offsets = false, plus = false;
   int asked_locks = 0;
+  bool by_handle = false;
   std::function<void()> in_read, in_rename;
   std::string target = "/base/dir/target";
   fuse_context seen{};
@@ -51,7 +52,8 @@ void fill_stat(const File& f, struct stat* st) {
   st->st_ino = 4711;
 }
 
-int on_getattr(const char* path, struct stat* st, fuse_file_info*) {
+int on_getattr(const char* path, struct stat* st, fuse_file_info* fi) {
+  g_world->by_handle = fi;
   g_world->seen = Caller::context();
   File* f = file_at(path);
   if (!f) return -ENOENT;
@@ -213,6 +215,14 @@ TEST_F(HighLevel, InodeNumbersStayWithin32Bits) {
   auto e = call(op::Lookup{{}, NodeId::root, "file"});
   ASSERT_NE(e->node, first);
   EXPECT_EQ(e->attr.ino, raw(first)) << "its place in the table, without the count of uses";
+}
+
+TEST_F(HighLevel, HandlesMayBe0) {
+  NodeId node = look_up("file");
+  ASSERT_TRUE(call(op::Getattr{{}, node, HandleId::none, true}));
+  EXPECT_TRUE(world.by_handle);
+  ASSERT_TRUE(call(op::Getattr{{}, node}));
+  EXPECT_FALSE(world.by_handle);
 }
 
 TEST_F(HighLevel, AbsenceIsBelievedWhenTheProgramSaysSo) {

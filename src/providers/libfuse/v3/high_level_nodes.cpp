@@ -58,7 +58,7 @@ Result<Unit> HighLevelFs::forget(const Context&, const op::Forget& a) {
 
 Result<Attributes> HighLevelFs::getattr(const Context& ctx, const op::Getattr& a) {
   Callback callback(*this, ctx);
-  bool with_handle = is_file_handle(a.node, a.handle);
+  bool with_handle = is_file_handle(a);
   auto held = with_handle ? hold_open(a.node) : paths_.hold({a.node});
   if (!held) return held.error();
   fuse_file_info fi = info_of(a.handle);
@@ -70,7 +70,7 @@ Result<Attributes> HighLevelFs::getattr(const Context& ctx, const op::Getattr& a
 
 Result<Attributes> HighLevelFs::setattr(const Context& ctx, const op::Setattr& a) {
   Callback callback(*this, ctx);
-  bool with_handle = is_file_handle(a.node, a.handle);
+  bool with_handle = is_file_handle(a);
   auto held = with_handle ? hold_open(a.node) : paths_.hold({a.node});
   if (!held) return held.error();
   fuse_file_info file = info_of(a.handle, 0, a.lock_owner), *fi = with_handle ? &file : nullptr;

@@ -20,7 +20,7 @@ void LowLevelFs::create(Call<op::Create> c) {
 }
 
 void LowLevelFs::read(Call<op::Read> c) {
-  fuse_file_info fi = info_of(c->handle, c->flags);
+  fuse_file_info fi = info_of(c->handle, c->flags, c->lock_owner);
   fuse_ino_t node = raw(c->node);
   size_t size = c->size;
   auto offset = static_cast<off_t>(c->offset);
@@ -28,7 +28,7 @@ void LowLevelFs::read(Call<op::Read> c) {
 }
 
 void LowLevelFs::write(Call<op::Write> c) {
-  fuse_file_info fi = info_of(c->handle, c->flags);
+  fuse_file_info fi = info_of(c->handle, c->flags, c->lock_owner);
   fi.writepage = c->from_cache;
   fuse_ino_t node = raw(c->node);
   auto offset = static_cast<off_t>(c->offset);

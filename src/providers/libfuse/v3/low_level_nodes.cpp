@@ -11,7 +11,10 @@ namespace {
 /// An operation's open file; null when there is none.
 class Handle {
  public:
-  explicit Handle(HandleId h) : there_(h != HandleId::none) { fi_.fh = raw(h); }
+  template <class T>
+  explicit Handle(const T& a) : there_(has_handle(a)) {
+    fi_.fh = raw(a.handle);
+  }
   fuse_file_info* get() { return there_ ? &fi_ : nullptr; }
   fuse_file_info* operator->() { return &fi_; }
 
@@ -36,13 +39,13 @@ void LowLevelFs::forget(Call<op::Forget> c) {
 }
 
 void LowLevelFs::getattr(Call<op::Getattr> c) {
-  Handle fi(c->handle);
+  Handle fi(*c);
   fuse_ino_t node = raw(c->node);
   ops_.getattr(begin(std::move(c)), node, fi.get());
 }
 
 void LowLevelFs::setattr(Call<op::Setattr> c) {
-  Handle fi(c->handle);
+  Handle fi(*c);
   fi->lock_owner = c->lock_owner;
   fuse_ino_t node = raw(c->node);
   struct stat st = to_stat(c->set.to);
