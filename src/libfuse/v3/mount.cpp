@@ -51,8 +51,9 @@ class CustomTransport final : public fuse::Transport {
     for (const iovec& part : message) whole += part.iov_len;
     ssize_t n = io_.writev(fd_.get(), parts, static_cast<int>(message.size()), userdata_);
     if (n < 0) return last_errno();
-    // As the original: what is left of a message cannot be told from another one.
-    return static_cast<size_t>(n) == whole ? Status(Unit{}) : Status(err(EIO));
+    // What is left of a message cannot be told from another one. 0 is what Debian's example hello_ll_uds returns after
+    // it has written all, and the original takes that.
+    return n == 0 || static_cast<size_t>(n) == whole ? Status(Unit{}) : Status(err(EIO));
   }
   void hang_up() override {}
 
