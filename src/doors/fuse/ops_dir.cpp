@@ -30,9 +30,8 @@ void give_back(FileSystem& fs, const std::vector<NodeId>& nodes) {
   for (NodeId n : nodes) forget(fs, own, n);
 }
 
-void answer_names(Exchange& x, const op::ReadDir& a, Result<Unit>&& r) {
+void answer_names(Exchange& x, const op::ReadDir&, Result<Unit>&& r) {
   DirFill& fill = x.dir_fill;
-  x.session().listings().gave(a.node, fill.names());
   // An error after some names: the kernel gets those, asks for the rest and hears the error then.
   if (!r && fill.bytes().empty())
     x.error(r.error());
@@ -44,12 +43,14 @@ void answer_names(Exchange& x, const op::ReadDir& a, Result<Unit>&& r) {
 
 op::ReadDir begin_listing(Exchange& x, bool plus) {
   const auto& in = x.in().as<ReadIn>();
-  x.dir_fill.begin(x.data().first(std::min<size_t>(in.size, x.data().size())), plus, x.session().policy());
+  ListingAdvice* advice = plus ? x.session().listing_advice() : nullptr;
+  x.dir_fill.begin(x.data().first(std::min<size_t>(in.size, x.data().size())), plus, x.session().policy(), x.node(),
+                   advice);
   op::ReadDir a;
   a.node = x.node();
   a.handle = HandleId{in.fh};
   a.cookie = in.offset;
-  a.with_attr = plus && x.session().wants_attributes(a.node, a.cookie);
+  a.with_attr = plus && (!advice || advice->attributes(a.cookie));
   a.sink = &x.dir_fill;
   return a;
 }

@@ -105,7 +105,7 @@ void do_lookup(Exchange& x) {
   op::Lookup a;
   a.dir = x.node();
   a.name = x.in().name;
-  x.session().listings().looked_up(a.dir);
+  if (auto* advice = x.session().listing_advice()) advice->looked_up(a.dir, a.name);
   x.submit<op::Lookup, answer_entry<op::Lookup>>(a);
 }
 

@@ -54,11 +54,9 @@ class Session final : public LineSource {
   const Policy& policy() const { return policy_; }
   /// Traits::dir_attr.
   bool dir_attr() const { return dir_attr_; }
-  ListingAdvice& listings() { return listings_; }
-  /// Whether names of `dir` from `cookie` on come with attributes, where the kernel has asked for them.
-  bool wants_attributes(NodeId dir, uint64_t cookie) {
-    // A file system that negotiates for itself, or a kernel that chooses, means what it asks for.
-    return options_.negotiate || policy_.has(wire::fuse::kInitReaddirplusAuto) || listings_.attributes(dir, cookie);
+  /// Null for a file system that negotiates for itself, or a kernel that chooses: they mean what they ask for.
+  ListingAdvice* listing_advice() {
+    return options_.negotiate || policy_.has(wire::fuse::kInitReaddirplusAuto) ? nullptr : &listings_;
   }
   void init(Exchange& x);
   /// With requests by rings, forgets of files that are gone wait for the device's reader: has it run those that are
