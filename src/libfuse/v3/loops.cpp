@@ -13,6 +13,7 @@
 #include "libfuse/v3/loop_config.h"
 #include "libfuse/v3/session.h"
 #include "providers/libfuse/common/message.h"
+#include "providers/libfuse/common/no_throw.h"
 #include "run/line.h"
 #include "run/threads.h"
 
@@ -128,17 +129,22 @@ ISTHMUS_EXPORT int fuse_session_receive_buf(fuse_session* se, fuse_buf* buf) {
 }
 
 ISTHMUS_EXPORT void fuse_session_process_buf(fuse_session* se, const fuse_buf* buf) {
-  auto door = se->door();
-  if (!door) return static_cast<void>(nothing_to_serve());
-  if (!(buf->flags & FUSE_BUF_IS_FD)) return door->process({static_cast<const std::byte*>(buf->mem), buf->size});
-  // A pipe, for instance, that the program has the message in.
-  std::vector<uint64_t> words((std::min(buf->size, kMessageMax) + 7) / 8);
-  auto memory = std::as_writable_bytes(std::span(words));
-  size_t have = 0;
-  while (have < memory.size()) {
-    ssize_t n = read(buf->fd, memory.data() + have, memory.size() - have);
-    if (n <= 0) break;
-    have += static_cast<size_t>(n);
-  }
-  door->process(memory.first(std::min(have, buf->size)));
+  bool done = no_throw(false, [&] {
+    auto door = se->door();
+    if (!door) return nothing_to_serve() == 0;
+    if (!(buf->flags & FUSE_BUF_IS_FD))
+      return door->process({static_cast<const std::byte*>(buf->mem), buf->size}), true;
+    // A pipe, for instance, that the program has the message in.
+    std::vector<uint64_t> words((std::min(buf->size, kMessageMax) + 7) / 8);
+    auto memory = std::as_writable_bytes(std::span(words));
+    size_t have = 0;
+    while (have < memory.size()) {
+      ssize_t n = read(buf->fd, memory.data() + have, memory.size() - have);
+      if (n <= 0) break;
+      have += static_cast<size_t>(n);
+    }
+    door->process(memory.first(std::min(have, buf->size)));
+    return true;
+  });
+  if (!done) message(FUSE_LOG_ERR, "fuse: a request of %zu bytes is not processed\n", buf->size);
 }
