@@ -22,19 +22,19 @@ SharedFd FdCache::get(NodeId node, Use use) {
   return it->second->fd;
 }
 
-void FdCache::put(NodeId node, SharedFd fd, Use use) {
+bool FdCache::put(NodeId node, SharedFd fd, Use use) {
   Part& p = part(node);
   Order old;
   std::lock_guard lock(p.m);
   if (auto it = p.at.find(raw(node)); it != p.at.end()) {
-    if (it->second->use >= use) return;
+    if (it->second->use >= use) return false;
     take_out(p, it->second, old);
   } else if (p.order.size() >= limit_each_) {
     take_out(p, std::prev(p.order.end()), old);
   }
-  if (use == Use::write) writers_.fetch_add(1, std::memory_order_relaxed);
   p.order.push_front({node, std::move(fd), use, round()});
   p.at.emplace(raw(node), p.order.begin());
+  return use == Use::write && writers_.fetch_add(1, std::memory_order_relaxed) == 0;
 }
 
 void FdCache::drop(NodeId node) {

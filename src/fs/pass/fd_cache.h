@@ -26,8 +26,9 @@ class FdCache {
   void set_limit(size_t limit);
   /// Null when there is none that is good for `use`.
   SharedFd get(NodeId node, Use use = Use::path);
-  /// Takes the place of one that was good for less; is not kept beside a better one.
-  void put(NodeId node, SharedFd fd, Use use = Use::path);
+  /// Takes the place of one that was good for less; is not kept beside a better one. True: none was open for writing
+  /// before, and this one is.
+  bool put(NodeId node, SharedFd fd, Use use = Use::path);
   void drop(NodeId node);
   void drop_all();
   size_t size() const;

@@ -67,7 +67,7 @@ Result<Entry> PassFs::mknod(const Context& ctx, const op::Mknod& a) {
     if (!fd) return fd.error();
     auto m = made_file(&*at, *fd, a.labels);
     if (!m) return m.error();
-    if (!late(*m->node)) nodes_.fds().put(m->node->id, std::move(*fd), Use::write);
+    if (!late(*m->node)) nodes_.keep_data(*m->node, *fd, Use::write);
     return entry(at->dir, *m->node, m->st);
   }
   {

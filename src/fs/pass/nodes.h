@@ -104,6 +104,8 @@ class Nodes {
   /// A descriptor to read from or to write to the regular file `n`, with the server's own rights; it stays open for
   /// the next time.
   Result<SharedFd> data(Node& n, Use use);
+  /// Keeps what data() would open.
+  void keep_data(Node& n, const SharedFd& fd, Use use);
 
   /// Keeps a node that was found by file, not by id, alive.
   class Pinned {

@@ -1,5 +1,6 @@
 // How a node becomes a descriptor again, and what happens when it loses its name.
 #include "fs/pass/nodes.h"
+#include "fs/pass/watch.h"
 
 namespace isthmus::fs::pass {
 
@@ -84,8 +85,13 @@ Result<SharedFd> Nodes::open(Node& n, int flags) {
 Result<SharedFd> Nodes::data(Node& n, Use use) {
   if (auto fd = fds_.get(n.id, use)) return fd;
   auto fd = open(n, (use == Use::write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-  if (fd) fds_.put(n.id, *fd, use);
+  if (fd) keep_data(n, *fd, use);
   return fd;
+}
+
+void Nodes::keep_data(Node& n, const SharedFd& fd, Use use) {
+  // Whoever closes idle ones may sleep.
+  if (fds_.put(n.id, fd, use) && watch_) watch_->ring();
 }
 
 Nodes::Victim Nodes::before_removal(int dir_fd, const char* name) {

@@ -165,7 +165,7 @@ void Watch::run() {
     tell_again(now);
     if (sweep_ != SIZE_MAX && now >= sweep_due_) tell_all(now);
     if (close_due_ && now >= close_due_) close_idle();
-    // A write by us is an event, too, so this thread is awake while there are any.
+    // Somebody rings when the first one is opened.
     if (!close_due_ && (!works() || nodes_->fds().has_writers())) close_due_ = now + kCloseNs;
     if (some) ::poll(at, 1, kRestMs);
   }

@@ -41,6 +41,8 @@ class Watch {
   /// A file turned out to have two nodes: what was told of it so far is to be told of all. May be called with locks
   /// held.
   void doubt();
+  /// Has the thread look what there is to do: a file is open for writing that is to be closed when it is idle.
+  void ring();
 
   /// How many events came, and how many of them were others'.
   uint64_t heard() const { return heard_.load(std::memory_order_relaxed); }
@@ -63,9 +65,8 @@ class Watch {
   void close_idle();
   void mounts_changed();
   uint64_t dev_of_store(const FsId& id);
-  void ring();
 
-  const Fd fanotify_, bell_;  // bell_: eventfd, rung to stop and for doubt()
+  const Fd fanotify_, bell_;  // bell_: eventfd, rung to stop, for doubt() and by others
   std::atomic<bool> works_{true}, stopping_{false}, doubt_{false};
   std::atomic<uint64_t> heard_{0}, told_{0};
   std::mutex m_;  // guards stores_; a leaf

@@ -59,7 +59,7 @@ TEST(ElfImage, ThisTest) {
   EXPECT_TRUE(i->program);
   EXPECT_THAT(std::string(i->interpreter), HasSubstr("ld-linux"));
   EXPECT_THAT(i->needed, testing::Contains("libc.so.6"));
-  EXPECT_THAT(names(i->imports), HasSubstr("abort@GLIBC_2."));
+  EXPECT_THAT(names(i->imports), HasSubstr("@GLIBC_2."));
 }
 
 TEST(ElfImage, CutAnywhereIsRefused) {
