@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "providers/libfuse/v3/callbacks.h"
 #include "providers/libfuse/v3/status.h"
 
 namespace isthmus::libfuse {
@@ -10,42 +11,36 @@ namespace isthmus::libfuse {
 HighLevelFs::HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config)
     : top_(std::move(top)), config_(config) {
   const fuse_operations& ops = top_->op;
-  struct Row {
-    Row(Op o, bool t) : op(o), there(t) {}
-    Op op;
-    bool there;
-  };
   // open, release and their like for directories are ours as well; so is statfs, and access() that is not there.
-  const Row rows[] = {Row(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens),
-                      Row(Op::Readlink, ops.readlink),
-                      Row(Op::Mknod, ops.mknod || ops.create),
-                      Row(Op::Mkdir, ops.mkdir),
-                      Row(Op::Unlink, ops.unlink),
-                      Row(Op::Rmdir, ops.rmdir),
-                      Row(Op::Symlink, ops.symlink),
-                      Row(Op::Rename, ops.rename),
-                      Row(Op::Link, ops.link),
-                      Row(Op::Create, ops.create),
-                      Row(Op::Read, ops.read || ops.read_buf),
-                      Row(Op::Write, ops.write || ops.write_buf),
-                      Row(Op::Flush, ops.flush || ops.lock),
-                      Row(Op::Fsync, ops.fsync),
-                      Row(Op::Fallocate, ops.fallocate),
-                      Row(Op::SeekHole, ops.lseek),
-                      Row(Op::CopyRange, ops.copy_file_range),
-                      Row(Op::GetLock, ops.lock),
-                      Row(Op::SetLock, ops.lock || ops.flock),
-                      Row(Op::Ioctl, ops.ioctl),
-                      Row(Op::Poll, ops.poll),
-                      Row(Op::Bmap, ops.bmap),
-                      Row(Op::ReadDir, ops.readdir),
-                      Row(Op::FsyncDir, ops.fsyncdir),
-                      Row(Op::GetXattr, ops.getxattr),
-                      Row(Op::SetXattr, ops.setxattr),
-                      Row(Op::ListXattr, ops.listxattr),
-                      Row(Op::RemoveXattr, ops.removexattr)};
-  for (auto& r : rows)
-    if (!r.there) drop(r.op);
+  drop_missing({Offered(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens),
+                Offered(Op::Readlink, ops.readlink),
+                Offered(Op::Mknod, ops.mknod || ops.create),
+                Offered(Op::Mkdir, ops.mkdir),
+                Offered(Op::Unlink, ops.unlink),
+                Offered(Op::Rmdir, ops.rmdir),
+                Offered(Op::Symlink, ops.symlink),
+                Offered(Op::Rename, ops.rename),
+                Offered(Op::Link, ops.link),
+                Offered(Op::Create, ops.create),
+                Offered(Op::Read, ops.read || ops.read_buf),
+                Offered(Op::Write, ops.write || ops.write_buf),
+                Offered(Op::Flush, ops.flush || ops.lock),
+                Offered(Op::Fsync, ops.fsync),
+                Offered(Op::Fallocate, ops.fallocate),
+                Offered(Op::SeekHole, ops.lseek),
+                Offered(Op::CopyRange, ops.copy_file_range),
+                Offered(Op::GetLock, ops.lock),
+                Offered(Op::SetLock, ops.lock || ops.flock),
+                Offered(Op::Ioctl, ops.ioctl),
+                Offered(Op::Poll, ops.poll),
+                Offered(Op::Bmap, ops.bmap),
+                Offered(Op::ReadDir, ops.readdir),
+                Offered(Op::FsyncDir, ops.fsyncdir),
+                Offered(Op::GetXattr, ops.getxattr),
+                Offered(Op::SetXattr, ops.setxattr),
+                Offered(Op::ListXattr, ops.listxattr),
+                Offered(Op::RemoveXattr, ops.removexattr)},
+               [this](Op op) { drop(op); });
 }
 
 HighLevelFs::~HighLevelFs() {

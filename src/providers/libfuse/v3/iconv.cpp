@@ -115,10 +115,7 @@ fuse_fs* make_iconv(fuse_args* args, fuse_fs* below[]) {
         shown.c_str());
     return nullptr;
   }
-  if (!below[0] || below[1]) {
-    message(FUSE_LOG_ERR, "fuse-iconv: exactly one next filesystem required\n");
-    return nullptr;
-  }
+  if (!is_one(below, "iconv")) return nullptr;
   const char* from = g.from ? g.from : "UTF-8";
   auto map = std::make_unique<Iconv>(from, shown.c_str());
   if (!map->there()) {

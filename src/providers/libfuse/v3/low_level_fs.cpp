@@ -1,54 +1,49 @@
 #include "providers/libfuse/v3/low_level_fs.h"
 
 #include "providers/libfuse/common/bufvec.h"
+#include "providers/libfuse/v3/callbacks.h"
 
 namespace isthmus::libfuse {
 
 LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata)
     : ops_(ops), requests_(std::make_shared<Requests>(userdata)) {
-  struct Row {
-    Row(Op o, bool t) : op(o), there(t) {}
-    Op op;
-    bool there;
-  };
-  const Row rows[] = {Row(Op::Lookup, ops.lookup),
-                      Row(Op::Forget, ops.forget || ops.forget_multi),
-                      Row(Op::Getattr, ops.getattr),
-                      Row(Op::Setattr, ops.setattr),
-                      Row(Op::Readlink, ops.readlink),
-                      Row(Op::Mknod, ops.mknod),
-                      Row(Op::Mkdir, ops.mkdir),
-                      Row(Op::Unlink, ops.unlink),
-                      Row(Op::Rmdir, ops.rmdir),
-                      Row(Op::Symlink, ops.symlink),
-                      Row(Op::Rename, ops.rename),
-                      Row(Op::Link, ops.link),
-                      Row(Op::Open, ops.open),
-                      Row(Op::Create, ops.create),
-                      Row(Op::Read, ops.read),
-                      Row(Op::Write, ops.write || ops.write_buf),
-                      Row(Op::Flush, ops.flush),
-                      Row(Op::Release, ops.release),
-                      Row(Op::Fsync, ops.fsync),
-                      Row(Op::Fallocate, ops.fallocate),
-                      Row(Op::SeekHole, ops.lseek),
-                      Row(Op::CopyRange, ops.copy_file_range),
-                      Row(Op::GetLock, ops.getlk),
-                      Row(Op::SetLock, ops.setlk || ops.flock),
-                      Row(Op::Ioctl, ops.ioctl),
-                      Row(Op::Poll, ops.poll),
-                      Row(Op::Bmap, ops.bmap),
-                      Row(Op::OpenDir, ops.opendir),
-                      Row(Op::ReadDir, ops.readdir || ops.readdirplus),
-                      Row(Op::ReleaseDir, ops.releasedir),
-                      Row(Op::FsyncDir, ops.fsyncdir),
-                      Row(Op::Statfs, ops.statfs),
-                      Row(Op::GetXattr, ops.getxattr),
-                      Row(Op::SetXattr, ops.setxattr),
-                      Row(Op::ListXattr, ops.listxattr),
-                      Row(Op::RemoveXattr, ops.removexattr)};
-  for (auto& r : rows)
-    if (!r.there) drop(r.op);
+  drop_missing({Offered(Op::Lookup, ops.lookup),
+                Offered(Op::Forget, ops.forget || ops.forget_multi),
+                Offered(Op::Getattr, ops.getattr),
+                Offered(Op::Setattr, ops.setattr),
+                Offered(Op::Readlink, ops.readlink),
+                Offered(Op::Mknod, ops.mknod),
+                Offered(Op::Mkdir, ops.mkdir),
+                Offered(Op::Unlink, ops.unlink),
+                Offered(Op::Rmdir, ops.rmdir),
+                Offered(Op::Symlink, ops.symlink),
+                Offered(Op::Rename, ops.rename),
+                Offered(Op::Link, ops.link),
+                Offered(Op::Open, ops.open),
+                Offered(Op::Create, ops.create),
+                Offered(Op::Read, ops.read),
+                Offered(Op::Write, ops.write || ops.write_buf),
+                Offered(Op::Flush, ops.flush),
+                Offered(Op::Release, ops.release),
+                Offered(Op::Fsync, ops.fsync),
+                Offered(Op::Fallocate, ops.fallocate),
+                Offered(Op::SeekHole, ops.lseek),
+                Offered(Op::CopyRange, ops.copy_file_range),
+                Offered(Op::GetLock, ops.getlk),
+                Offered(Op::SetLock, ops.setlk || ops.flock),
+                Offered(Op::Ioctl, ops.ioctl),
+                Offered(Op::Poll, ops.poll),
+                Offered(Op::Bmap, ops.bmap),
+                Offered(Op::OpenDir, ops.opendir),
+                Offered(Op::ReadDir, ops.readdir || ops.readdirplus),
+                Offered(Op::ReleaseDir, ops.releasedir),
+                Offered(Op::FsyncDir, ops.fsyncdir),
+                Offered(Op::Statfs, ops.statfs),
+                Offered(Op::GetXattr, ops.getxattr),
+                Offered(Op::SetXattr, ops.setxattr),
+                Offered(Op::ListXattr, ops.listxattr),
+                Offered(Op::RemoveXattr, ops.removexattr)},
+               [this](Op op) { drop(op); });
 }
 
 unsigned LowLevelFs::usual_wants() const {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "providers/libfuse/common/message.h"
 #include "providers/libfuse/v3/modules.h"
 
 namespace isthmus::libfuse {
@@ -147,6 +148,12 @@ void on_destroy(void* data) {
 }
 
 }  // namespace
+
+bool is_one(fuse_fs* const below[], const char* module) {
+  if (below[0] && !below[1]) return true;
+  message(FUSE_LOG_ERR, "fuse-%s: exactly one next filesystem required\n", module);
+  return false;
+}
 
 fuse_fs* make_mapped(std::unique_ptr<PathMap> map, fuse_fs* next) {
   const Ops& have = next->op;

@@ -28,5 +28,7 @@ class PathMap {
 
 /// A layer over `below` that has its operations, on other paths.
 fuse_fs* make_mapped(std::unique_ptr<PathMap> map, fuse_fs* below);
+/// Whether there is just one file system below `module`; says so if not.
+bool is_one(fuse_fs* const below[], const char* module);
 
 }  // namespace isthmus::libfuse

@@ -95,10 +95,7 @@ fuse_fs* make_subdir(fuse_args* args, fuse_fs* below[]) {
     message(FUSE_LOG_ERR, "fuse-subdir: missing 'subdir' option\n");
     return nullptr;
   }
-  if (!below[0] || below[1]) {
-    message(FUSE_LOG_ERR, "fuse-subdir: exactly one next filesystem required\n");
-    return nullptr;
-  }
+  if (!is_one(below, "subdir")) return nullptr;
   return make_mapped(std::make_unique<Subdir>(g.base, g.relative != 0), below[0]);
 }
 
