@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace isthmus::windows {
+
+/// Names that a client of Windows looks for (MS-FSA section 2.1.4.4):
+///   *  any characters          ?  one character
+///   <  any characters, but not the last dot of the name
+///   >  one character, or none in front of a dot and at the end
+///   "  a dot, or nothing at the end
+/// Patterns are hostile: a match costs at most the product of the two lengths.
+class Wildcards {
+ public:
+  explicit Wildcards(std::string_view pattern, bool ignore_case = true);
+  bool matches(std::string_view name) const;
+  /// The pattern is a name: no character of it stands for others.
+  bool is_name() const { return is_name_; }
+
+ private:
+  std::vector<uint32_t> pattern_;
+  bool ignore_case_, is_name_;
+};
+
+}  // namespace isthmus::windows
