@@ -1,0 +1,332 @@
+#include "vfs/volume/opens.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "vfs/context.h"
+
+namespace isthmus::volume {
+
+// The time a holder has to give a lease back.
+class Opens::Break final : public TimerItem {
+ public:
+  Break(Opens& o, NodeId n) : opens_(o), node_(n) {}
+  void fire() noexcept override { opens_.timed_out(node_, *this); }
+
+ private:
+  Opens& opens_;
+  const NodeId node_;
+};
+
+// `over` is set once, by who goes on: whoever makes room, or the canceller.
+struct Opens::Waiter {
+  Wish wish;
+  Cancel* cancel;
+  std::function<void(Errno)> then;
+  std::atomic<bool> over{false};
+};
+
+namespace {
+
+/// What other holders keep of a lease.
+uint8_t kept_by(Use use, uint8_t access) {
+  constexpr uint8_t kAll = kLeaseRead | kLeaseHandle | kLeaseWrite;
+  switch (use) {
+    case Use::open:
+      return access & (kAccessRead | kAccessWrite) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kAll;
+    case Use::read:
+    case Use::attribute:
+      return kLeaseRead | kLeaseHandle;
+    case Use::detach:
+      return kLeaseRead | kLeaseWrite;
+    case Use::change:
+    case Use::lock:
+      return kLeaseNone;
+  }
+  return kLeaseNone;
+}
+
+}  // namespace
+
+Opens::Opens(std::chrono::milliseconds break_time, Tell tell)
+    : tell_(std::move(tell)), timers_("vol/lease", break_time) {}
+
+Opens::~Opens() = default;
+
+// One lease key of one door is one holder, whatever handles it has; without a key every handle is.
+bool Opens::same(const Actor& a, HandleId ah, const Actor& b, HandleId bh) {
+  if (a.port != b.port) return false;
+  if (a.lease_key || b.lease_key) return a.lease_key == b.lease_key;
+  return ah != HandleId::none && ah == bh;
+}
+
+// Has the lease shrink to at most `keep`. True: the holder must say so first.
+bool Opens::take_back(File& f, Lease& l, NodeId node, uint8_t keep, After& after) {
+  uint8_t to = (l.breaking ? l.to : l.bits) & keep;
+  if (!(to & kLeaseRead)) to = kLeaseNone;  // nothing is worth anything without it
+  bool fresh = to != (l.breaking ? l.to : l.bits);
+  if (!fresh && !l.breaking) return false;
+  l.to = to;
+  if (fresh) after.news.push_back({l.who.port, node, l.handle, to});
+  if (!l.breaking && l.bits == kLeaseRead) {  // nothing to write back, no files to close
+    settle(f, l, to, after);
+    return false;
+  }
+  if (!l.breaking) {
+    l.breaking = std::make_shared<Break>(*this, node);
+    after.started.push_back(l.breaking);
+  }
+  return true;
+}
+
+void Opens::settle(File& f, Lease& l, uint8_t bits, After& after) {
+  l.bits = bits;
+  if (l.breaking) {
+    after.ended.push_back(std::exchange(l.breaking, nullptr));
+    wake(f, after);
+  }
+}
+
+std::optional<Errno> Opens::attempt(File& f, const Wish& w, After& after) {
+  bool wait = false;
+  // Share modes first: a holder of a handle lease may have closed already, but for the caching client.
+  bool refused = false;
+  uint8_t access = w.access;
+  if (w.use == Use::detach) access = kAccessDelete;
+  bool judged = w.use == Use::open || w.use == Use::detach || w.handle == HandleId::none;
+  for (const Open& o : f.opens) {
+    if (!judged || (w.use != Use::open && o.handle == w.handle)) continue;
+    bool theirs = access & ~o.share, mine = w.use == Use::open && (o.access & ~w.share);
+    if (!theirs && !mine) continue;
+    bool may_close = false;
+    for (Lease& l : f.leases)
+      if (same(l.who, l.handle, o.who, o.handle) && (l.bits & kLeaseHandle) && !same(l.who, l.handle, w.who, w.handle))
+        may_close |= take_back(f, l, w.node, kLeaseRead | kLeaseWrite, after);
+    wait |= may_close;
+    refused |= !may_close;
+  }
+  if (refused) return err(EBUSY);
+  for (Lease& l : f.leases)
+    if (!same(l.who, l.handle, w.who, w.handle)) wait |= take_back(f, l, w.node, kept_by(w.use, w.access), after);
+  std::erase_if(f.leases, [&](Lease& l) {
+    if (l.bits != kLeaseNone || l.breaking) return false;
+    leases_.fetch_sub(1, std::memory_order_relaxed);
+    held_.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+  });
+  if (wait) return {};
+  if (w.use == Use::open) {
+    f.opens.push_back({w.handle, w.who, w.access, w.share});
+    if (w.share != kShareAll) held_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return Errno{};
+}
+
+void Opens::wake(File& f, After& after) {
+  for (auto& w : f.waiters) after.woken.push_back(std::move(w));
+  f.waiters.clear();
+}
+
+void Opens::leave(Shard& s, NodeId n) {
+  if (auto it = s.files.find(n); it != s.files.end() && it->second.idle()) s.files.erase(it);
+}
+
+void Opens::run(After&& after) {
+  for (auto& b : after.ended) timers_.remove(*b);
+  for (auto& b : after.started) timers_.add(*b);
+  for (auto& n : after.news) tell_(n.port, n.node, n.handle, n.bits);
+  for (auto& w : after.woken) {
+    // Again from the start: others may have come first.
+    if (w->over.exchange(true)) continue;
+    if (w->cancel) w->cancel->clear();
+    use(w->wish, w->cancel, std::move(w->then));
+  }
+}
+
+void Opens::use(const Wish& wish, Cancel* cancel, std::function<void(Errno)> then) {
+  Shard& s = shard_of(wish.node);
+  if (wish.use != Use::open && idle()) return then(Errno{});
+  After after;
+  std::optional<Errno> r;
+  {
+    std::lock_guard lock(s.m);
+    r = attempt(s.files[wish.node], wish, after);
+    leave(s, wish.node);
+  }
+  run(std::move(after));
+  if (r) return then(*r);
+
+  // The cancel function must be known before anybody can go on, and is never given with a lock held.
+  auto w = std::make_shared<Waiter>();
+  w->wish = wish;
+  w->cancel = cancel;
+  w->then = std::move(then);
+  if (cancel)
+    cancel->on_request([w] {
+      if (!w->over.exchange(true)) w->then(err(EINTR));
+    });
+  After later;
+  bool mine = false;
+  {
+    std::lock_guard lock(s.m);
+    File& f = s.files[wish.node];
+    if (!w->over.load()) {
+      r = attempt(f, wish, later);
+      if (!r)
+        f.waiters.push_back(w);
+      else if (!(mine = !w->over.exchange(true)) && *r == Errno{} && wish.use == Use::open)
+        std::erase_if(f.opens, [&](Open& o) { return o.handle == wish.handle; });
+    }
+    leave(s, wish.node);
+  }
+  run(std::move(later));
+  if (!mine) return;
+  if (cancel) cancel->clear();
+  w->then(*r);
+}
+
+void Opens::close(NodeId node, HandleId handle) {
+  Shard& s = shard_of(node);
+  After after;
+  {
+    std::lock_guard lock(s.m);
+    auto it = s.files.find(node);
+    if (it == s.files.end()) return;
+    File& f = it->second;
+    auto open = std::find_if(f.opens.begin(), f.opens.end(), [&](Open& o) { return o.handle == handle; });
+    if (open == f.opens.end()) return;
+    Open gone = *open;
+    f.opens.erase(open);
+    if (gone.limits()) held_.fetch_sub(1, std::memory_order_relaxed);
+    auto other = std::find_if(f.opens.begin(), f.opens.end(),
+                              [&](Open& o) { return same(o.who, o.handle, gone.who, gone.handle); });
+    for (auto l = f.leases.begin(); l != f.leases.end(); ++l) {
+      if (!same(l->who, l->handle, gone.who, gone.handle)) continue;
+      if (other != f.opens.end()) {  // the client has it open still
+        l->handle = other->handle;
+        break;
+      }
+      if (l->breaking) after.ended.push_back(l->breaking);
+      f.leases.erase(l);
+      leases_.fetch_sub(1, std::memory_order_relaxed);
+      held_.fetch_sub(1, std::memory_order_relaxed);
+      break;
+    }
+    wake(f, after);
+    leave(s, node);
+  }
+  run(std::move(after));
+}
+
+Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool directory) {
+  Shard& s = shard_of(node);
+  After after;
+  uint8_t now = kLeaseNone;
+  {
+    std::lock_guard lock(s.m);
+    auto it = s.files.find(node);
+    if (it == s.files.end()) return err(EBADF);
+    File& f = it->second;
+    auto open = std::find_if(f.opens.begin(), f.opens.end(), [&](Open& o) { return o.handle == handle; });
+    if (open == f.opens.end()) return err(EBADF);
+    auto l = std::find_if(f.leases.begin(), f.leases.end(),
+                          [&](Lease& x) { return same(x.who, x.handle, open->who, open->handle); });
+    bits = bits & kLeaseRead ? bits & (kLeaseRead | kLeaseHandle | kLeaseWrite) : uint8_t{kLeaseNone};
+    if (l != f.leases.end() && l->breaking) {
+      now = bits & l->to;
+      settle(f, *l, now, after);
+    } else {
+      bool contended = directory || !f.waiters.empty();
+      for (Open& o : f.opens) contended |= o.access != 0 && !same(o.who, o.handle, open->who, open->handle);
+      now = contended ? bits & ~kLeaseWrite : bits;
+      if (now && l == f.leases.end()) {
+        f.leases.push_back({handle, open->who, kLeaseNone, kLeaseNone, nullptr});
+        l = std::prev(f.leases.end());
+        leases_.fetch_add(1, std::memory_order_relaxed);
+        held_.fetch_add(1, std::memory_order_relaxed);
+      }
+      if (l != f.leases.end()) {
+        l->bits = now;
+        l->handle = handle;
+      }
+    }
+    if (l != f.leases.end() && now == kLeaseNone) {
+      f.leases.erase(l);
+      leases_.fetch_sub(1, std::memory_order_relaxed);
+      held_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    leave(s, node);
+  }
+  run(std::move(after));
+  return now;
+}
+
+void Opens::outside(NodeId node, Use use) {
+  if (idle()) return;
+  Shard& s = shard_of(node);
+  After after;
+  {
+    std::lock_guard lock(s.m);
+    auto it = s.files.find(node);
+    if (it == s.files.end()) return;
+    for (Lease& l : it->second.leases) take_back(it->second, l, node, kept_by(use, 0), after);
+  }
+  run(std::move(after));
+}
+
+void Opens::shrink(NodeId node, HandleId handle, uint8_t bits) {
+  Shard& s = shard_of(node);
+  After after;
+  {
+    std::lock_guard lock(s.m);
+    auto it = s.files.find(node);
+    if (it == s.files.end()) return;
+    for (Lease& l : it->second.leases)
+      if (l.handle == handle) take_back(it->second, l, node, bits, after);
+  }
+  run(std::move(after));
+}
+
+void Opens::timed_out(NodeId node, const Break& b) {
+  Shard& s = shard_of(node);
+  After after;
+  {
+    std::lock_guard lock(s.m);
+    auto it = s.files.find(node);
+    if (it == s.files.end()) return;
+    File& f = it->second;
+    auto l = std::find_if(f.leases.begin(), f.leases.end(), [&](Lease& x) { return x.breaking.get() == &b; });
+    if (l == f.leases.end()) return;
+    log(LogLevel::warning, "volume: door {} has not given a lease of node {:#x} back in time: it is taken", l->who.port,
+        raw(node));
+    settle(f, *l, l->to, after);
+    if (l->bits == kLeaseNone) {
+      f.leases.erase(l);
+      leases_.fetch_sub(1, std::memory_order_relaxed);
+      held_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    leave(s, node);
+  }
+  run(std::move(after));
+}
+
+size_t Opens::opens() const {
+  size_t n = 0;
+  for (const Shard& s : shards_) {
+    std::lock_guard lock(s.m);
+    for (auto& [id, f] : s.files) n += f.opens.size();
+  }
+  return n;
+}
+
+size_t Opens::waiting() const {
+  size_t n = 0;
+  for (const Shard& s : shards_) {
+    std::lock_guard lock(s.m);
+    for (auto& [id, f] : s.files) n += f.waiters.size();
+  }
+  return n;
+}
+
+}  // namespace isthmus::volume

@@ -1,0 +1,273 @@
+#include "vfs/volume/volume_test.h"
+
+/// Share modes and leases, over two doors that know nothing of each other.
+namespace isthmus::volume::testing {
+namespace {
+
+constexpr uint8_t kR = kLeaseRead, kRH = kLeaseRead | kLeaseHandle, kRW = kLeaseRead | kLeaseWrite,
+                  kRWH = kLeaseRead | kLeaseWrite | kLeaseHandle;
+using std::chrono::milliseconds;
+
+struct OpensTest : ::testing::Test {
+  void SetUp() override {
+    rig.begin();
+    smb = std::make_unique<Door>(rig.v, PortOptions{.door = DoorKind::smb});
+    fuse = std::make_unique<Door>(rig.v, PortOptions{.door = DoorKind::fuse, .has_kernel = true});
+    auto c = smb->create(kRoot, "f");
+    f = c->entry.node;
+    EXPECT_EQ(smb->release(f, c->opened.handle), 0);
+  }
+  void TearDown() override {
+    smb.reset();
+    fuse.reset();
+    rig.end();
+  }
+  HandleId open(Door& d, uint32_t flags = O_RDWR, uint32_t share = 7) {
+    auto o = d.open(f, flags, share);
+    EXPECT_TRUE(o);
+    return o ? o->handle : HandleId::none;
+  }
+  Result<uint8_t> lease(Door& d, HandleId h, uint8_t bits) { return d.run(op::SetLease{{}, f, h, bits}); }
+  op::Open opening(uint32_t flags) { return {{}, f, flags, 7, false, 0}; }
+  op::Write writing(HandleId h = HandleId::none) {
+    op::Write w;
+    w.node = f;
+    w.handle = h;
+    w.data = &text;
+    return w;
+  }
+  std::string broken(uint8_t to) { return fmt::format("break {} {}", raw(f), int{to}); }
+
+  Rig rig{VolumeOptions{.break_time = milliseconds(300)}};
+  Buffer text = Buffer::view(as_bytes("text"));
+  std::unique_ptr<Door> smb, fuse;
+  NodeId f{};
+};
+
+TEST_F(OpensTest, ShareModes) {
+  HandleId h = open(*smb, O_RDONLY, 1);  // others may read
+  EXPECT_EQ(fuse->open(f, O_RDWR).code(), EBUSY);
+  EXPECT_EQ(smb->open(f, O_WRONLY).code(), EBUSY) << "also through the same door";
+  EXPECT_EQ(fuse->run(writing()).code(), EBUSY);
+  EXPECT_EQ(fuse->unlink(kRoot, "f"), EBUSY);
+  EXPECT_EQ(fuse->rename(kRoot, "f", kRoot, "g"), EBUSY);
+  ASSERT_TRUE(fuse->run(op::Mknod{{}, kRoot, "other", S_IFREG | 0644, 0, {}}));
+  EXPECT_EQ(fuse->rename(kRoot, "other", kRoot, "f"), EBUSY);
+  auto r = fuse->open(f, O_RDONLY);
+  ASSERT_TRUE(r);
+  EXPECT_EQ(smb->open(f, O_RDONLY, 6).code(), EBUSY) << "it denies what is open already";
+  EXPECT_EQ(smb->release(f, h), 0);
+  HandleId w = open(*fuse, O_RDWR);
+  EXPECT_EQ(fuse->release(f, w), 0);
+  EXPECT_EQ(fuse->release(f, r->handle), 0);
+  EXPECT_EQ(fuse->unlink(kRoot, "f"), 0);
+}
+
+TEST_F(OpensTest, AFailedOpenLeavesNothing) {
+  smb->ctx = as_user(7, 7);
+  EXPECT_EQ(smb->open(f, O_RDWR, 0).code(), EACCES);
+  rig.gate.without.set(Op::Setattr);
+  smb->ctx = {};
+  EXPECT_NE(smb->open(f, O_RDWR | O_TRUNC, 0).code(), 0) << "it cannot be cut";
+  rig.gate.without.clear(Op::Setattr);
+  EXPECT_EQ(fuse->release(f, open(*fuse)), 0);
+}
+
+TEST_F(OpensTest, WhoMayHaveALease) {
+  HandleId a = open(*smb);
+  EXPECT_EQ(*lease(*smb, a, kRWH), kRWH);
+  EXPECT_EQ(*lease(*smb, a, kRH), kRH) << "given back in part";
+  EXPECT_EQ(*lease(*smb, a, kLeaseWrite), kLeaseNone) << "nothing without reading";
+  HandleId b = open(*fuse);
+  EXPECT_EQ(*lease(*smb, a, kRWH), kRH) << "another has it open";
+  EXPECT_EQ(lease(*smb, b, kR).code(), EBADF) << "another's open";
+  EXPECT_EQ(fuse->release(f, b), 0);
+  EXPECT_EQ(*lease(*smb, a, kRWH), kRWH);
+  smb->ctx.lease_key = 0;
+  EXPECT_EQ(smb->release(f, a), 0);
+  EXPECT_EQ(lease(*smb, a, kR).code(), EBADF);
+}
+
+TEST_F(OpensTest, AnOpenTakesTheWriteLeaseAndWaits) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
+  auto other = fuse->begin(opening(O_RDONLY));
+  EXPECT_FALSE(other->done());
+  EXPECT_TRUE(smb->ears.heard(broken(kRH)));
+  // The holder writes back what it kept, and says so.
+  ASSERT_TRUE(smb->run(writing(a)));
+  EXPECT_FALSE(other->done());
+  EXPECT_EQ(*lease(*smb, a, kRWH), kRH) << "no more than what is left";
+  ASSERT_TRUE(other->wait());
+  EXPECT_EQ(fuse->read(f, (*other->result)->handle), "text");
+  EXPECT_EQ(fuse->release(f, (*other->result)->handle), 0);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, ClosingAnswersABreak) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRW), kRW);
+  auto other = fuse->begin(opening(O_RDWR));
+  EXPECT_FALSE(other->done());
+  EXPECT_EQ(smb->release(f, a), 0);
+  ASSERT_TRUE(other->wait());
+  EXPECT_EQ(fuse->release(f, (*other->result)->handle), 0);
+}
+
+TEST_F(OpensTest, AHolderThatDoesNotAnswerLosesIt) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRW), kRW);
+  auto from = std::chrono::steady_clock::now();
+  auto o = fuse->open(f, O_RDONLY);
+  ASSERT_TRUE(o);
+  EXPECT_GE(std::chrono::steady_clock::now() - from, milliseconds(290));
+  EXPECT_TRUE(rig.log.has("lease"));
+  EXPECT_EQ(*lease(*smb, a, kRW), kR) << "what is left";
+  EXPECT_EQ(fuse->release(f, o->handle), 0);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, AGoneClientGivesBack) {
+  smb->ctx.client = 5;
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRW), kRW);
+  auto other = fuse->begin(opening(O_RDWR));
+  EXPECT_FALSE(other->done());
+  smb->port->client_gone(4);
+  EXPECT_FALSE(other->done());
+  smb->port->client_gone(5);
+  ASSERT_TRUE(other->wait());
+  EXPECT_EQ(smb->release(f, a), EBADF);
+  EXPECT_EQ(fuse->release(f, (*other->result)->handle), 0);
+}
+
+TEST_F(OpensTest, ReadLeasesGoWithoutWaitingWhenSomebodyWrites) {
+  HandleId a = open(*smb, O_RDONLY), b = open(*fuse);
+  ASSERT_EQ(*lease(*smb, a, kR), kR);
+  ASSERT_TRUE(fuse->run(writing(b)));
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
+  smb->ears.take();
+  ASSERT_TRUE(fuse->run(writing(b)));
+  auto lines = smb->ears.take();
+  EXPECT_TRUE(std::none_of(lines.begin(), lines.end(), [](auto& l) { return l.starts_with("break"); }))
+      << "there is none any more";
+  ASSERT_EQ(*lease(*smb, a, kR), kR);
+  Attr to;
+  ASSERT_TRUE(fuse->set(f, kSetSize, to));
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
+  smb->ears.take();
+  ASSERT_EQ(*lease(*smb, a, kR), kR);
+  ASSERT_TRUE(fuse->run(op::SetLock{{}, f, b, {1, 0, 9, LockType::exclusive, 0}, false, false}));
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone))) << "cached reads do not know of locks";
+  EXPECT_EQ(fuse->release(f, b), 0);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, OnesOwnLeaseIsNotBroken) {
+  smb->ctx.lease_key = 77;
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
+  HandleId b = open(*smb);
+  ASSERT_TRUE(smb->run(writing(b)));
+  EXPECT_TRUE(smb->ears.take().empty());
+  EXPECT_EQ(smb->release(f, a), 0);
+  EXPECT_EQ(*lease(*smb, b, kRWH), kRWH) << "it lives on with the other handle";
+  smb->ctx.lease_key = 78;
+  auto other = smb->begin(opening(O_RDWR));
+  EXPECT_FALSE(other->done()) << "another key of the same client is another";
+  EXPECT_EQ(smb->release(f, b), 0);
+  ASSERT_TRUE(other->wait());
+  EXPECT_EQ(smb->release(f, (*other->result)->handle), 0);
+}
+
+TEST_F(OpensTest, HandleLeasesMakeRoomForUnlinkAndForSharing) {
+  HandleId a = open(*smb, O_RDONLY, 1);
+  ASSERT_EQ(*lease(*smb, a, kRH), kRH);
+  auto gone = fuse->begin(op::Unlink{{}, kRoot, "f"});
+  EXPECT_FALSE(gone->done()) << "the client may have closed it already";
+  EXPECT_TRUE(smb->ears.heard(broken(kR)));
+  EXPECT_EQ(smb->release(f, a), 0);
+  EXPECT_TRUE(gone->wait());
+
+  ASSERT_TRUE(smb->run(op::Mknod{{}, kRoot, "f", S_IFREG | 0644, 0, {}}));
+  f = smb->node(kRoot, "f");
+  a = open(*smb, O_RDONLY, 1);
+  ASSERT_EQ(*lease(*smb, a, kRH), kRH);
+  auto opened = fuse->begin(opening(O_RDWR));
+  EXPECT_FALSE(opened->done());
+  EXPECT_EQ(*lease(*smb, a, kR), kR) << "it is in use indeed";
+  EXPECT_EQ(opened->wait().code(), EBUSY);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, WaitingCanBeCancelled) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRW), kRW);
+  Cancel cancel;
+  fuse->ctx.cancel = &cancel;
+  auto other = fuse->begin(opening(O_RDONLY));
+  EXPECT_FALSE(other->done());
+  cancel.request();
+  EXPECT_EQ(other->wait().code(), EINTR);
+  fuse->ctx.cancel = nullptr;
+  EXPECT_EQ(*lease(*smb, a, kRW), kR) << "the break stands";
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, DirectoryLeases) {
+  auto d = smb->run(op::OpenDir{{}, kRoot, O_RDONLY});
+  ASSERT_TRUE(d);
+  auto get = [&] { return *smb->run(op::SetLease{{}, kRoot, d->handle, kRWH}); };
+  EXPECT_EQ(get(), kRH);
+  auto made = fuse->begin(op::Mknod{{}, kRoot, "new", S_IFREG | 0644, 0, {}});
+  EXPECT_TRUE(smb->ears.heard("break 1 0"));
+  ASSERT_EQ(smb->run(op::SetLease{{}, kRoot, d->handle, 0}).code(), 0);
+  ASSERT_TRUE(made->wait());
+  EXPECT_EQ(smb->run(op::ReleaseDir{{}, kRoot, d->handle}).code(), 0);
+}
+
+TEST_F(OpensTest, TheProvidersNewsBreaksWithoutWaiting) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
+  rig.gate.told()->invalidate_node(f, 0, 0);
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
+  EXPECT_EQ(*lease(*smb, a, kRWH), kLeaseNone);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, NoLeaseWhereNobodyTellsOfOthers) {
+  rig.gate.change = [](Traits& t) { t.changes_outside = true; };
+  Volume again(rig.gate);
+  ASSERT_TRUE(again.start());
+  {
+    Door d(again, {});
+    NodeId n = d.node(kRoot, "f");
+    auto o = d.open(n);
+    ASSERT_TRUE(o);
+    EXPECT_EQ(*d.run(op::SetLease{{}, n, o->handle, kRWH}), kLeaseNone);
+    EXPECT_EQ(d.release(n, o->handle), 0);
+  }
+}
+
+// Many threads open, lease, break and close; nothing is left, nobody waits for ever.
+TEST_F(OpensTest, Storm) {
+  auto work = [&](Door& d, unsigned seed) {
+    d.ears.on_break = nullptr;
+    for (int i = 0; i < 200; i++) {
+      seed = seed * 1103515245 + 12345;
+      auto o = d.open(f, (seed >> 16) % 2 ? O_RDWR : O_RDONLY);
+      ASSERT_TRUE(o) << o.code();
+      auto l = d.run(op::SetLease{{}, f, o->handle, static_cast<uint8_t>((seed >> 20) % 8)});
+      EXPECT_TRUE(l);
+      EXPECT_EQ(d.release(f, o->handle), 0);
+    }
+  };
+  Door third(rig.v, {});
+  std::thread a([&] { work(*smb, 1); }), b([&] { work(*fuse, 2); }), c([&] { work(third, 3); });
+  a.join();
+  b.join();
+  c.join();
+}
+
+}  // namespace
+}  // namespace isthmus::volume::testing
