@@ -1,0 +1,49 @@
+#pragma once
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "doors/webdav/exchange.h"
+#include "wire/dav/multistatus.h"
+#include "wire/dav/name.h"
+#include "wire/dav/proppatch.h"
+
+namespace isthmus::webdav {
+
+/// What properties are asked of.
+struct Subject {
+  const Names& names;  ///< of the file, for locks and the type of its content
+  NodeId node = NodeId::none;
+  const Attr& attr;
+  bool listed = false;  ///< one of many: what is long and seldom wanted is left out
+};
+
+/// Properties that follow from the file itself. Which of them a client may set is in live_props.cpp.
+class LiveProps {
+ public:
+  explicit LiveProps(Exchange& x) : x_(x) {}
+
+  static bool is_live(const dav::Name& name);
+  /// False: this file has no such property.
+  bool write(dav::Multistatus& to, const dav::Name& name, const Subject& of);
+  /// Those of allprop, with their values.
+  void write_all(dav::Multistatus& to, const Subject& of);
+  /// The names of all that the file has.
+  void write_names(dav::Multistatus& to, const Subject& of);
+
+  /// Takes what a PROPPATCH sets into `set`. The status: 200, 403 for those that cannot be set, 409 for values that are
+  /// none.
+  static int change(const dav::PropChange& change, SetAttr& set, std::optional<uint32_t>& dos_attributes,
+                    const Attr& now);
+  Status set_dos_attributes(NodeId node, uint32_t bits);
+
+ private:
+  std::string dos_attributes(const Subject& of);
+  const StatFs* statfs();
+
+  Exchange& x_;
+  std::optional<StatFs> statfs_;
+  bool statfs_asked_ = false;
+};
+
+}  // namespace isthmus::webdav

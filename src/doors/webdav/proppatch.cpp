@@ -1,0 +1,109 @@
+#include "wire/dav/proppatch.h"
+
+#include <algorithm>
+
+#include "doors/webdav/errors.h"
+#include "doors/webdav/live_props.h"
+
+namespace isthmus::webdav {
+namespace {
+
+/// Live properties, as far as they may be set, and dead ones: all or none (RFC 4918 section 9.2).
+struct Change {
+  SetAttr set;
+  std::optional<uint32_t> dos_attributes;
+  std::vector<DeadProp> dead;
+  std::vector<DeadProp> dead_before;
+};
+
+void change_dead(Change& change, const dav::PropChange& wanted) {
+  std::erase_if(change.dead, [&](const DeadProp& p) { return p.name == wanted.name; });
+  if (!wanted.remove) change.dead.push_back({wanted.name, wanted.value, wanted.lang});
+}
+
+Status apply_live(Exchange& x, const Found& found, const Change& change) {
+  LiveProps live(x);
+  if (change.dos_attributes)
+    if (Status set = live.set_dos_attributes(found.node(), *change.dos_attributes); !set) return set;
+  if (!change.set.mask) return Unit{};
+  auto set = x.files.call(op::Setattr{{}, found.node(), HandleId::none, change.set});
+  if (!set && (change.set.mask & kSetBtime)) {
+    // Few file systems can be told a time of birth.
+    SetAttr rest = change.set;
+    rest.mask &= ~kSetBtime;
+    if (!rest.mask) return Unit{};
+    set = x.files.call(op::Setattr{{}, found.node(), HandleId::none, rest});
+  }
+  return set ? Status(Unit{}) : Status(set.error());
+}
+
+Status apply(Exchange& x, const Found& found, const Change& change) {
+  const bool dead_change = change.dead != change.dead_before;
+  if (dead_change)
+    if (Status stored = x.site.props.store(x.files, found.node(), change.dead); !stored) return stored;
+  Status done = apply_live(x, found, change);
+  if (!done && dead_change) (void)x.site.props.store(x.files, found.node(), change.dead_before);
+  return done;
+}
+
+}  // namespace
+
+Answer proppatch(Exchange& x, std::string_view body) {
+  auto parsed = dav::parse_proppatch(body);
+  if (const auto* error = std::get_if<dav::XmlError>(&parsed))
+    return plain_answer(error->too_big ? 413 : 400, error->what);
+  const auto& wanted = std::get<std::vector<dav::PropChange>>(parsed);
+  auto turn = x.site.turns.take(path_text(x.names));  // two who change properties lose none of the other's
+  auto found = x.files.find(x.names);
+  if (!found)
+    return plain_answer(status_of(found.error()) == 409 ? 404 : status_of(found.error()), text_of(found.error()));
+  if (!found->exists()) return plain_answer(404);
+  if (auto refused = x.preconditions(*found)) return std::move(*refused);
+  if (auto refused = x.locked(x.names, Exchange::kItself)) return std::move(*refused);
+
+  Change change;
+  auto before = x.site.props.load(x.files, found->node());
+  const bool dead = std::any_of(wanted.begin(), wanted.end(), [](auto& one) { return !LiveProps::is_live(one.name); });
+  if (!before && dead) return plain_answer(status_of(before.error()), text_of(before.error()));
+  if (before) change.dead_before = std::move(*before);
+  change.dead = change.dead_before;
+  std::vector<int> statuses;
+  bool all = true;
+  for (const dav::PropChange& one : wanted) {
+    int status = 200;
+    if (LiveProps::is_live(one.name))
+      status = LiveProps::change(one, change.set, change.dos_attributes, found->attr());
+    else
+      change_dead(change, one);
+    all &= status == 200;
+    statuses.push_back(status);
+  }
+  if (all) {
+    if (Status done = apply(x, *found, change); !done) {
+      all = false;
+      statuses.assign(wanted.size(), status_of(done.error()));
+    }
+  } else {
+    for (int& status : statuses)
+      if (status == 200) status = 424;
+  }
+
+  Answer answer(207);
+  dav::Multistatus to(answer.xml().body);
+  to.begin();
+  to.begin_response(x.href(x.names, found->is_dir()));
+  std::vector<int> kinds = statuses;
+  std::sort(kinds.begin(), kinds.end());
+  kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
+  for (int kind : kinds) {
+    to.begin_propstat();
+    for (size_t i = 0; i < wanted.size(); ++i)
+      if (statuses[i] == kind) to.empty(wanted[i].name);
+    to.end_propstat(kind, kind == 403 ? "cannot-modify-protected-property" : "");
+  }
+  to.end_response();
+  to.end();
+  return answer;
+}
+
+}  // namespace isthmus::webdav
