@@ -69,16 +69,27 @@ install(FILES ${PROJECT_BINARY_DIR}/isthmus.pc DESTINATION ${CMAKE_INSTALL_LIBDI
 
 # libfuse3's interface: headers, and a pkg-config file beside the library, where the system's own stays the one that is found.
 install(DIRECTORY include/isthmus/fuse3 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isthmus FILES_MATCHING PATTERN "*.h")
-set(fuse3_version "")
-foreach(part MAJOR MINOR)
-  file(STRINGS include/isthmus/fuse3/fuse_common.h line REGEX "^#define FUSE_${part}_VERSION [0-9]+$")
-  string(REGEX REPLACE ".* " "" number "${line}")
-  string(APPEND fuse3_version "${number}.")
+# One for each of the two libraries, whose layouts differ (docs/decisions/0012): fuse3.pc is libfuse3.so.3's, that in so4 libfuse3.so.4's.
+file(STRINGS include/isthmus/fuse3/fuse_common.h lines REGEX "^#define FUSE_MINOR_VERSION [0-9]+$")  # of so.4, of so.3
+list(TRANSFORM lines REPLACE ".* " "")
+foreach(fuse_pc_so 3 4)
+  set(fuse_pc_folder isthmus)
+  list(GET lines 1 fuse3_version)
+  if(fuse_pc_so EQUAL 4)
+    set(fuse_pc_folder isthmus/so4)
+    list(GET lines 0 fuse3_version)
+  endif()
+  set(fuse3_version "3.${fuse3_version}.0")
+  file(RELATIVE_PATH fuse_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/${fuse_pc_folder}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+  configure_file(cmake/fuse3.pc.in ${PROJECT_BINARY_DIR}/${fuse_pc_folder}/fuse3.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${fuse_pc_folder}/fuse3.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/${fuse_pc_folder}/pkgconfig)
 endforeach()
-string(APPEND fuse3_version "0")
+
+# libfuse 2's interface.
+install(DIRECTORY include/isthmus/fuse DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isthmus FILES_MATCHING PATTERN "*.h")
 file(RELATIVE_PATH fuse_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/isthmus/pkgconfig ${CMAKE_INSTALL_PREFIX})
-configure_file(cmake/fuse3.pc.in ${PROJECT_BINARY_DIR}/fuse3.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/fuse3.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/isthmus/pkgconfig)
+configure_file(cmake/fuse.pc.in ${PROJECT_BINARY_DIR}/fuse.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/fuse.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/isthmus/pkgconfig)
 
 # The program and its papers.
 if(TARGET isthmus)

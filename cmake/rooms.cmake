@@ -32,6 +32,12 @@ endif()
 
 include(cmake/precompiled.cmake)
 
+# isthmus_separate(TARGET...): its sources do not go into one another's compilation where CMAKE_UNITY_BUILD is on, as it is for the
+# builds of ./dev that nobody works in (their first build takes half the time); dev compiles all files alone.
+function(isthmus_separate)
+  set_target_properties(${ARGN} PROPERTIES UNITY_BUILD OFF)
+endfunction()
+
 # All unit test programs: what the tsan shard of ./dev test builds.
 add_custom_target(unit_tests)
 

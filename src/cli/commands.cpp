@@ -8,11 +8,14 @@
 #include <ctime>
 
 #include "cli/terminal.h"
-#include "ctl/control.h"
+#include "control/control.h"
+#include "control/prometheus.h"
+#include "control/status_json.h"
 #include "ctl/doctor.h"
 #include "ctl/json.h"
 #include "ctl/mounts.h"
 #include "ctl/run.h"
+#include "ctl/serve.h"
 
 namespace isthmus::cli {
 namespace {
@@ -40,16 +43,8 @@ std::string printable(const std::string& s) {
   return out;
 }
 
-}  // namespace
-
-int mount_command(const MountArguments& a) {
-  ctl::MountJob job;
+void fill_source(const SourceArguments& a, ctl::SourceJob& job, Progress& progress) {
   job.source = a.source;
-  job.mountpoint = a.mountpoint;
-  job.options = a.options;
-  job.foreground = a.foreground;
-  job.log_file = a.log_file;
-  job.answer_seconds = a.timeout;
   for (auto& option : a.source_options) {
     size_t eq = option.find('=');
     job.source_options.emplace_back(option.substr(0, eq), eq == std::string::npos ? "" : option.substr(eq + 1));
@@ -60,7 +55,6 @@ int mount_command(const MountArguments& a) {
     if (a.trace) job.source_options.emplace_back("trace.format", *a.trace);
     if (!a.trace_file.empty()) job.source_options.emplace_back("trace.file", a.trace_file);
   }
-  Progress progress;
   if (!a.no_progress)
     job.hooks.progress = [&](uint64_t done, uint64_t total, uint64_t entries) { progress.show(done, total, entries); };
   job.hooks.passphrase = [&](int attempt) {
@@ -68,7 +62,35 @@ int mount_command(const MountArguments& a) {
     return ask_secret(fmt::format("{}Passphrase of {}: ", attempt > 1 ? "That was wrong. " : "", printable(a.source)));
   };
   job.hooks.opened = [&] { progress.clear(); };
+}
+
+}  // namespace
+
+int mount_command(const MountArguments& a) {
+  ctl::MountJob job;
+  Progress progress;
+  fill_source(a, job, progress);
+  job.mountpoint = a.mountpoint;
+  job.via = a.via;
+  job.options = a.options;
+  job.foreground = a.foreground;
+  job.log_file = a.log_file;
+  job.answer_seconds = a.timeout;
   return tell(ctl::run_mount(job));
+}
+
+int serve_command(const ServeArguments& a) {
+  ctl::ServeJob job;
+  Progress progress;
+  fill_source(a, job, progress);
+  job.mountpoint = a.fuse;
+  job.mount_options = a.options;
+  job.log_file = a.log_file;
+  if (a.webdav_at) {
+    job.webdav = a.webdav;
+    job.webdav->at = *a.webdav_at;
+  }
+  return tell(ctl::run_serve(job));
 }
 
 int unmount_command(const UnmountArguments& a) {
@@ -95,11 +117,15 @@ int run_command(const RunArguments& a) {
   return ctl::kExitUsage;
 }
 
-int list_command(bool json) {
+int list_command(bool json, bool prometheus) {
+  if (prometheus) {
+    fmt::print("{}", control::to_prometheus(control::list_mounts(0)));
+    return ctl::kExitOk;
+  }
   constexpr int kIntervalMs = 250;
-  auto mounts = ctl::list_mounts(kIntervalMs);
+  auto mounts = control::list_mounts(kIntervalMs);
   if (json) {
-    fmt::print("{}", ctl::list_json(mounts));
+    fmt::print("{}", control::list_json(mounts));
     return ctl::kExitOk;
   }
   if (mounts.empty()) {

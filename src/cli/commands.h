@@ -3,15 +3,28 @@
 #include <string>
 #include <vector>
 
+#include "ctl/webdav_job.h"
+
 namespace isthmus::cli {
 
 /// What the command line said, for one sub-command each.
-struct MountArguments {
-  std::string source, mountpoint, log_file, cache, trace_file;
-  std::vector<std::string> options, source_options;
+struct SourceArguments {
+  std::string source, cache, trace_file;
+  std::vector<std::string> source_options;
   std::optional<std::string> trace;  ///< "text" or "json"
-  unsigned timeout = 30;             ///< seconds
-  bool foreground = false, no_progress = false;
+  bool no_progress = false;
+};
+struct MountArguments : SourceArguments {
+  std::string mountpoint, log_file, via = "fuse";
+  std::vector<std::string> options;
+  unsigned timeout = 30;  ///< seconds
+  bool foreground = false;
+};
+struct ServeArguments : SourceArguments {
+  std::optional<std::string> webdav_at;  ///< there is to be a WebDAV door; its `at`
+  ctl::WebdavJob webdav;
+  std::string fuse, log_file;
+  std::vector<std::string> options;
 };
 struct UnmountArguments {
   std::vector<std::string> mountpoints;
@@ -27,8 +40,9 @@ struct RunArguments {
 // Each does its work, tells about failures on stderr and returns the exit status (ctl/exit_codes.h).
 int mount_command(const MountArguments& arguments);
 int unmount_command(const UnmountArguments& arguments);
+int serve_command(const ServeArguments& arguments);
 int run_command(const RunArguments& arguments);
-int list_command(bool json);
+int list_command(bool json, bool prometheus);
 int doctor_command(bool json);
 int help_command(const std::string& topic);
 int generate_command(const std::string& what);

@@ -5,6 +5,7 @@
 #include "ctl/exit_codes.h"
 #include "ctl/logging.h"
 #include "ctl/mounts.h"
+#include "ctl/ways.h"
 
 namespace isthmus::cli {
 namespace {
@@ -23,9 +24,10 @@ constexpr const char* kExamples =
 
 struct Parsed {
   MountArguments mount;
+  ServeArguments serve;
   UnmountArguments unmount;
   RunArguments run;
-  bool list_json = false, doctor_json = false;
+  bool list_json = false, list_prometheus = false, doctor_json = false;
   std::string topic, log_level = "warning", trace_format = "text";
 };
 
@@ -36,25 +38,40 @@ CLI::Option* add_trace(CLI::App& c, std::string& format, std::string& file, cons
   return trace;
 }
 
-CLI::App* add_mount(CLI::App& app, Parsed& p) {
-  auto* c = app.add_subcommand("mount", "mount SOURCE on MOUNTPOINT and serve it until it is unmounted");
-  c->add_option("source", p.mount.source, "a folder, an archive file or a URL (isthmus help sources)")
+/// Options of commands that open a source.
+void add_source(CLI::App& c, SourceArguments& a, std::string& trace_format) {
+  c.add_option("source", a.source, "a folder, an archive file or a URL (isthmus help sources)")
       ->type_name("SOURCE")
       ->required();
+  c.add_option("-s,--set", a.source_options, "an option of the source, as behind '?' in its URL")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  c.add_option("--cache", a.cache, "the same as -s cache=...: how much the kernel may believe of a folder")
+      ->type_name("none|auto|always")
+      ->check(CLI::IsMember({"none", "auto", "always"}));
+  auto* trace = add_trace(c, trace_format, a.trace_file, "write down every operation, as trace+ does");
+  c.add_flag("--no-progress", a.no_progress, "no progress bar while an archive is indexed");
+  c.final_callback([&a, &trace_format, trace] {
+    if (trace->count() > 0) a.trace = trace_format;
+  });
+}
+
+CLI::App* add_mount(CLI::App& app, Parsed& p) {
+  auto* c = app.add_subcommand("mount", "mount SOURCE on MOUNTPOINT and serve it until it is unmounted");
+  add_source(*c, p.mount, p.trace_format);
   c->add_option("mountpoint", p.mount.mountpoint, "an existing folder, or a file where the source is one; or /dev/fd/N")
       ->type_name("MOUNTPOINT")
       ->required();
   c->add_option("-o,--options", p.mount.options, "mount options, separated by commas (isthmus help mount-options)")
       ->type_name("OPTIONS")
       ->allow_extra_args(false);
+  c->add_option(
+       "--via", p.mount.via,
+       "the way: fuse, the kernel's driver (default); webdav, a client of this system (davfs2, gio); auto, the "
+       "best there is here")
+      ->type_name("WAY")
+      ->check(CLI::IsMember(ctl::via_names()));
   c->add_flag("-f,--foreground", p.mount.foreground, "do not go to the background");
-  c->add_option("-s,--set", p.mount.source_options, "an option of the source, as behind '?' in its URL")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  c->add_option("--cache", p.mount.cache, "the same as -s cache=...: how much the kernel may believe of a folder")
-      ->type_name("none|auto|always")
-      ->check(CLI::IsMember({"none", "auto", "always"}));
-  auto* trace = add_trace(*c, p.trace_format, p.mount.trace_file, "write down every operation, as trace+ does");
   c->add_option("--log", p.mount.log_file,
                 "write the log to the end of FILE; default: standard error, in the background "
                 "the journal")
@@ -62,12 +79,43 @@ CLI::App* add_mount(CLI::App& app, Parsed& p) {
   c->add_option("--timeout", p.mount.timeout, "how long the mount may take until it answers; default 30")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 86400));
-  c->add_flag("--no-progress", p.mount.no_progress, "no progress bar while an archive is indexed");
   c->footer("\nReturns when the mount answers. SIGTERM unmounts; a second one cuts users off.\n\n" +
             std::string(kExamples) + exit_status_help());
-  c->final_callback([&p, trace] {
-    if (trace->count() > 0) p.mount.trace = p.trace_format;
-  });
+  return c;
+}
+
+CLI::App* add_serve(CLI::App& app, Parsed& p) {
+  auto* c = app.add_subcommand("serve", "serve SOURCE to clients of this machine: doors that need no driver");
+  add_source(*c, p.serve, p.trace_format);
+  c->add_option("--webdav", p.serve.webdav_at, "open a WebDAV door; default: a free port of 127.0.0.1")
+      ->type_name("[ADDRESS:]PORT")
+      ->expected(0, 1)
+      ->default_str("");
+  c->add_option("--fuse", p.serve.fuse, "and mount it by the kernel's FUSE driver")->type_name("MOUNTPOINT");
+  c->add_option("-o,--options", p.serve.options, "mount options of --fuse (isthmus help mount-options)")
+      ->type_name("OPTIONS")
+      ->allow_extra_args(false);
+  c->add_option("--auth", p.serve.webdav.auth, "ask for a password besides the secret in the URL")
+      ->type_name("none|digest|basic")
+      ->check(CLI::IsMember({"none", "digest", "basic"}));
+  c->add_option("--user", p.serve.webdav.user, "for --auth; default isthmus")->type_name("NAME");
+  c->add_option("--password-file", p.serve.webdav.password_file,
+                "its first line is the password; default: a random one, told at the start")
+      ->type_name("FILE");
+  c->add_option("--tls", p.serve.webdav.tls, "speak HTTPS, with the certificate and the key of these PEM files")
+      ->type_name("CERT,KEY");
+  c->add_option("--allow-uid", p.serve.webdav.allow_uids, "let this user's programs in, too (davfs2's daemon)")
+      ->type_name("USER")
+      ->allow_extra_args(false);
+  c->add_option("--host", p.serve.webdav.hosts, "a further value of Host that is ours")
+      ->type_name("NAME:PORT")
+      ->allow_extra_args(false);
+  c->add_flag("--no-secret", p.serve.webdav.no_secret, "leave the random part of the URL out");
+  c->add_flag("--read-only", p.serve.webdav.read_only, "refuse all changes that come by WebDAV");
+  c->add_option("--log", p.serve.log_file, "write the log to the end of FILE; default: standard error")
+      ->type_name("FILE");
+  c->footer("\nServes until SIGTERM or Ctrl-C. Only this user's programs and root's are let in.\n\n" +
+            exit_status_help());
   return c;
 }
 
@@ -88,13 +136,14 @@ CLI::App* add_run(CLI::App& app, Parsed& p) {
   c->prefix_command();
   c->fallthrough(false);
   c->add_flag("--check", p.run.check, "say whether the program can be run so and what it needs; nothing is executed");
-  c->add_option("--via", p.run.via, "the door that its files are served by; default fuse, the only one")
-      ->type_name("DOOR");
+  c->add_option("--via", p.run.via, "the way that it mounts, as of `isthmus mount`; default fuse")
+      ->type_name("WAY")
+      ->check(CLI::IsMember(ctl::via_names()));
   auto* trace = add_trace(*c, p.trace_format, p.run.trace_file, "write down every operation of the program's files");
   c->footer(
-      "\nUsage: isthmus run [--via DOOR] [--trace] [--] PROGRAM [ARGUMENT...]\n"
+      "\nUsage: isthmus run [--via WAY] [--trace] [--] PROGRAM [ARGUMENT...]\n"
       "       isthmus run --check PROGRAM\n\n"
-      "The program takes the place of isthmus: its exit status and signals are its own.\n\n" +
+      "By fuse, the program takes the place of isthmus: its exit status and signals are its own.\n\n" +
       exit_status_help());
   c->final_callback([&p, c, trace] {
     if (trace->count() > 0) p.run.trace = p.trace_format;
@@ -135,10 +184,12 @@ int dispatch(int argc, char** argv) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}));
 
   auto* mount = add_mount(app, p);
+  auto* serve = add_serve(app, p);
   auto* unmount = add_unmount(app, p);
   auto* run = add_run(app, p);
   auto* list = app.add_subcommand("list", "show what is mounted, by whom and how busy it is");
-  list->add_flag("--json", p.list_json, "for programs");
+  auto* list_as_json = list->add_flag("--json", p.list_json, "for programs");
+  list->add_flag("--prometheus", p.list_prometheus, "figures in Prometheus' text format")->excludes(list_as_json);
   auto* doctor = app.add_subcommand("doctor", "show what this machine can do, and how to change what it cannot");
   doctor->add_flag("--json", p.doctor_json, "for programs");
   doctor->footer("\nExit status 0 if this user can mount, else 4.\n");
@@ -148,7 +199,9 @@ int dispatch(int argc, char** argv) {
   auto* generate = app.add_subcommand("generate", "")->group("");
   generate->add_option("what", p.topic, "")->required();
 
-  app.footer("\n" + std::string(kExamples) + "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
+  app.footer("\n" + std::string(kExamples) +
+             "No driver here:\n  isthmus serve ~/Documents --webdav         over WebDAV\n\n" +
+             "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
 
   try {
     app.parse(words_for(app, *run, argc, argv));
@@ -159,9 +212,10 @@ int dispatch(int argc, char** argv) {
   }
   set_log_level(*ctl::parse_log_level(p.log_level));
   if (*mount) return mount_command(p.mount);
+  if (*serve) return serve_command(p.serve);
   if (*unmount) return unmount_command(p.unmount);
   if (*run) return run_command(p.run);
-  if (*list) return list_command(p.list_json);
+  if (*list) return list_command(p.list_json, p.list_prometheus);
   if (*doctor) return doctor_command(p.doctor_json);
   if (*generate) return generate_command(p.topic);
   if (*help && !p.topic.empty()) return help_command(p.topic);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ctl/doctor_checks.h"
+#include "ctl/ways.h"
 
 namespace isthmus::ctl {
 
@@ -23,6 +24,7 @@ std::string_view answer_name(Answer a) {
 std::vector<Finding> examine() {
   std::vector<Finding> all;
   check_mounting(all);
+  check_ways(all);
   check_kernel(all);
   check_clients(all);
   return all;

@@ -100,7 +100,7 @@ Expected<std::string> our_library_folder() {
   char real[PATH_MAX];
   if (!realpath(folder.c_str(), real) || our_sonames(real).empty())
     return Problem{err(ENOENT), "no libfuse of ours in " + folder,
-                   "it is installed with isthmus, and built by: ninja libfuse3"};
+                   "it is installed with isthmus, and built by: ninja libfuse2 libfuse3"};
   folder = real;
   if (folder.find_first_of(":;$") != std::string::npos)
     return Problem{err(EINVAL), "the dynamic linker does not take the name of the folder " + folder,

@@ -1,7 +1,9 @@
 #include "ctl/mounts.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,8 +13,12 @@
 
 #include "base/folder.h"
 #include "base/text.h"
-#include "ctl/control.h"
+#include "control/control.h"
+#include "control/describe.h"
+#include "ctl/addon.h"
 #include "ctl/logging.h"
+#include "ctl/mount_webdav.h"
+#include "ctl/ways.h"
 #include "doors/fuse/main.h"
 #include "doors/fuse/mount_table.h"
 #include "doors/fuse/serve.h"
@@ -22,45 +28,6 @@ namespace isthmus::ctl {
 namespace {
 
 constexpr const char* kVersion = ISTHMUS_VERSION;
-
-ExitCode code_of(const fuse::ServeOutcome& outcome) {
-  auto e = static_cast<int>(outcome.problem.code);
-  switch (outcome.stage) {
-    case fuse::ServeStage::done:
-      return kExitOk;
-    case fuse::ServeStage::opening:
-      return e == EINVAL ? kExitUsage : kExitSource;
-    case fuse::ServeStage::mounting:
-      return e == ENODEV || e == ENOSYS || e == EOPNOTSUPP || e == EPROTO ? kExitUnsupported : kExitMount;
-    case fuse::ServeStage::serving:
-      return kExitFailure;
-  }
-  return kExitFailure;
-}
-
-Status status_of(const fuse::Serving& serving, const std::string& label, int64_t started) {
-  Status s;
-  s.version = kVersion;
-  s.source = label;
-  s.mountpoint = serving.mounted.path;
-  s.door = "fuse";
-  fuse::SessionStats stats = serving.door.stats();
-  s.transport = stats.by_rings ? "io_uring" : "/dev/fuse";
-  s.protocol = "7." + std::to_string(stats.minor);
-  s.settled = std::move(stats.settled);
-  s.pid = getpid();
-  s.uid = geteuid();
-  s.started = started;
-  s.errors = stats.errors;
-  s.threads = stats.threads;
-  const Counters& counters = serving.fs.counters();
-  for (size_t i = 0; i < kOpCount; i++)
-    if (uint64_t n = counters.get(static_cast<Op>(i))) {
-      s.by_operation.emplace_back(name_of(static_cast<Op>(i)), n);
-      s.operations += n;
-    }
-  return s;
-}
 
 /// Whether a mountpoint lies below the folder to be mirrored. The server would then walk through its own mount, and a
 /// process that is killed while it waits for itself cannot die. (The folder itself is fine: it is opened before.)
@@ -79,17 +46,12 @@ bool lies_below(const std::string& mountpoint, const std::string& folder) {
 Expected<Unit> parse(const MountJob& job, Source& source, fuse::MountOptions& options) {
   for (auto& list : job.options)
     if (auto parsed = fuse::parse_options(list, options); !parsed) return parsed.problem();
-  auto parsed = parse_source(job.source);
+  auto parsed = settled_source(job);
   if (!parsed) return parsed.problem();
   source = std::move(*parsed);
-  source.options.insert(source.options.end(), job.source_options.begin(), job.source_options.end());
-  source.decorators.insert(source.decorators.begin(), job.decorators.begin(), job.decorators.end());
   auto& d = source.decorators;
   if (options.debug && std::find(d.begin(), d.end(), "trace") == d.end()) d.insert(d.begin(), "trace");
-  if (source.scheme == "dir" && lies_below(job.mountpoint, source.path))
-    return Problem{err(EINVAL),
-                   "mountpoint '" + job.mountpoint + "' lies inside the folder that is to be mounted there",
-                   "choose a mountpoint outside of '" + source.path + "'"};
+  if (auto outside = check_not_inside(source, job.mountpoint); !outside) return outside.problem();
   if ((options.suid || options.dev) && !fuse::may_mount())
     log(LogLevel::warning, "suid and dev are for root: this mount is nosuid and nodev");
   return Unit{};
@@ -105,6 +67,8 @@ std::vector<int> inherited_descriptors() {
   return found;
 }
 
+constexpr int kPatienceMs = 10'000;
+
 /// True once `pid` has ended.
 bool wait_for_end(int pid, int limit_ms) {
   Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
@@ -113,16 +77,81 @@ bool wait_for_end(int pid, int limit_ms) {
   return poll(&gone, 1, limit_ms) == 1;
 }
 
+/// The same for a program on our libfuse: true also when it has destroyed its session, which is out of the list then,
+/// and goes on with something else.
+bool wait_for_program(int pid, const std::string& mountpoint) {
+  constexpr int kLookMs = 250, kGraceMs = 2000;
+  for (int waited = 0, without = 0; waited < kPatienceMs; waited += kLookMs) {
+    if (wait_for_end(pid, kLookMs)) return true;
+    auto all = control::list_mounts(0);
+    bool listed =
+        std::any_of(all.begin(), all.end(), [&](auto& s) { return s.pid == pid && s.mountpoint == mountpoint; });
+    without = listed ? 0 : without + kLookMs;
+    if (without >= kGraceMs) return true;
+  }
+  return false;
+}
+
+Failure end_server(int pid, const std::string& mountpoint) {
+  kill(pid, SIGTERM);
+  if (wait_for_end(pid, kPatienceMs)) return {};
+  return {kExitFailure,
+          {err(ETIMEDOUT), fmt::format("the server of '{}' (process {}) is still at work", mountpoint, pid), ""}};
+}
+
 }  // namespace
+
+Expected<Source> settled_source(const SourceJob& job) {
+  auto source = parse_source(job.source);
+  if (!source) return source;
+  source->options.insert(source->options.end(), job.source_options.begin(), job.source_options.end());
+  source->decorators.insert(source->decorators.begin(), job.decorators.begin(), job.decorators.end());
+  return source;
+}
+
+Expected<Unit> check_not_inside(const Source& source, const std::string& mountpoint) {
+  if (source.scheme != "dir" || !lies_below(mountpoint, source.path)) return Unit{};
+  return Problem{err(EINVAL), "mountpoint '" + mountpoint + "' lies inside the folder that is to be mounted there",
+                 "choose a mountpoint outside of '" + source.path + "'"};
+}
+
+ExitCode exit_code_of_source(const Problem& problem) {
+  return problem.code == err(EINVAL) || problem.code == err(EOPNOTSUPP) ? kExitUsage : kExitSource;
+}
+
+ExitCode exit_code_of(const fuse::ServeOutcome& outcome) {
+  auto e = static_cast<int>(outcome.problem.code);
+  switch (outcome.stage) {
+    case fuse::ServeStage::done:
+      return kExitOk;
+    case fuse::ServeStage::opening:
+      return e == EINVAL ? kExitUsage : kExitSource;
+    case fuse::ServeStage::mounting:
+      return e == ENODEV || e == ENOSYS || e == EOPNOTSUPP || e == EPROTO ? kExitUnsupported : kExitMount;
+    case fuse::ServeStage::serving:
+      return kExitFailure;
+  }
+  return kExitFailure;
+}
 
 Failure run_mount(const MountJob& job) {
   const auto inherited = inherited_descriptors();
   Source source;
-  fuse::MountOptions options;
-  if (auto parsed = parse(job, source, options); !parsed) {
-    bool of_source = parsed.problem().code != err(EINVAL) && parsed.problem().code != err(EOPNOTSUPP);
-    return {of_source ? kExitSource : kExitUsage, parsed.problem()};
+  if (job.via != "fuse") {
+    auto way = choose_way(job.via);
+    if (!way) return {kExitUnsupported, way.problem()};
+    fmt::print(stderr, "mounting by {}: {}\n", way->name, way->detail);
+    if (way->way != Way::fuse) {
+      auto settled = settled_source(job);
+      if (!settled) return {exit_code_of_source(settled.problem()), settled.problem()};
+      return run_mount_webdav(job, *settled, *way, inherited);
+    }
   }
+  if (auto settled = settled_source(job); settled && settled->scheme == "addon")
+    return run_addon(job, *settled, inherited);
+  fuse::MountOptions options;
+  if (auto parsed = parse(job, source, options); !parsed)
+    return {exit_code_of_source(parsed.problem()), parsed.problem()};
   if (!job.log_file.empty())
     if (auto opened = log_to_file(job.log_file); !opened) return {kExitFailure, opened.problem()};
 
@@ -132,7 +161,7 @@ Failure run_mount(const MountJob& job) {
                              .foreground = job.foreground || options.debug,
                              .answer_seconds = job.answer_seconds};
   std::unique_ptr<FileSystem> fs;
-  std::unique_ptr<ControlServer> control;
+  std::unique_ptr<control::ControlServer> registered;
   fuse::ServeHooks hooks;
   hooks.open = [&]() -> Expected<FileSystem*> {
     auto made = open_source(source, job.hooks);
@@ -147,29 +176,41 @@ Failure run_mount(const MountJob& job) {
     return fs.get();
   };
   hooks.ready = [&](const fuse::Serving& serving) {
-    auto started = ControlServer::start(
-        [serving, label = source.label(), now = int64_t{time(nullptr)}] { return status_of(serving, label, now); });
+    auto started = control::ControlServer::start([serving, label = source.label(), now = int64_t{time(nullptr)}] {
+      control::Status s = control::describe(serving.door.stats(), serving.fs.counters());
+      s.source = label;
+      s.mountpoint = serving.mounted.path;
+      s.started = now;
+      return s;
+    });
     if (started)
-      control = std::move(*started);
+      registered = std::move(*started);
     else
       log(LogLevel::warning, "`isthmus list` will not show this mount: {}", started.problem().what);
     if (!request.foreground && job.log_file.empty()) log_to_journal();
   };
-  hooks.ended = [&] { control.reset(); };
+  hooks.ended = [&] { registered.reset(); };
   fuse::ServeOutcome outcome = fuse::serve(request, hooks);
-  return {code_of(outcome), outcome.problem, outcome.reported};
+  return {exit_code_of(outcome), outcome.problem, outcome.reported};
 }
 
 Failure run_unmount(const std::string& path, bool lazy, bool force) {
-  constexpr int kPatienceMs = 10'000;
   std::string absolute = fuse::mounted_path(path);
   int server = 0;
-  for (auto& s : list_mounts(0))
-    if (s.mountpoint == absolute) server = s.pid;
+  bool of_program = false;
+  const std::string link = fuse::absolute_mountpoint(path);
+  for (auto& s : control::list_mounts(0))
+    if (s.mountpoint == absolute || s.mountpoint == link) {
+      server = s.pid;
+      // gvfs has no mount here, and its server ends with it.
+      if (s.transport == "gio") return end_server(server, link);
+      of_program = s.door == "fuse" && (s.source.starts_with("run:") || s.source.starts_with("addon:"));
+    }
   auto how = force ? fuse::UnmountHow::force : lazy ? fuse::UnmountHow::lazy : fuse::UnmountHow::plain;
   if (auto done = fuse::unmount(path, how); !done)
     return {done.problem().code == err(EBUSY) ? kExitBusy : kExitMount, done.problem()};
-  if (server > 0 && !lazy && !force && !wait_for_end(server, kPatienceMs))
+  if (server > 0 && !lazy && !force &&
+      !(of_program ? wait_for_program(server, absolute) : wait_for_end(server, kPatienceMs)))
     return {
         kExitFailure,
         {err(ETIMEDOUT), "unmounted, but the server (process " + std::to_string(server) + ") is still at work", ""}};

@@ -61,7 +61,7 @@ class ElfCheck {
       return end(Verdict::cannot, "is a static program: what FUSE code it has is inside of it",
                  "if it mounts, it does so by itself: run it without isthmus");
     }
-    result_.facts.push_back(image.program ? fmt::format("dynamic, by {}", image.interpreter) : "a shared library");
+    result_.facts.push_back(image.program ? fmt::format("dynamic, by {}", image.interpreter) : kSharedLibrary);
     if (image.program && access(result_.path.c_str(), X_OK) != 0)
       return end(Verdict::cannot, "is not executable", "chmod +x makes a program of yours executable");
     if (image.program && access(std::string(image.interpreter).c_str(), X_OK) != 0)

@@ -15,6 +15,9 @@ enum class Verdict : uint8_t {
   cannot,  ///< it would not run on our libfuse
 };
 
+/// The fact about what can be loaded, and not executed.
+inline constexpr const char* kSharedLibrary = "a shared library";
+
 struct UsedSymbol {
   std::string name;  ///< NAME@VERSION
   bool there = false;

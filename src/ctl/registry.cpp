@@ -66,7 +66,11 @@ std::string sources_help() {
       "SOURCE is a path, or a URL:\n\n"
       "  PATH                      a folder (as dir:PATH) or an archive file (as archive:PATH)\n";
   for (auto& k : schemes()) {
-    s += entry(std::string(k.name) + ":" + (k.takes_path ? "PATH" : "") + "[?OPTIONS]", k.help, 2, 28);
+    s += entry(std::string(k.name) + ":" +
+                   (k.takes_command ? "PROGRAM ARGS..."
+                    : k.takes_path  ? "PATH[?OPTIONS]"
+                                    : "[?OPTIONS]"),
+               k.help, 2, 28);
     for (auto& o : k.options) s += entry(o.synopsis, o.help, 6, 32);
   }
   s += "\nand in front of either, as many as you like, the outermost first:\n\n";

@@ -33,6 +33,7 @@ struct Scheme {
   std::string_view help;
   std::span<const OptionHelp> options;
   Expected<std::unique_ptr<FileSystem>> (*make)(const Source&, const SourceHooks&);
+  bool takes_command = false;  ///< instead of a path: all that follows, as it is
 };
 
 /// Something put in front of a source: `name+`. Its options begin with "name.".

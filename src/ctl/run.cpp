@@ -8,14 +8,15 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "ctl/hosted.h"
 #include "ctl/libraries.h"
+#include "ctl/mount_webdav.h"
 #include "ctl/program_check.h"
 #include "ctl/program_file.h"
+#include "ctl/ways.h"
 
 namespace isthmus::ctl {
 namespace {
-
-constexpr std::string_view kDoors = "fuse";
 
 ExitCode exit_code(Errno e) { return e == err(ENOENT) ? kExitNoProgram : kExitCannotRun; }
 ExitCode exit_code(Verdict v) {
@@ -40,9 +41,7 @@ Failure failure(Problem problem) {
 }
 
 void put_environment(const RunJob& job, const std::string& folder) {
-  // An empty part would be the working directory.
-  const char* had = getenv("LD_LIBRARY_PATH");
-  setenv("LD_LIBRARY_PATH", (had && *had ? folder + ":" + had : folder).c_str(), 1);
+  use_our_libfuse(folder);
   if (!job.trace && job.trace_file.empty()) return;
   setenv("ISTHMUS_TRACE", job.trace.value_or("text").c_str(), 1);
   if (job.trace_file.empty()) {
@@ -55,32 +54,51 @@ void put_environment(const RunJob& job, const std::string& folder) {
   setenv("ISTHMUS_TRACE_FILE", (relative ? std::string(here) + "/" + job.trace_file : job.trace_file).c_str(), 1);
 }
 
-/// Says no where the program is certain not to use our libfuse.
-std::optional<Problem> refuse(const Found& found) {
-  auto check = check_program(found.program, found.folder);
+/// Through a door without a kernel: this process is the program's kernel, and has a client mount what it serves.
+Failure run_elsewhere(const RunJob& job, const Found& found, const WayHere& way) {
+  fmt::print(stderr, "mounting by {}: {}\n", way.name, way.detail);
+  const ProgramJob program{.file = found.program, .arguments = job.command, .library_folder = found.folder};
+  MountJob mount;
+  mount.program = &program;
+  for (const std::string_view word : job.command)
+    if (word == "-f" || word == "-d" || word == "--foreground") mount.foreground = true;
+  Source source;
+  source.scheme = "run";
+  source.path = found.program.substr(found.program.rfind('/') + 1);
+  return run_mount_webdav(mount, source, way, {});
+}
+
+}  // namespace
+
+Expected<Unit> check_runs(const std::string& program, const std::string& folder) {
+  auto check = check_program(program, folder);
   if (!check) {
     // A program may be executable and not readable.
-    if (check.problem().code == err(EACCES)) return std::nullopt;
+    if (check.problem().code == err(EACCES)) return Unit{};
     return check.problem();
   }
   if (check->verdict == Verdict::cannot)
     return Problem{err(ENOEXEC), fmt::format("{} {}", check->path, check->why), check->hint};
   if (check->verdict == Verdict::none && !check->script)
     log(LogLevel::warning, "{} {}; only programs that it starts use ours", check->path, check->why);
-  return std::nullopt;
+  return Unit{};
 }
 
-}  // namespace
+void use_our_libfuse(const std::string& folder) {
+  // An empty part would be the working directory.
+  const char* had = getenv("LD_LIBRARY_PATH");
+  setenv("LD_LIBRARY_PATH", (had && *had ? folder + ":" + had : folder).c_str(), 1);
+  setenv("ISTHMUS_LIST", "1", 1);
+}
 
 Failure run_program(const RunJob& job) {
-  if (job.via != kDoors)
-    return {kExitUsage,
-            {err(EINVAL), fmt::format("--via {}: programs cannot be served by this door", job.via),
-             fmt::format("there is: {}", kDoors)}};
+  auto way = choose_way(job.via);
+  if (!way) return {kExitUnsupported, way.problem()};
   auto found = find(job.command.at(0));
   if (!found) return failure(found.problem());
-  if (auto problem = refuse(*found)) return failure(*problem);
+  if (auto fit = check_runs(found->program, found->folder); !fit) return failure(fit.problem());
   put_environment(job, found->folder);
+  if (way->way != Way::fuse) return run_elsewhere(job, *found, *way);
   std::vector<std::string> words = job.command;
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());

@@ -14,6 +14,13 @@ struct RunJob {
   std::string trace_file;            ///< empty: standard error
 };
 
+/// Whether the program is one that our libfuse in `folder` can run; warns where only programs that it starts may use
+/// it.
+Expected<Unit> check_runs(const std::string& program, const std::string& folder);
+
+/// Sets the environment so that programs run from here load the libfuses in `folder`, and are in `isthmus list`.
+void use_our_libfuse(const std::string& folder);
+
 /// Runs the program in the place of this one, so that its exit status, its signals and its going to the background are
 /// its own. Returns only when that cannot be done.
 Failure run_program(const RunJob& job);

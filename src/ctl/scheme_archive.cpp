@@ -6,7 +6,7 @@
 namespace isthmus::ctl {
 namespace {
 
-constexpr OptionHelp kOptions[] = {
+constexpr OptionHelp kArchiveOptions[] = {
     {"passphrase_file=PATH", "its first line opens encrypted entries; default: you are asked"},
     {"charset=NAME", "of names that do not say theirs, as iconv(3) calls it"},
     {"uid=N, gid=N", "owner that is shown instead of the archive's"},
@@ -19,7 +19,7 @@ constexpr OptionHelp kOptions[] = {
     {"max_filters=N", "most compressions inside each other; default 4"},
 };
 
-Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHooks& hooks) {
+Expected<std::unique_ptr<FileSystem>> make_archive(const Source& source, const SourceHooks& hooks) {
   struct stat st {};
   if (stat(source.path.c_str(), &st) < 0)
     return Problem{last_errno(), "source '" + source.path + "': " + std::string(text_of(last_errno())), ""};
@@ -44,7 +44,8 @@ Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHoo
 
 }  // namespace
 
-const Scheme kArchiveScheme{
-    "archive", true, "an archive file, read-only: zip, tar (compressed too), 7z, iso, cpio, rar", kOptions, make};
+const Scheme kArchiveScheme{"archive", true,
+                            "an archive file, read-only: zip, tar (compressed too), 7z, iso, cpio, rar",
+                            kArchiveOptions, make_archive};
 
 }  // namespace isthmus::ctl

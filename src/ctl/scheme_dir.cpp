@@ -7,7 +7,7 @@
 namespace isthmus::ctl {
 namespace {
 
-constexpr OptionHelp kOptions[] = {
+constexpr OptionHelp kDirOptions[] = {
     {"cache=none|auto|always",
      "how much the kernel may believe: nothing; what has not changed (default); everything, for folders that nobody "
      "else "
@@ -20,7 +20,7 @@ constexpr OptionHelp kOptions[] = {
     {"handles=yes|no", "find files again by the kernel's file handles (default, as root)"},
 };
 
-Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHooks&) {
+Expected<std::unique_ptr<FileSystem>> make_dir(const Source& source, const SourceHooks&) {
   struct stat st {};
   bool seen = stat(source.path.c_str(), &st) == 0;
   if (seen && !S_ISDIR(st.st_mode))
@@ -36,6 +36,6 @@ Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHoo
 
 }  // namespace
 
-const Scheme kDirScheme{"dir", true, "mirrors a folder; nothing outside of it can be reached", kOptions, make};
+const Scheme kDirScheme{"dir", true, "mirrors a folder; nothing outside of it can be reached", kDirOptions, make_dir};
 
 }  // namespace isthmus::ctl

@@ -4,7 +4,7 @@
 namespace isthmus::ctl {
 namespace {
 
-constexpr OptionHelp kOptions[] = {
+constexpr OptionHelp kMemOptions[] = {
     {"size=BYTES", "limit of the data; default: half of the memory"},
     {"inodes=N", "limit of the number of files"},
     {"uquota=UID:BYTES[:INODES]", "limit for one user; may be given for several"},
@@ -18,7 +18,7 @@ constexpr OptionHelp kOptions[] = {
     {"name=TEXT", "what mount tables show"},
 };
 
-Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHooks&) {
+Expected<std::unique_ptr<FileSystem>> make_mem(const Source& source, const SourceHooks&) {
   auto own = own_options(source);
   std::string why;
   auto options = fs::mem::parse_options(own, why);
@@ -28,6 +28,7 @@ Expected<std::unique_ptr<FileSystem>> make(const Source& source, const SourceHoo
 
 }  // namespace
 
-const Scheme kMemScheme{"mem", false, "a file system in memory, empty at first, gone at the end", kOptions, make};
+const Scheme kMemScheme{"mem", false, "a file system in memory, empty at first, gone at the end", kMemOptions,
+                        make_mem};
 
 }  // namespace isthmus::ctl

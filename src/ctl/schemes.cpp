@@ -5,7 +5,7 @@
 namespace isthmus::ctl {
 
 std::span<const Scheme> schemes() {
-  static const std::array kAll{kDirScheme, kArchiveScheme, kMemScheme};
+  static const std::array kAll{kDirScheme, kArchiveScheme, kMemScheme, kAddonScheme, kRunScheme};
   return kAll;
 }
 

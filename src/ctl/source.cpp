@@ -14,12 +14,6 @@ namespace {
 
 using V = std::string_view;
 
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = static_cast<char>(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 std::string quote(V s) { return "'" + std::string(s) + "'"; }
 
 /// The name in front of `mark` ('+' or ':') if the text begins like one, else empty.
@@ -104,7 +98,8 @@ Expected<std::string> percent_decode(V text) {
       out += text[i];
       continue;
     }
-    int high = i + 2 < text.size() ? hex(text[i + 1]) : -1, low = i + 2 < text.size() ? hex(text[i + 2]) : -1;
+    int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1,
+        low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
     if (high < 0 || low < 0 || (high == 0 && low == 0))
       return Problem{err(EINVAL), "source: '%' in " + quote(text) + " is not followed by a byte in hexadecimal",
                      "write %25 for a percent sign"};
@@ -118,6 +113,8 @@ std::string Source::label() const {
   std::string s;
   for (auto& d : decorators) s += d + "+";
   if (scheme == "dir" || scheme == "archive") return s + path;
+  // What a program is told may be secret.
+  if (scheme == "run") return s + scheme + ":" + path.substr(0, path.find(' '));
   return s + scheme + ":" + path;
 }
 
@@ -142,6 +139,10 @@ Expected<Source> parse_source(V text) {
   if (known) {
     source.scheme = std::string(scheme);
     rest.remove_prefix(scheme.size() + 1);
+    if (known->takes_command) {
+      source.path = std::string(rest);
+      return source;
+    }
   }
   size_t question = std::min(rest.find('?'), rest.size());
   auto path = percent_decode(rest.substr(0, question));

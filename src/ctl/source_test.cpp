@@ -34,6 +34,15 @@ class SourceTest : public testing::Test {
   std::string folder, file;
 };
 
+TEST_F(SourceTest, CommandsAreTakenAsTheyAreAndToldByTheirProgram) {
+  auto run = parse_source("trace+run:sshfs -o password=50%? host:/a b");
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->scheme, "run");
+  EXPECT_EQ(run->path, "sshfs -o password=50%? host:/a b");
+  EXPECT_TRUE(run->options.empty());
+  EXPECT_EQ(run->label(), "trace+run:sshfs");
+}
+
 TEST_F(SourceTest, PathsAreTakenAsTheyAre) {
   auto dir = parse_source(folder);
   ASSERT_TRUE(dir);

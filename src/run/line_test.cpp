@@ -177,7 +177,7 @@ TEST(Line, EndsWhenTheSourceCloses) {
 }
 
 /// What the `n`-th thread of a line blocks; the second and later are started by the sentinel.
-sigset_t mask_of_thread(unsigned n, Line::Options options) {
+sigset_t mask_of_thread(unsigned n, const Line::Options& options) {
   FakeSource source;
   Line line(source, options);
   EXPECT_TRUE(line.start());

@@ -48,7 +48,9 @@ struct Context {
   bool access_checked = false;  ///< the door (or its kernel) has checked permissions; creators still own what they make
   bool umask_pending = false;   ///< modes of new nodes are raw: a default ACL replaces the umask, else apply cred.umask
   bool client_times = false;    ///< write-back: the client keeps mtime, ctime and size and will send them
-  Cancel* cancel = nullptr;     ///< null: cannot be cancelled
+  uint64_t client = 0;       ///< the door's number for whom it serves; what is open and locked belongs to it (Volume)
+  uint64_t lease_key = 0;    ///< of the lease that the request comes under, which it does not break; 0: none
+  Cancel* cancel = nullptr;  ///< null: cannot be cancelled
   bool cancelled() const { return cancel && cancel->requested(); }
 };
 

@@ -15,7 +15,7 @@
 namespace isthmus {
 namespace {
 
-constexpr NodeId kNode{7}, kOther{8};
+constexpr NodeId kNode{7}, kOtherNode{8};
 constexpr auto kShared = LockType::shared, kExclusive = LockType::exclusive, kNone = LockType::unlock;
 
 /// One request for a lock, with room for its answer: -1 while it waits.
@@ -67,7 +67,7 @@ TEST(LockTable, SharedAndExclusive) {
   EXPECT_EQ(set(t, 1, 0, 9, kExclusive), EAGAIN);
   EXPECT_EQ(set(t, 3, 10, 19, kExclusive), 0);
   EXPECT_EQ(set(t, 3, 9, 9, kExclusive), EAGAIN);
-  EXPECT_EQ(set(t, 3, 0, 9, kExclusive, kOther), 0);
+  EXPECT_EQ(set(t, 3, 0, 9, kExclusive, kOtherNode), 0);
   EXPECT_EQ(set(t, 2, 0, 9, kNone), 0);
   EXPECT_EQ(set(t, 1, 0, 9, kExclusive), 0);
   EXPECT_EQ(set(t, 2, 0, 0, kShared), EAGAIN);
@@ -188,14 +188,14 @@ TEST(LockTable, CloseAndReleaseWakeWaiters) {
 TEST(LockTable, DeadlocksAreSeenAcrossFiles) {
   LockTable t;
   EXPECT_EQ(set(t, 1, 0, 0, kExclusive), 0);
-  EXPECT_EQ(set(t, 2, 0, 0, kExclusive, kOther), 0);
+  EXPECT_EQ(set(t, 2, 0, 0, kExclusive, kOtherNode), 0);
   EXPECT_EQ(set(t, 3, 5, 5, kExclusive), 0);
-  Ask a(1, 0, 0, kExclusive, true, kOther), b(3, 0, 0, kShared, true);
+  Ask a(1, 0, 0, kExclusive, true, kOtherNode), b(3, 0, 0, kShared, true);
   EXPECT_EQ(a.set(t), -1);
   EXPECT_EQ(b.set(t), -1);
   Ask c(2, 5, 5, kShared, true);
   EXPECT_EQ(c.set(t), EDEADLK);
-  EXPECT_EQ(set(t, 2, 0, 0, kNone, kOther), 0);
+  EXPECT_EQ(set(t, 2, 0, 0, kNone, kOtherNode), 0);
   EXPECT_EQ(a.answer, 0);
   EXPECT_EQ(set(t, 1, 0, 0, kNone), 0);
   EXPECT_EQ(b.answer, 0);

@@ -81,10 +81,13 @@ struct Forget : Shape<Op::Forget> {
 };
 /// handle: an open file of the node, or none.
 /// by_handle, also Setattr's: the handle counts even where its number is 0, as programs of others may choose theirs.
+/// statx_mask: what statx(2) was asked for (STATX_*), and how (AT_STATX_*), where that goes beyond stat(2): a birth
+/// time. A hint; 0: stat(2) will do.
 struct Getattr : Shape<Op::Getattr> {
   NodeId node{};
   HandleId handle{};
   bool by_handle = false;
+  uint32_t statx_mask = 0, statx_flags = 0;
 };
 struct Setattr : Shape<Op::Setattr> {
   NodeId node{};
@@ -145,11 +148,12 @@ struct Tmpfile : Shape<Op::Tmpfile> {
 
 // ---- open files ----
 /// flags: O_ACCMODE and what else concerns the file (O_APPEND, O_TRUNC only from doors that ask for atomic truncation).
-/// share: bits 1 read, 2 write, 4 delete that others may have (SMB); 7: all.
+/// share: bits 1 read, 2 write, 4 delete that others may have (SMB); 7: all. access: such bits besides those of flags.
 struct Open : Shape<Op::Open> {
   NodeId node{};
   uint32_t flags = 0, share = 7;
   bool kill_suidgid = false;
+  uint32_t access = 0;
 };
 /// EEXIST when the name exists and flags hold O_EXCL; an existing file is opened otherwise.
 struct Create : Shape<Op::Create> {
@@ -158,6 +162,7 @@ struct Create : Shape<Op::Create> {
   uint32_t mode = 0, flags = 0, share = 7;
   bool kill_suidgid = false;
   std::span<const Label> labels{};
+  uint32_t access = 0;  ///< as Open's
 };
 /// Fewer bytes than `size` mean end of file. `into`: the door's own memory of at least `size` bytes, or empty; fill it
 /// and answer Buffer::filled(n), or answer with any other Buffer of at most `size` bytes.

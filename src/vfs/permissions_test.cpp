@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "vfs/test_fs.h"
+
 namespace isthmus {
+
+using testing::who;
+
 namespace {
 
-Credentials who(uint32_t uid, uint32_t gid, std::span<const uint32_t> groups = {}) {
-  return {.known = true, .uid = uid, .gid = gid, .groups = groups, .groups_known = true};
-}
 Guard file(uint32_t mode, uint32_t uid = 1, uint32_t gid = 2) { return {S_IFREG | mode, uid, gid, nullptr}; }
 Guard dir(uint32_t mode, uint32_t uid = 1, uint32_t gid = 2) { return {S_IFDIR | mode, uid, gid, nullptr}; }
 

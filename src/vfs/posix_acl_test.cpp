@@ -4,8 +4,12 @@
 #include <sys/stat.h>
 
 #include "vfs/context.h"
+#include "vfs/test_fs.h"
 
 namespace isthmus {
+
+using testing::who;
+
 namespace {
 
 using A = PosixAcl;
@@ -25,9 +29,6 @@ A make(const std::vector<A::Entry>& entries) {
   return a ? *a : A{};
 }
 int code(const std::vector<A::Entry>& entries) { return A::parse(as_bytes(bytes(entries))).code(); }
-Credentials who(uint32_t uid, uint32_t gid, std::span<const uint32_t> groups = {}) {
-  return {.known = true, .uid = uid, .gid = gid, .groups = groups, .groups_known = true};
-}
 
 const std::vector<A::Entry> kFull = {{A::kUserObj, 7},    {A::kUser, 6, 100}, {A::kGroupObj, 5},
                                      {A::kGroup, 7, 200}, {A::kMask, 5},      {A::kOther, 1}};

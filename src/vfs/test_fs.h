@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,10 @@ struct NameSink final : DirSink {
   std::vector<NodeId> with;
   uint64_t cookie = 0;
 };
+
+inline Credentials who(uint32_t uid, uint32_t gid, std::span<const uint32_t> groups = {}) {
+  return {.known = true, .uid = uid, .gid = gid, .groups = groups, .groups_known = true};
+}
 
 inline Attr file_attr(NodeId n, uint32_t mode = S_IFREG | 0644, uint64_t size = 0) {
   Attr a;

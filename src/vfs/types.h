@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -67,11 +68,13 @@ enum OpenedFlags : uint32_t {
 };
 
 /// An open file. backing_fd: an open descriptor of the same file, for doors that can let the kernel serve it (FUSE
-/// passthrough, sendfile); borrowed, valid until release.
+/// passthrough, sendfile); borrowed, valid until release. backing_id: the kernel's name for one that the provider has
+/// registered with the kernel FUSE door's device by itself, and ends by itself; 0: none.
 struct Opened {
   HandleId handle = HandleId::none;
   uint32_t flags = 0;  ///< OpenedFlags
   int backing_fd = -1;
+  int32_t backing_id = 0;
 };
 
 struct Created {
@@ -99,13 +102,24 @@ struct SetAttr {
   bool kill_suidgid = false;  ///< also clear setuid, and setgid where group-executable, as write(2) and chown(2) do
 };
 
-/// statvfs(3). Counts are in units of fragment_size.
+/// What a volume is, for doors that tell; bits of StatFs::volume_flags.
+enum VolumeFlags : uint32_t {
+  kVolumeReadOnly = 1u << 0,
+  kVolumeRemovable = 1u << 1,
+  kVolumePersistent = 1u << 2,  ///< what is written is there after the next mount
+  kVolumeShared = 1u << 3,      ///< others change it, too
+};
+
+/// statvfs(3). Counts are in units of fragment_size. volume_name: what people call it; empty: nothing is known, nor of
+/// volume_flags then.
 struct StatFs {
   uint64_t blocks = 0, blocks_free = 0, blocks_available = 0;
   uint64_t files = 0, files_free = 0;
   uint32_t block_size = 4096;
   uint32_t fragment_size = 4096;
   uint32_t name_max = 255;
+  uint32_t volume_flags = 0;
+  std::string volume_name{};
 };
 
 /// One name of a directory. type is a DT_* of dirent.h. cookie: give it back in ReadDir to go on after this entry.
@@ -151,10 +165,12 @@ struct UserRange {
   uint64_t base = 0, length = 0;
 };
 
-/// Bytes that name a node across restarts: an NFS file handle, an SMB persistent id.
+/// Bytes that name a node across restarts: an NFS file handle, an SMB persistent id. Providers' fit into 64 bytes (55
+/// for NFS 3, which takes 64); a volume adds 9 (vfs/volume/exports.h).
 struct ExportHandle {
+  static constexpr size_t kMostOfProvider = 64;
   uint8_t size = 0;
-  std::array<std::byte, 64> bytes{};
+  std::array<std::byte, 128> bytes{};
   Bytes view() const { return Bytes(bytes).first(size); }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "vfs/buffer.h"
@@ -30,6 +31,8 @@ class Upcalls {
   virtual Status retrieve(NodeId, uint64_t /*offset*/, size_t /*length*/, Taker /*taker*/, void* /*self*/) {
     return err(ENOSYS);
   }
+  /// Runs `done` once, when the door's clients have heard all news told so far: here, or later on another thread.
+  virtual void when_heard(std::function<void()> done) { done(); }
   /// An armed op::Poll has something to say.
   virtual void poll_ready(NodeId, HandleId, uint32_t /*events*/) {}
   /// Something changed in `dir`; what: WatchBits.

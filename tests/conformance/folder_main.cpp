@@ -3,6 +3,7 @@
 #include "tests/conformance/folder.h"
 
 #include <gtest/gtest.h>
+#include <charconv>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
@@ -43,6 +44,13 @@ bool take(std::string_view argument, std::string_view option, std::string* value
   return true;
 }
 
+// 0 if it is none.
+int number(const std::string& text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? value : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -64,10 +72,10 @@ int main(int argc, char** argv) {
   }
   if (given.dir.empty() && !GTEST_FLAG_GET(list_tests)) return usage("--dir is missing");
   if (!given.dir.empty() && given.dir.front() != '/') return usage("--dir must be an absolute path");
-  if (!threads.empty()) given.threads = atoi(threads.c_str());
+  if (!threads.empty()) given.threads = number(threads);
   if (given.threads < 2 || given.threads > 256 || given.threads % 2 != 0)
     return usage("--threads must be even, 2 to 256");
-  if (!patience.empty()) given.patience = atoi(patience.c_str());
+  if (!patience.empty()) given.patience = number(patience);
   if (given.patience < 1 || given.patience > 100) return usage("--patience must be 1 to 100");
   given.traits = Traits::of_folder(given.dir);
   while (!traits.empty()) {

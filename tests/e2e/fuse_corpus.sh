@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # usage: fuse_corpus.sh LIBDIR [CASE...]
-# Debian's programs that are linked to libfuse3, unmodified, doing real work: first on the system's library, then on the libfuse3.so.3
-# in LIBDIR. What passes there must pass here.
+# Debian's programs that are linked to libfuse 2 or 3, unmodified, doing real work: first on the system's library, then on that in
+# LIBDIR. What passes there must pass here.
 . "$(dirname "$0")/lib.sh"
 begin "$@"
 libdir=$1
 shift
 cases=("$@")
-[[ $# -gt 0 ]] || cases=(sshfs sshfs_of_a_user mount_fuse3 drop_privileges squashfuse squashfuse_ll fuse_overlayfs nbdfuse rofiles_fuse pyfuse3)
 chmod 755 "$scratch"
 
 # Each case is a function that runs in a folder of its own, made anew, with the server's library in $LD_LIBRARY_PATH; it fails by
@@ -160,6 +159,8 @@ run() {
     case $status in 0) echo passed ;; 77) echo lacks ;; *) echo failed ;; esac
 }
 
+. "$top/tests/e2e/fuse_corpus_2.sh"
+[[ ${#cases[@]} -gt 0 ]] || mapfile -t cases < <(declare -F | sed -n 's/^declare -f case_//p')
 count=0
 for name in "${cases[@]}"; do
     real=$(run "$name" '')

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: install_test.sh SOURCE-TREE BUILD-FOLDER      E2E_INSTALL_BUILD in the environment names another build to install
 # Installs a build below a scratch prefix and, with nothing but what is there, builds examples/hello.cpp by CMake's find_package and
-# by pkg-config, mounts both and reads their file. Then libfuse3's examples, by fuse3.pc and our headers, run by `isthmus run`.
+# by pkg-config, mounts both and reads their file. Then the examples of libfuse 2 and 3, by fuse.pc, fuse3.pc and our headers, run by `isthmus run`.
 . "$(dirname "$0")/lib.sh"
 need cmake cmake
 need ninja ninja-build
@@ -40,34 +40,51 @@ for program in "$project/build/hello" "$project/hello_pc"; do
     [[ $(cat "$mnt/hello") = "Hello, world!" ]] || fail "$program: cat shows: $(cat "$mnt/hello")"
     stop_mount
 done
-# libfuse3's interface: what is built where there is no other, and what it says of itself.
+# The interfaces of libfuse 2 and 3: what is built where there is no other, and what it says of itself.
 export PKG_CONFIG_PATH=$prefix/lib/isthmus/pkgconfig
-[[ $(pkg-config --variable=libdir fuse3) -ef $prefix/lib/isthmus ]] || fail "fuse3.pc is not ours: $(pkg-config --variable=libdir fuse3)"
-pkg-config --atleast-version=3.14 fuse3 || fail "fuse3.pc says version $(pkg-config --modversion fuse3)"
-cflags=$(pkg-config --cflags fuse3) libs=$(pkg-config --libs fuse3)
-for version in 30 31 32 34 35 36 312 314; do
-    for header in fuse.h fuse_lowlevel.h fuse3/fuse.h; do
+# interface NAME PACKAGE LIBRARY LEAST-VERSION HEADER:VERSION...
+interface() {
+    local name=$1 package=$2 library=$3 least=$4 cflags libs pair header version examples=/usr/share/doc/$2/examples program
+    shift 4
+    [[ $(pkg-config --variable=libdir "$name") -ef $prefix/lib/isthmus ]] || fail "$name.pc is not ours: $(pkg-config --variable=libdir "$name")"
+    pkg-config --atleast-version="$least" "$name" || fail "$name.pc says version $(pkg-config --modversion "$name")"
+    cflags=$(pkg-config --cflags "$name") libs=$(pkg-config --libs "$name")
+    for pair; do
+        header=${pair%:*} version=${pair#*:}
         # shellcheck disable=SC2086  # a list of flags
-        echo "#include <$header>" | gcc -M -x c $cflags -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=$version - >"$tmp/log" 2>&1 ||
+        echo "#include <$header>" | gcc -M -x c $cflags -D_FILE_OFFSET_BITS=64 "-DFUSE_USE_VERSION=$version" - >"$tmp/log" 2>&1 ||
             fail "$header, version $version: $(tail -n 5 "$tmp/log")"
         ! grep -o '/usr/include/fuse[^ ]*' "$tmp/log" || fail "$header is the system's"
     done
-done
-examples=/usr/share/doc/libfuse3-dev/examples
-if [[ -r $examples/hello.c ]]; then
-    for name in hello hello_ll; do
+    [[ -r $examples/hello.c ]] || { echo "SKIP: examples of lib$name by $name.pc: package $package is not installed"; return; }
+    for program in hello hello_ll; do
         # shellcheck disable=SC2086  # a list of flags
-        gcc -w -D_FILE_OFFSET_BITS=64 $cflags -o "$project/$name" "$examples/$name.c" $libs >"$tmp/log" 2>&1 ||
-            fail "building $name by fuse3.pc: $(tail -n 30 "$tmp/log")"
-        "$prefix/bin/isthmus" run --check "$project/$name" >"$tmp/log" || fail "run --check $name: $(cat "$tmp/log")"
-        grep -qF "$prefix/lib/isthmus/libfuse3.so.3, which is ours" "$tmp/log" || fail "run --check finds: $(cat "$tmp/log")"
-        command_line=("$prefix/bin/isthmus" run -- "$project/$name" -f @MNT@)
+        gcc -w -D_FILE_OFFSET_BITS=64 $cflags -o "$project/$program" "$examples/$program.c" $libs >"$tmp/log" 2>&1 ||
+            fail "building $program by $name.pc: $(tail -n 30 "$tmp/log")"
+        "$prefix/bin/isthmus" run --check "$project/$program" >"$tmp/log" || fail "run --check $program: $(cat "$tmp/log")"
+        grep -qF "$prefix/lib/isthmus/$library, which is ours" "$tmp/log" || fail "run --check finds: $(cat "$tmp/log")"
+        command_line=("$prefix/bin/isthmus" run -- "$project/$program" -f @MNT@)
         start_mount
-        [[ $(cat "$mnt/hello") = "Hello World!" ]] || fail "$name: cat shows: $(cat "$mnt/hello")"
-        grep -q "$prefix/lib/isthmus/libfuse3.so.3" "/proc/$server/maps" || fail "$name runs on another library"
+        [[ $(cat "$mnt/hello") = "Hello World!" ]] || fail "$program: cat shows: $(cat "$mnt/hello")"
+        grep -q "$prefix/lib/isthmus/$library" "/proc/$server/maps" || fail "$program runs on another library"
         stop_mount
     done
-else
-    echo "SKIP: examples of libfuse3 by fuse3.pc: package libfuse3-dev is not installed"
-fi
-passed "installed, built by find_package and by pkg-config, mounted; libfuse3 by fuse3.pc"
+}
+interface fuse3 libfuse3-dev libfuse3.so.3 3.14 {fuse.h,fuse_lowlevel.h,fuse3/fuse.h}:{30,31,32,34,35,36,312,314}
+interface fuse libfuse-dev libfuse.so.2 2.9.2 fuse.h:{11,21,22} fuse_lowlevel.h:24 {fuse.h,fuse_lowlevel.h,fuse/fuse.h}:{25,26,27,28,29}
+# libfuse3.so.4, by the fuse3.pc of its folder.
+export PKG_CONFIG_PATH=$prefix/lib/isthmus/so4/pkgconfig
+pkg-config --atleast-version=3.18 fuse3 || fail "so4's fuse3.pc says version $(pkg-config --modversion fuse3)"
+cflags=$(pkg-config --cflags fuse3) libs=$(pkg-config --libs fuse3)
+# shellcheck disable=SC2086  # lists of flags
+gcc -w -D_FILE_OFFSET_BITS=64 $cflags -o "$project/so4" "$top/tests/e2e/libfuse3_so4.c" $libs >"$tmp/log" 2>&1 ||
+    fail "building by so4's fuse3.pc: $(tail -n 30 "$tmp/log")"
+"$prefix/bin/isthmus" run --check "$project/so4" >"$tmp/log" || fail "run --check: $(cat "$tmp/log")"
+grep -qF "$prefix/lib/isthmus/libfuse3.so.4, which is ours" "$tmp/log" || fail "run --check finds: $(cat "$tmp/log")"
+command_line=("$prefix/bin/isthmus" run -- "$project/so4" high -f @MNT@)
+read_only=1
+start_mount
+[[ $(stat -c %W "$mnt/file") = 987654321 ]] || fail "libfuse3.so.4: $(stat "$mnt/file")"
+grep -q "$prefix/lib/isthmus/libfuse3.so.4" "/proc/$server/maps" || fail "so4 runs on another library"
+stop_mount
+passed "installed, built by find_package and by pkg-config, mounted; libfuse 2 and 3 by their .pc files"

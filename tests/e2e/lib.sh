@@ -58,6 +58,28 @@ finish() {
     return 0
 }
 
+# compile_examples LIBDIR fuse|fuse3 FLAGS NAME...: Debian's examples of a libfuse for the one in LIBDIR, with Debian's headers into
+# $tmp/debian and with ours into $tmp/ours; what runs from here on loads that library. $examples: where they are.
+compile_examples() {
+    local libdir=$1 library=$2 words headers include name
+    IFS=' ' read -ra words <<<"$3"
+    shift 3
+    examples=/usr/share/doc/lib$library-dev/examples
+    need gcc gcc
+    [[ -r $examples/null.c && -r /usr/include/$library/fuse.h ]] || skip "no examples of lib$library here (Debian package lib$library-dev)"
+    mkdir "$tmp/debian" "$tmp/ours"
+    for headers in debian ours; do
+        include=/usr/include/$library
+        [[ $headers = debian ]] || include=$top/include/isthmus/$library
+        for name; do
+            gcc -w -D_FILE_OFFSET_BITS=64 "-I$include" "$examples/$name.c" -o "$tmp/$headers/$name" "-L$libdir" "-l$library" "${words[@]}" \
+                -pthread 2>"$tmp/gcc.log" || fail "$name does not compile with $headers headers: $(cat "$tmp/gcc.log")"
+        done
+    done
+    export LD_LIBRARY_PATH=$libdir
+    [[ $(ldd "$tmp/debian/$1") = *"lib$library.so."?" => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
+}
+
 # start_mount: mounts, and lets every user write to the root unless $read_only is set.
 start_mount() {
     [[ ${command_line[0]} != native ]] || { chmod 1777 "$mnt"; return 0; }
@@ -98,3 +120,27 @@ stop_mount() {
 }
 
 passed() { echo "passed: $*"; }
+
+# is VALUE WANTED WHAT
+is() { [[ $1 = "$2" ]] || fail "$3: $1 instead of $2"; }
+
+# plain_work DIR BELOW: what a plain file system takes, in DIR, which shows BELOW. $tmp/data: 3 MB.
+plain_work() {
+    local d=$1 below=$2
+    mkdir -p "$d/a/b" && cp "$tmp/data" "$d/a/file" && cmp "$tmp/data" "$d/a/file" || fail "cp"
+    echo more >>"$d/a/file" && truncate -s 4096 "$d/a/file" && cmp -n 4096 "$tmp/data" "$d/a/file" || fail "append, truncate"
+    mv "$d/a" "$d/moved" && mv "$d/moved/file" "$d/moved/b/file" && is "$(stat -c %s "$d/moved/b/file")" 4096 "size after mv"
+    ln -s file "$d/moved/b/link" && is "$(readlink "$d/moved/b/link")" file "readlink"
+    ln "$d/moved/b/file" "$d/hard" && is "$(stat -c %h "$d/hard")" 2 "links"
+    chmod 600 "$d/hard" && is "$(stat -c %a "$d/hard")" 600 "mode"
+    touch -d 2001-01-01 "$d/hard" && is "$(stat -c %Y "$d/hard")" "$(date -d 2001-01-01 +%s)" "time"
+    mkfifo "$d/fifo" && [[ -p $d/fifo ]] || fail "mkfifo"
+    # A removed file lives as long as it is open.
+    exec 5<>"$d/open"
+    rm "$d/open" && echo text >&5 && is "$(cat /proc/self/fd/5)" text "an open file that was removed" && exec 5>&-
+    is "$(find "$d" -name '.fuse_hidden*' | wc -l)" 0 "hidden files left"
+    for i in {1..200}; do : >"$d/moved/file-with-a-long-name-$i"; done
+    is "$(find "$d/moved" -name 'file-with*' | wc -l)" 200 "names"
+    is "$(stat -f -c %b "$d")" "$(stat -f -c %b "$below")" "statfs"
+    rm -r "${d:?}"/* && is "$(ls -A "$d")" "" "rm -r"
+}

@@ -5,22 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 begin "$@"
 libdir=$1
-examples=/usr/share/doc/libfuse3-dev/examples
-need gcc gcc
-[[ -r $examples/hello_ll.c && -r /usr/include/fuse3/fuse.h ]] || skip "no examples of libfuse3 here (Debian package libfuse3-dev)"
-mkdir "$tmp/kernel" "$tmp/debian" "$tmp/ours"
+mkdir "$tmp/kernel"
 # An example wants the kernel's header by the name it has in libfuse's source.
 echo '#include <linux/fuse.h>' >"$tmp/kernel/fuse_kernel.h"
-for name in hello_ll passthrough_ll hello_ll_uds notify_inval_entry notify_inval_inode notify_store_retrieve; do
-    for headers in debian ours; do
-        include=/usr/include/fuse3
-        [[ $headers = debian ]] || include=$top/include/isthmus/fuse3
-        gcc -w -D_FILE_OFFSET_BITS=64 -I"$include" -I"$tmp/kernel" "$examples/$name.c" -o "$tmp/$headers/$name" -L"$libdir" -lfuse3 \
-            -pthread 2>"$tmp/gcc.log" || fail "$name does not compile with $headers headers: $(cat "$tmp/gcc.log")"
-    done
-done
-export LD_LIBRARY_PATH=$libdir
-[[ $(ldd "$tmp/debian/hello_ll") = *"libfuse3.so.3 => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
+compile_examples "$libdir" fuse3 "-I$tmp/kernel" hello_ll passthrough_ll hello_ll_uds notify_inval_entry notify_inval_inode notify_store_retrieve
 
 # serve PROGRAM ARG...: in the foreground, with the mountpoint as its last argument.
 serve() {

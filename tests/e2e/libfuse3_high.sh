@@ -4,24 +4,15 @@
 . "$(dirname "$0")/lib.sh"
 begin "$@"
 libdir=$1
-examples=/usr/share/doc/libfuse3-dev/examples
-need gcc gcc
-[[ -r $examples/hello.c && -r /usr/include/fuse3/fuse.h ]] || skip "no examples of libfuse3 here (Debian package libfuse3-dev)"
-mkdir "$tmp/debian" "$tmp/ours"
+compile_examples "$libdir" fuse3 "-DHAVE_UTIMENSAT -DHAVE_SETXATTR" \
+    hello passthrough passthrough_fh null invalidate_path poll ioctl poll_client ioctl_client printcap cuse
 for headers in debian ours; do
     include=/usr/include/fuse3
     [[ $headers = debian ]] || include=$top/include/isthmus/fuse3
-    for name in hello passthrough passthrough_fh null invalidate_path poll ioctl poll_client ioctl_client printcap cuse; do
-        gcc -w -D_FILE_OFFSET_BITS=64 -DHAVE_UTIMENSAT -DHAVE_SETXATTR -I"$include" "$examples/$name.c" -o "$tmp/$headers/$name" \
-            -L"$libdir" -lfuse3 -pthread 2>"$tmp/gcc.log" || fail "$name does not compile with $headers headers: $(cat "$tmp/gcc.log")"
-    done
     gcc -Wall -Werror -D_FILE_OFFSET_BITS=64 -I"$include" "$top/tests/e2e/libfuse3_fork.c" -o "$tmp/$headers/fork" -L"$libdir" -lfuse3 || fail "fork"
 done
-export LD_LIBRARY_PATH=$libdir
-[[ $(ldd "$tmp/debian/hello") = *"libfuse3.so.3 => $libdir/"* ]] || fail "the programs do not load the library of $libdir"
 
 differs() { [[ $1 != "$2" ]] || fail "$3"; }
-is() { [[ $1 = "$2" ]] || fail "$3: $1 instead of $2"; }
 
 # Our headers in C and C++, for programs of each version: the macros lead to the functions of that version.
 cat >"$tmp/version.c" <<'TEXT'
@@ -57,26 +48,6 @@ serve() {
     start_mount
 }
 
-# Work that a plain file system takes, in $1.
-work() {
-    local d=$1
-    mkdir -p "$d/a/b" && cp "$tmp/data" "$d/a/file" && cmp "$tmp/data" "$d/a/file" || fail "cp"
-    echo more >>"$d/a/file" && truncate -s 4096 "$d/a/file" && cmp -n 4096 "$tmp/data" "$d/a/file" || fail "append, truncate"
-    mv "$d/a" "$d/moved" && mv "$d/moved/file" "$d/moved/b/file" && is "$(stat -c %s "$d/moved/b/file")" 4096 "size after mv"
-    ln -s file "$d/moved/b/link" && is "$(readlink "$d/moved/b/link")" file "readlink"
-    ln "$d/moved/b/file" "$d/hard" && is "$(stat -c %h "$d/hard")" 2 "links"
-    chmod 600 "$d/hard" && is "$(stat -c %a "$d/hard")" 600 "mode"
-    touch -d 2001-01-01 "$d/hard" && is "$(stat -c %Y "$d/hard")" "$(date -d 2001-01-01 +%s)" "time"
-    mkfifo "$d/fifo" && [[ -p $d/fifo ]] || fail "mkfifo"
-    # A removed file lives as long as it is open.
-    exec 5<>"$d/open"
-    rm "$d/open" && echo text >&5 && is "$(cat /proc/self/fd/5)" text "an open file that was removed" && exec 5>&-
-    is "$(find "$d" -name '.fuse_hidden*' | wc -l)" 0 "hidden files left"
-    for i in {1..200}; do : >"$d/moved/file-with-a-long-name-$i"; done
-    is "$(find "$d/moved" -name 'file-with*' | wc -l)" 200 "names"
-    is "$(stat -f -c %b "$d")" "$(stat -f -c %b "$src")" "statfs"
-    rm -r "${d:?}"/* && is "$(ls -A "$d")" "" "rm -r"
-}
 head -c 3000000 /dev/urandom >"$tmp/data"
 
 for headers in debian ours; do
@@ -103,7 +74,7 @@ for headers in debian ours; do
     for program in passthrough passthrough_fh; do
         serve "$bin/$program" -o "modules=subdir:iconv,subdir=$src,from_code=UTF-8,to_code=UTF-8"
         chmod 1777 "$mnt"
-        work "$mnt"
+        plain_work "$mnt" "$src"
         stop_mount
         is "$(ls -A "$src")" "" "left below"
     done

@@ -8,7 +8,7 @@ begin "$@"
 . "$top/tests/e2e/cli_lib.sh"
 read_only=1
 has() { command -v "$1" >/dev/null || { echo "SKIP: $1: not installed (Debian package $2)"; return 1; }; }
-served_by_us() { grep -q '/libfuse/libfuse3\.so\.3' "/proc/$1/maps" || fail "process $1 runs on another library"; }
+served_by_us() { grep -q '/libfuse/libfuse3\?\.so\.[23]' "/proc/$1/maps" || fail "process $1 runs on another library"; }
 # serve ARG...: `isthmus run ARG...` in the foreground.
 serve() {
     command_line=("$isthmus" run "$@")
@@ -39,7 +39,18 @@ if has squashfuse_ll squashfuse && has mksquashfs squashfs-tools; then
     mksquashfs "$src" "$tmp/image" -quiet -no-progress >/dev/null || fail mksquashfs
     serve -- squashfuse_ll -f "$tmp/image" @MNT@
     diff -r "$src" "$mnt" || fail "squashfuse_ll: not the content"
-    stop_mount
+    # It is in the list, and unmounted as other mounts are.
+    expect 0 "run:squashfuse_ll  $mnt  fuse" list
+    expect 0 '' list --json
+    [[ $(python3 -c 'import json, sys
+m, = json.load(sys.stdin)
+print(m["pid"], m["operations"] > 5, "read" in m["by_operation"], m["door"], m["protocol"] > "7.")' <<<"$out") = "$server True True fuse True" ]] ||
+        fail "isthmus list --json: $out"
+    expect 0 '' unmount "$mnt"
+    gone "$server" || fail "isthmus unmount returned before the program had ended"
+    wait "$server" || fail "the program's exit status after isthmus unmount: $?"
+    server=
+    clean squashfuse_ll
     in_background --trace-file trace -- squashfuse_ll "$tmp/image" "$mnt"
     diff -r "$src" "$mnt" || fail "squashfuse_ll in the background: not the content"
     unmount squashfuse_ll
@@ -52,6 +63,17 @@ if has squashfuse_ll squashfuse && has mksquashfs squashfs-tools; then
     server=
     ! mountpoint -q "$mnt" || fail "SIGTERM left the mount there"
     grep -q '"op":"lookup",.*"name":"name with spaces"' "$tmp/server.log" || fail "no trace in: $(cat "$tmp/server.log")"
+    # Killed, it is no longer in the list. Without `isthmus run` it never is.
+    serve -- squashfuse_ll -f "$tmp/image" @MNT@
+    kill -KILL "$server"
+    wait "$server" 2>/dev/null
+    server=
+    umount "$mnt"
+    expect 0 'nothing is mounted' list
+    clean 'a killed program'
+    LD_LIBRARY_PATH=$(dirname "$isthmus")/../../libfuse squashfuse_ll "$tmp/image" "$mnt" || fail "squashfuse_ll by LD_LIBRARY_PATH"
+    expect 0 'nothing is mounted' list
+    unmount squashfuse_ll
     # A script that starts it.
     printf '#!/bin/sh\nexec squashfuse_ll "$@"\n' >"$tmp/script" && chmod +x "$tmp/script"
     serve "$tmp/script" -f "$tmp/image" @MNT@
@@ -60,6 +82,18 @@ if has squashfuse_ll squashfuse && has mksquashfs squashfs-tools; then
     expect 1 'ISTHMUS_TRACE_FILE: /nonexistent/trace' run --trace-file /nonexistent/trace -- squashfuse_ll "$tmp/image" "$mnt"
     expect 0 'wants 23 symbols, all there' run --check squashfuse_ll
     expect 0 'fuse_parse_cmdline@FUSE_3.12' run --check squashfuse_ll
+fi
+
+# Another folder, by libfuse 2.
+if has bindfs bindfs; then
+    read_only=0
+    serve -- bindfs -f -p a+r "$src" @MNT@
+    diff -r "$src" "$mnt" || fail "bindfs: not the content"
+    cp "$src/big" "$mnt/new" && cmp "$src/big" "$src/new" && mv "$mnt/new" "$mnt/moved" && rm "$mnt/moved" || fail "bindfs: cp, mv, rm"
+    expect 0 "run:bindfs $src  $mnt  fuse" list
+    stop_mount
+    read_only=1
+    expect 0 'fuse_main_real@FUSE_2.6' run --check bindfs
 fi
 
 # An overlay, low level, that is written to.
@@ -80,7 +114,8 @@ if has sshfs sshfs && [[ -x /usr/lib/openssh/sftp-server ]]; then
     printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' >"$scratch/ssh"
     chmod 755 "$scratch/ssh"
     sshfs=(sshfs -o "ssh_command=$scratch/ssh" "host:$src" "$mnt")
-    in_background -- "${sshfs[@]}"
+    in_background -- "${sshfs[@]}" -o fsname=files
+    expect 0 "run:sshfs files  $mnt" list
     diff -r "$src" "$mnt" || fail "sshfs: not the content"
     cp "$src/big" "$mnt/new" && cmp "$src/big" "$mnt/new" && mv "$mnt/new" "$mnt/deep/new" && rm "$src/deep/new" || fail "sshfs: cp, mv"
     unmount sshfs
@@ -149,7 +184,6 @@ if [[ -r $examples/passthrough_ll.c ]] && has gcc gcc; then
 else
     echo "SKIP: compiled programs: no libfuse3-dev here"
 fi
-! has bindfs bindfs || expect 126 'needs libfuse.so.2, which isthmus does not have' run --check bindfs
 ! has mergerfs mergerfs || expect 7 'loads no libfuse' run --check mergerfs
 ! /usr/bin/python3 -c 'import pyfuse3' 2>/dev/null || {
     printf '#!/usr/bin/env -S /usr/bin/python3 -u\nimport pyfuse3\n' >"$tmp/script"
@@ -186,7 +220,7 @@ expect 127 'no such program' run --check no-such-program
 expect 127 'no such program' run -- no-such-program
 expect 127 'No such file' run -- ./no-such-program
 expect 126 'is a folder' run -- /usr
-expect 2 'there is: fuse' run --via webdav -- true
+expect 2 'not in' run --via smb -- true
 expect 0 '' run --via fuse -- true
 expect 2 'which program?' run
 expect 2 'one program' run --check true false

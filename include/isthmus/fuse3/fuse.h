@@ -1,5 +1,5 @@
 /// File systems by paths: each callback answers by its return value, 0 or a negative errno unless said otherwise.
-/// libfuse's interface, versions 3.0 to 3.14. C and C++.
+/// libfuse's interface, versions 3.0 to 3.19. C and C++.
 #pragma once
 #include "fuse_common.h"
 
@@ -16,8 +16,8 @@ extern "C" {
 
 struct fuse;
 
-enum fuse_readdir_flags { FUSE_READDIR_PLUS = (1 << 0) };    ///< attributes are wanted
-enum fuse_fill_dir_flags { FUSE_FILL_DIR_PLUS = (1 << 1) };  ///< attributes are complete
+enum fuse_readdir_flags { FUSE_READDIR_DEFAULTS = 0, FUSE_READDIR_PLUS = (1 << 0) };     ///< attributes are wanted
+enum fuse_fill_dir_flags { FUSE_FILL_DIR_DEFAULTS = 0, FUSE_FILL_DIR_PLUS = (1 << 1) };  ///< attributes are complete
 
 /// Adds a name. off: where the listing goes on after it, or 0: the whole directory is listed in one go. 1: full.
 typedef int (*fuse_fill_dir_t)(void* buf, const char* name, const struct stat* stbuf, off_t off,
@@ -38,13 +38,22 @@ struct fuse_config {
   int use_ino;      ///< st_ino is the file system's
   int readdir_ino;  ///< in listings at least
   int direct_io, kernel_cache, auto_cache;
+#if ISTHMUS_FUSE3_SO < 4
   int no_rofd_flush;  ///< files open for reading are not flushed
+#endif
   int ac_attr_timeout_set;
   double ac_attr_timeout;  ///< seconds, of auto_cache
   int nullpath_ok;         ///< callbacks with a file handle need no path
   int show_help;
   char* modules;
   int debug;
+#if ISTHMUS_FUSE3_SO >= 4
+  unsigned int fmask, dmask;   ///< with umask, taken off the mode of what is no directory, and of directories
+  int no_rofd_flush;           ///< files open for reading are not flushed
+  int parallel_direct_writes;  ///< of files with direct_io, several at a time
+  unsigned int flags;
+  uint64_t reserved[48];
+#endif
 };
 
 struct fuse_operations {
@@ -95,6 +104,10 @@ struct fuse_operations {
   ssize_t (*copy_file_range)(const char* path_in, struct fuse_file_info* fi_in, off_t offset_in, const char* path_out,
                              struct fuse_file_info* fi_out, off_t offset_out, size_t size, int flags);
   off_t (*lseek)(const char*, off_t off, int whence, struct fuse_file_info*);
+#if ISTHMUS_FUSE3_SO >= 4
+  int (*statx)(const char*, int flags, int mask, struct statx* stxbuf, struct fuse_file_info* fi);
+  int (*syncfs)(const char*);  ///< sync(2) or syncfs(2); the path is "/"
+#endif
 };
 
 /// Who asks, inside a callback.
@@ -110,15 +123,40 @@ struct fuse_context {
 /// The whole of a program: options, mount, background, signals, loop. 0, or what a program is to exit with: 1 bad
 /// arguments, 2 no mountpoint, 3 fuse_new(), 4 mount, 5 background, 6 signals, 7 a bad state, 8 the loop ended by an
 /// error or a signal.
+#if ISTHMUS_FUSE3_SO >= 4
+int fuse_main_real_versioned(int argc, char* argv[], const struct fuse_operations* op, size_t op_size,
+                             struct libfuse_version* version, void* private_data);
+static inline int fuse_main_fn(int argc, char* argv[], const struct fuse_operations* op, void* private_data) {
+  struct libfuse_version version = {FUSE_MAJOR_VERSION, FUSE_MINOR_VERSION, FUSE_HOTFIX_VERSION, 0};
+  return fuse_main_real_versioned(argc, argv, op, sizeof(*op), &version, private_data);
+}
+#define fuse_main(argc, argv, op, private_data) fuse_main_fn(argc, argv, op, private_data)
+#else
 #define fuse_main(argc, argv, op, private_data) fuse_main_real(argc, argv, op, sizeof(*(op)), private_data)
 int fuse_main_real(int argc, char* argv[], const struct fuse_operations* op, size_t op_size, void* private_data);
+#endif
 
 /// Prints the options of fuse_new(), and of the modules that `args` names.
 void fuse_lib_help(struct fuse_args* args);
 
 /// Takes its options out of `args`; an option that remains is an error. Null after an error, which has been logged.
 /// private_data: until init() returns another.
+#if ISTHMUS_FUSE3_SO >= 4
+struct fuse* _fuse_new_30(struct fuse_args* args, const struct fuse_operations* op, size_t op_size,
+                          struct libfuse_version* version, void* private_data);
+struct fuse* _fuse_new_31(struct fuse_args* args, const struct fuse_operations* op, size_t op_size,
+                          struct libfuse_version* version, void* private_data);
+static inline struct fuse* fuse_new_fn(struct fuse_args* args, const struct fuse_operations* op, size_t op_size,
+                                       void* private_data) {
+  struct libfuse_version version = {FUSE_MAJOR_VERSION, FUSE_MINOR_VERSION, FUSE_HOTFIX_VERSION, 0};
 #if FUSE_USE_VERSION == 30
+  return _fuse_new_30(args, op, op_size, &version, private_data);
+#else
+  return _fuse_new_31(args, op, op_size, &version, private_data);
+#endif
+}
+#define fuse_new(args, op, size, data) fuse_new_fn(args, op, size, data)
+#elif FUSE_USE_VERSION == 30
 struct fuse* fuse_new_30(struct fuse_args* args, const struct fuse_operations* op, size_t op_size, void* private_data);
 #define fuse_new(args, op, size, data) fuse_new_30(args, op, size, data)
 #else
@@ -227,6 +265,10 @@ ssize_t fuse_fs_copy_file_range(struct fuse_fs* fs, const char* path_in, struct 
                                 const char* path_out, struct fuse_file_info* fi_out, off_t off_out, size_t len,
                                 int flags);
 off_t fuse_fs_lseek(struct fuse_fs* fs, const char* path, off_t off, int whence, struct fuse_file_info* fi);
+#if ISTHMUS_FUSE3_SO >= 4
+int fuse_fs_statx(struct fuse_fs* fs, const char* path, int flags, int mask, struct statx* stxbuf,
+                  struct fuse_file_info* fi);
+#endif
 void fuse_fs_init(struct fuse_fs* fs, struct fuse_conn_info* conn, struct fuse_config* cfg);
 void fuse_fs_destroy(struct fuse_fs* fs);
 

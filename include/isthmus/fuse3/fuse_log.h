@@ -25,6 +25,11 @@ typedef void (*fuse_log_func_t)(enum fuse_log_level level, const char* fmt, va_l
 void fuse_set_log_func(fuse_log_func_t func);
 void fuse_log(enum fuse_log_level level, const char* fmt, ...) __attribute__((format(printf, 2, 3)));
 
+// libfuse3.so.4
+/// Has messages go to syslog(3), with the arguments of openlog(3).
+void fuse_log_enable_syslog(const char* ident, int option, int facility);
+void fuse_log_close_syslog(void);
+
 #ifdef __cplusplus
 }
 #endif

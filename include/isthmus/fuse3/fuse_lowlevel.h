@@ -1,5 +1,5 @@
 /// File systems by nodes: each callback answers its request by one fuse_reply_...(), then or later, from any thread.
-/// libfuse's interface, versions 3.0 to 3.14. C and C++.
+/// libfuse's interface, versions 3.0 to 3.19. C and C++.
 #pragma once
 #include "fuse_common.h"
 
@@ -48,6 +48,9 @@ struct fuse_custom_io {
                             void* userdata);
   ssize_t (*splice_send)(int fdin, off_t* offin, int fdout, off_t* offout, size_t len, unsigned int flags,
                          void* userdata);
+#if ISTHMUS_FUSE3_SO >= 4
+  int (*clone_fd)(int master_fd);  ///< may be null; not called: all threads read `fd`
+#endif
 };
 
 enum fuse_expire_flags { FUSE_LL_EXPIRE_ONLY = (1 << 0) };
@@ -126,6 +129,11 @@ struct fuse_lowlevel_ops {
   void (*copy_file_range)(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info* fi_in,
                           fuse_ino_t ino_out, off_t off_out, struct fuse_file_info* fi_out, size_t len, int flags);
   void (*lseek)(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info* fi);
+#if ISTHMUS_FUSE3_SO >= 4
+  void (*tmpfile)(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info* fi);  ///< O_TMPFILE
+  void (*statx)(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info* fi);
+  void (*syncfs)(fuse_req_t req, fuse_ino_t ino);  ///< sync(2) or syncfs(2)
+#endif
 };
 
 // Answers. 0, or a negative errno when nobody got it; the request is over in any case.
@@ -156,6 +164,16 @@ int fuse_reply_ioctl(fuse_req_t req, int result, const void* buf, size_t size);
 int fuse_reply_ioctl_iov(fuse_req_t req, int result, const struct iovec* iov, int count);
 int fuse_reply_poll(fuse_req_t req, unsigned revents);
 int fuse_reply_lseek(fuse_req_t req, off_t off);
+#if ISTHMUS_FUSE3_SO >= 4
+/// statx. flags: none are defined
+int fuse_reply_statx(fuse_req_t req, int flags, struct statx* statx, double attr_timeout);
+
+/// Has the kernel read and write `fd`'s file by itself (passthrough): what is to be the answer's backing_id, or 0 where
+/// that cannot be. In open and create; FUSE_CAP_PASSTHROUGH must have been wanted, and it takes CAP_SYS_ADMIN.
+int fuse_passthrough_open(fuse_req_t req, int fd);
+/// After the last release. 0, or -1 with errno.
+int fuse_passthrough_close(fuse_req_t req, int backing_id);
+#endif
 
 /// Put a name into the answer of readdir, readdirplus. The bytes it takes; nothing was written if they are more than
 /// bufsize. `off`: where the listing goes on after this name.
@@ -176,6 +194,12 @@ int fuse_lowlevel_notify_delete(struct fuse_session* se, fuse_ino_t parent, fuse
                                 size_t namelen);
 int fuse_lowlevel_notify_store(struct fuse_session* se, fuse_ino_t ino, off_t offset, struct fuse_bufvec* bufv,
                                enum fuse_buf_copy_flags flags);
+#if ISTHMUS_FUSE3_SO >= 4
+/// All names are to be looked up again (Linux 6.16; -ENOSYS before).
+int fuse_lowlevel_notify_increment_epoch(struct fuse_session* se);
+/// Nodes that nobody uses are to be forgotten (Linux 6.18; -ENOSYS before).
+int fuse_lowlevel_notify_prune(struct fuse_session* se, fuse_ino_t* nodeids, uint32_t count);
+#endif
 /// What the kernel has cached arrives by retrieve_reply().
 int fuse_lowlevel_notify_retrieve(struct fuse_session* se, fuse_ino_t ino, size_t size, off_t offset, void* cookie);
 
@@ -189,6 +213,15 @@ typedef void (*fuse_interrupt_func_t)(fuse_req_t req, void* data);
 /// `func` runs when the request is interrupted; at once if it has been.
 void fuse_req_interrupt_func(fuse_req_t req, fuse_interrupt_func_t func, void* data);
 int fuse_req_interrupted(fuse_req_t req);
+#if ISTHMUS_FUSE3_SO >= 4
+bool fuse_req_is_uring(fuse_req_t req);  ///< false: by the device
+/// Memory that an answer may be written to, of requests by io_uring: -EINVAL for others.
+int fuse_req_get_payload(fuse_req_t req, char** payload, size_t* payload_sz, void** mr);
+// Labels of a security module for what is to be made; none come, as FUSE_CAP_SECURITY_CTX is never offered.
+uint32_t fuse_req_secctx_count(fuse_req_t req);
+void fuse_req_secctx_reset(fuse_req_t req);
+int fuse_req_secctx_next(fuse_req_t req, const char** name, const char** value, uint32_t* len);  ///< -ENOENT: no more
+#endif
 
 // The program's part.
 
@@ -213,10 +246,37 @@ int fuse_parse_cmdline(struct fuse_args* args, struct fuse_cmdline_opts* opts);
 #endif
 
 /// Takes its options out of `args`; an option that remains is an error. Null after an error, which has been logged.
+#if ISTHMUS_FUSE3_SO >= 4
+struct fuse_session* fuse_session_new_versioned(struct fuse_args* args, const struct fuse_lowlevel_ops* op,
+                                                size_t op_size, struct libfuse_version* version, void* userdata);
+static inline struct fuse_session* fuse_session_new_fn(struct fuse_args* args, const struct fuse_lowlevel_ops* op,
+                                                       size_t op_size, void* userdata) {
+  struct libfuse_version version = {FUSE_MAJOR_VERSION, FUSE_MINOR_VERSION, FUSE_HOTFIX_VERSION, 0};
+  return fuse_session_new_versioned(args, op, op_size, &version, userdata);
+}
+#define fuse_session_new(args, op, op_size, userdata) fuse_session_new_fn(args, op, op_size, userdata)
+/// Serves `fd`, by `io`, instead of mounting. 0 or a negative errno.
+#if FUSE_USE_VERSION < FUSE_MAKE_VERSION(3, 17)
+int fuse_session_custom_io_30(struct fuse_session* se, const struct fuse_custom_io* io, int fd);
+#define fuse_session_custom_io(se, io, fd) fuse_session_custom_io_30(se, io, fd)
+#else
+int fuse_session_custom_io_317(struct fuse_session* se, const struct fuse_custom_io* io, size_t op_size, int fd);
+#define fuse_session_custom_io(se, io, op_size, fd) fuse_session_custom_io_317(se, io, op_size, fd)
+#endif
+void fuse_session_set_debug(struct fuse_session* se, int debug);  ///< as -o debug
+/// Accepted: INIT is answered when serving begins, as mount(2) does not wait for it on any Linux so far.
+void fuse_session_set_sync_init(struct fuse_session* se, bool sync_init);
+/// Calls `cb` when `timeout_sec` seconds have passed since the connection was cut or the session told to exit, and
+/// stop() has not been called; without `cb` the process ends (SIGKILL). Null: no thread. May outlive the session.
+void* fuse_session_start_teardown_watchdog(struct fuse_session* se, unsigned timeout_sec, void (*cb)(void* data),
+                                           void* data);
+void fuse_session_stop_teardown_watchdog(void* watchdog);
+#else
 struct fuse_session* fuse_session_new(struct fuse_args* args, const struct fuse_lowlevel_ops* op, size_t op_size,
                                       void* userdata);
 /// Serves `fd`, by `io`, instead of mounting. 0 or a negative errno.
 int fuse_session_custom_io(struct fuse_session* se, const struct fuse_custom_io* io, int fd);
+#endif
 /// mountpoint may be "/dev/fd/N": a FUSE device that somebody else mounted. 0 or -1.
 int fuse_session_mount(struct fuse_session* se, const char* mountpoint);
 /// Serves until unmounted or told to exit: 0, the number of a signal, or a negative errno.

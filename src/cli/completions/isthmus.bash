@@ -16,7 +16,8 @@ _isthmus() {
     for ((n = 1; n < COMP_CWORD; n++)); do
         word=${COMP_WORDS[n]}
         case $word in
-            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via) ((n++)) ;;
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --fuse | --auth | --user | --tls | \
+                --password-file | --allow-uid | --host) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
         esac
@@ -24,22 +25,29 @@ _isthmus() {
     case $previous in
         --log-level) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error off' -- "$current"); return ;;
         --cache) mapfile -t COMPREPLY < <(compgen -W 'none auto always' -- "$current"); return ;;
-        --log | --trace-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --auth) mapfile -t COMPREPLY < <(compgen -W 'none digest basic' -- "$current"); return ;;
+        --log | --trace-file | --fuse | --password-file | --tls) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
-        --via) mapfile -t COMPREPLY < <(compgen -W fuse -- "$current"); return ;;
-        -s | --set | --timeout) return ;;
+        --via) mapfile -t COMPREPLY < <(compgen -W 'auto webdav fuse davfs2 gio' -- "$current"); return ;;
+        --allow-uid) mapfile -t COMPREPLY < <(compgen -u -- "$current"); return ;;
+        -s | --set | --timeout | --user | --host) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
-        :*) mapfile -t COMPREPLY < <(compgen -W 'mount unmount run list doctor help' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'mount serve unmount run list doctor help' -- "$current") ;;
         mount:-*)
             mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
-                --timeout --no-progress --log-level --help' -- "$current")
+                --timeout --via --no-progress --log-level --help' -- "$current")
+            ;;
+        serve:-*)
+            mapfile -t COMPREPLY < <(compgen -W '--webdav --fuse --options --set --cache --trace --trace=json --trace-file --auth --user
+                --password-file --tls --allow-uid --host --no-secret --read-only --log --no-progress --log-level --help' -- "$current")
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
         run:-*) mapfile -t COMPREPLY < <(compgen -W '--check --via --trace --trace=json --trace-file --help' -- "$current") ;;
-        list:-* | doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
-        mount:*)
+        list:-*) mapfile -t COMPREPLY < <(compgen -W '--json --prometheus --help' -- "$current") ;;
+        doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
+        mount:* | serve:*)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             [[ $positions != 0 ]] || _isthmus_from + "$current" < <(isthmus generate sources 2>/dev/null)

@@ -115,6 +115,16 @@ TEST_F(BackingTest, OneStackedFileKeepsNoOtherFromIt) {
   EXPECT_NE(open(7, 32).backing_id, 0);
 }
 
+TEST_F(BackingTest, WhatAProviderHasRegisteredIsItsOwn) {
+  OpenOut out{};
+  out.open_flags = kFopenNoflush;
+  EXPECT_TRUE(backing.opened(NodeId{5}, {HandleId{1}, 0, -1, 77}, O_RDWR, out));
+  EXPECT_EQ(out.backing_id, 77);
+  EXPECT_EQ(out.open_flags, kFopenNoflush | kFopenPassthrough);
+  backing.closed(NodeId{5});
+  EXPECT_EQ(kernel.asked, 0) << "neither registered nor ended here";
+}
+
 TEST_F(BackingTest, StreamsAndFilesWithoutAStoreAreServedByUs) {
   EXPECT_EQ(open(5, -1).backing_id, 0);
   EXPECT_EQ(open(6, 30, kOpenedStream).backing_id, 0);

@@ -36,6 +36,8 @@ struct Agreement {
   uint32_t max_write = 0, max_readahead = 0;  ///< bytes
   uint16_t max_background = 0, congestion_threshold = 0;
   uint32_t time_granularity_ns = 1;
+  uint32_t max_stack_depth = 1;    ///< with kInitPassthrough: of stacked file systems, this one included; 1 or 2
+  uint16_t request_timeout_s = 0;  ///< with kInitRequestTimeout
 };
 
 /// What a mount's options decide about the protocol. Zero or empty: the door chooses (policy.h has the table).

@@ -1,15 +1,10 @@
 #include "doors/fuse/keeper.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstring>
+#include "run/helper.h"
 
 namespace isthmus::fuse {
 namespace {
@@ -53,31 +48,11 @@ Status take_away(Kept mount, UnmountHow how) {
   return unmount_entry(*m, how);
 }
 
-ssize_t receive(int fd, void* data, size_t size) {
-  ssize_t n = 0;
-  while ((n = recv(fd, data, size, 0)) < 0 && errno == EINTR) {
-  }
-  return n;
-}
-
-[[noreturn]] void run(int fd) {
-  prctl(PR_SET_NAME, "isthmus-keeper");
-  setsid();
-  if (chdir("/") < 0) _exit(1);
-  // Signals meant for the server's process group or terminal are the server's business.
-  for (int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU, SIGTTIN}) signal(s, SIG_IGN);
-  if (fd != 3) {
-    dup2(fd, 3);
-    fd = 3;
-  }
-  close_range(4, ~0U, 0);
-  close_range(0, 2, 0);
-  for (int i = 0; i < 3; i++)
-    if (open("/dev/null", O_RDWR) < 0) _exit(1);
+void run(int fd) {
   Kept ours;
   bool on_death = false;
-  for (Order o; receive(fd, &o, sizeof o) == static_cast<ssize_t>(sizeof o);) {
-    if (o.kind == Order::leave) _exit(0);
+  for (Order o; receive_message(fd, &o, sizeof o) == static_cast<ssize_t>(sizeof o);) {
+    if (o.kind == Order::leave) return;
     if (o.kind == Order::arm) {
       if (ours.id != o.mount_id) ours = kept(o.mount_id);
       on_death = o.on_death != 0;
@@ -88,28 +63,15 @@ ssize_t receive(int fd, void* data, size_t size) {
     }
   }
   if (on_death && ours.id >= 0) static_cast<void>(take_away(ours, UnmountHow::lazy));
-  _exit(0);
 }
 
 }  // namespace
 
 Expected<Keeper> Keeper::start() {
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return Problem{last_errno(), "socketpair", ""};
-  Fd ours(pair[0]), theirs(pair[1]);
-  // Two forks: the keeper is nobody's child, so that it neither waits to be collected nor shows up in wait(2).
-  pid_t pid = fork();
-  if (pid < 0) return Problem{last_errno(), "cannot start a process: " + std::string(text_of(last_errno())), ""};
-  if (pid == 0) {
-    pid_t inner = fork();
-    if (inner != 0) _exit(inner < 0 ? 1 : 0);
-    run(theirs.get());
-  }
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return Problem{err(EAGAIN), "cannot start a process", ""};
-  return Keeper(std::move(ours));
+  // Signals meant for the server's process group or terminal are the server's business.
+  auto socket = start_helper("isthmus-keeper", run);
+  if (!socket) return socket.problem();
+  return Keeper(std::move(*socket));
 }
 
 Keeper::~Keeper() {
@@ -130,7 +92,7 @@ Status Keeper::request(UnmountHow how) {
 
 Status Keeper::take_answer() {
   int32_t answer = 0;
-  if (receive(socket_.get(), &answer, sizeof answer) != static_cast<ssize_t>(sizeof answer)) return err(ECHILD);
+  if (receive_message(socket_.get(), &answer, sizeof answer) != static_cast<ssize_t>(sizeof answer)) return err(ECHILD);
   if (answer != 0) return err(answer);
   return Unit{};
 }

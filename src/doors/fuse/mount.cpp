@@ -111,10 +111,13 @@ Expected<Mounted> mount(Mountpoint point, const MountOptions& options, uint32_t 
                        type_name(root_type),
                    folder ? "choose or create a directory: mkdir -p DIR" : "choose or create a file: touch FILE"};
   }
+  if (options.block_device && !may_mount())
+    return Problem{err(EPERM), "only root can mount a block device (type fuseblk) on " + quote(point.path), ""};
   if (may_mount()) {
     auto mounted = mount_direct(point, options, root_type, source, type);
     // A container's root may hold the capability and not the device; the helper may still be able to.
-    if (mounted || mounted.problem().code != err(EPERM) || find_helper().empty()) return mounted;
+    if (mounted || mounted.problem().code != err(EPERM) || options.block_device || find_helper().empty())
+      return mounted;
     auto helped = mount_by_helper(point, options, source, type);
     if (helped) return helped;
     return mounted;

@@ -64,8 +64,11 @@ std::vector<Parameter> parameters(int device, const MountOptions& o, uint32_t ro
   if (o.default_permissions.value_or(true)) p.push_back({"default_permissions", "", false});
   if (o.allow_other) p.push_back({"allow_other", "", false});
   if (o.max_read) p.push_back({"max_read", std::to_string(o.max_read)});
+  if (o.block_device && o.block_size) p.push_back({"blksize", std::to_string(o.block_size)});
   return p;
 }
+
+const char* kernel_type(const MountOptions& o) { return o.block_device ? "fuseblk" : "fuse"; }
 
 unsigned mount_attributes(const MountOptions& o) {
   unsigned a = 0;
@@ -91,7 +94,7 @@ Problem failed(Errno e, const Mountpoint& point, const std::string& detail) {
 /// Linux 5.2 and newer. ENOSYS and EPERM-by-seccomp send the caller to mount(2).
 Expected<int> mount_by_context(const Mountpoint& point, const MountOptions& o, const std::vector<Parameter>& parameters,
                                const std::string& source, const std::string& type, std::string* detail) {
-  Fd fs(fs_open("fuse"));
+  Fd fs(fs_open(kernel_type(o)));
   if (!fs) return Problem{last_errno(), "fsopen", ""};
   auto set = [&](const char* key, const char* value) {
     return fs_config(fs.get(), value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value) == 0;
@@ -129,8 +132,8 @@ Status mount_by_call(const Mountpoint& point, const MountOptions& o, const std::
     if (p.has_value) data += '=' + p.value;
   }
   std::string place = "/proc/self/fd/" + std::to_string(point.place.get());
-  return check(::mount(source.c_str(), place.c_str(), (type.empty() ? "fuse" : "fuse." + type).c_str(), mount_flags(o),
-                       data.c_str()));
+  std::string whole = std::string(kernel_type(o)) + (type.empty() ? "" : "." + type);
+  return check(::mount(source.c_str(), place.c_str(), whole.c_str(), mount_flags(o), data.c_str()));
 }
 
 }  // namespace
@@ -170,7 +173,8 @@ Expected<Mounted> mount_direct(Mountpoint& point, const MountOptions& o, uint32_
   if (auto entry = m.id >= 0 ? mount_by_id(m.id) : mount_at(m.path)) {
     m.id = entry->id;
     m.path = entry->path;
-    m.connection = entry->minor;
+    // Files of fuseblk have the numbers of the block device.
+    if (!o.block_device) m.connection = entry->minor;
   }
   point.place.reset();  // it would keep what lies below busy
   return m;

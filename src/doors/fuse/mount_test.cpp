@@ -16,7 +16,7 @@
 namespace isthmus::fuse {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class Folder {
  public:

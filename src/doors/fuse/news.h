@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+
 #include "vfs/upcalls.h"
 
 namespace isthmus::fuse {
@@ -14,6 +16,10 @@ class News {
   /// expire: only to be looked up again; ENOSYS where the kernel cannot (before Linux 6.2).
   virtual Status tell_entry(NodeId dir, std::string_view name, bool expire) = 0;
   virtual Status tell_deleted(NodeId dir, NodeId child, std::string_view name) = 0;
+  /// All names are to be looked up again; ENOSYS where the kernel cannot (before Linux 6.16).
+  virtual Status tell_epoch() = 0;
+  /// Nodes that the kernel does not use are to be forgotten; ENOSYS where it cannot (before Linux 6.18).
+  virtual Status tell_unused(std::span<const uint64_t> nodes) = 0;
   /// Less than 4 GiB.
   virtual Status tell_store(NodeId node, uint64_t offset, Bytes data) = 0;
   /// As Upcalls::retrieve(); after an error the taker is not called.

@@ -358,7 +358,7 @@ TEST(FuseNode, ReadlinkIsBounded) {
   rig.init();
   target = "some/where";
   EXPECT_EQ(rig.kernel.call(Opcode::Readlink, 5).body, target);
-  for (std::string bad : {std::string(), std::string(4096, 'x'), std::string("a\0b", 3)}) {
+  for (const std::string& bad : {std::string(), std::string(4096, 'x'), std::string("a\0b", 3)}) {
     target = bad;
     EXPECT_EQ(rig.kernel.call(Opcode::Readlink, 5).code(), EIO);
   }

@@ -37,13 +37,15 @@ void Notifier::begin(const Policy& policy) {
 void Notifier::ask_to_stop() {
   std::unordered_map<uint64_t, Asked> asked;
   {
-    std::lock_guard lock(m_);
+    std::unique_lock lock(m_);
     open_ = false;
+    done_ = added_;
     queue_.clear();
     queued_.clear();
     queued_bytes_ = 0;
     asked.swap(asked_);
     more_.notify_all();
+    run_heard(lock);
   }
   for (auto& [unique, a] : asked) a.taker(a.self, a.node, a.offset, {});
 }
@@ -80,8 +82,10 @@ void Notifier::add_locked(Item item) {
     queued_.erase(key_of(queue_.front()));
     if (queue_.front().kind == Kind::store) queued_bytes_ -= queue_.front().text.size();
     queue_.pop_front();
+    done_++;
   }
   queue_.push_back(std::move(item));
+  added_++;
   if (thread_.joinable()) return more_.notify_one();
   SignalsBlocked blocked;
   try {
@@ -109,8 +113,28 @@ void Notifier::thread_main() {
     if (lost || item.kind == Kind::names) send_epoch();
     if (item.kind != Kind::names) send(item);
     lock.lock();
+    done_ = std::min(done_ + 1, added_);
+    run_heard(lock);
   }
   running_ = false;
+}
+
+void Notifier::run_heard(std::unique_lock<std::mutex>& lock) {
+  while (!waiting_.empty() && waiting_.front().first <= done_) {
+    auto done = std::move(waiting_.front().second);
+    waiting_.pop_front();
+    lock.unlock();
+    done();
+    lock.lock();
+  }
+}
+
+void Notifier::when_heard(std::function<void()> done) {
+  {
+    std::lock_guard lock(m_);
+    if (open_ && done_ < added_) return waiting_.emplace_back(added_, std::move(done)), void();
+  }
+  done();
 }
 
 /// Has all names looked up again, where the kernel can.

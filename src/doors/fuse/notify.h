@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -42,10 +43,13 @@ class Notifier final : public Upcalls, public News {
   void store(NodeId node, uint64_t offset, const Buffer& data) override;
   Status retrieve(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
   void poll_ready(NodeId node, HandleId handle, uint32_t events) override;
+  void when_heard(std::function<void()> done) override;
 
   Status tell_node(NodeId node, int64_t offset, int64_t length) override;
   Status tell_entry(NodeId dir, std::string_view name, bool expire) override;
   Status tell_deleted(NodeId dir, NodeId child, std::string_view name) override;
+  Status tell_epoch() override;
+  Status tell_unused(std::span<const uint64_t> nodes) override;
   Status tell_store(NodeId node, uint64_t offset, Bytes data) override;
   Status ask(NodeId node, uint64_t offset, size_t length, Taker taker, void* self) override;
 
@@ -79,6 +83,8 @@ class Notifier final : public Upcalls, public News {
   static std::string key_of(const Item& item);
   static bool merges(Kind kind) { return kind <= Kind::names; }
   bool add(Item item);
+  /// Runs those of waiting_ whose news is done, without the lock.
+  void run_heard(std::unique_lock<std::mutex>& lock);
   void add_locked(Item item);
   void thread_main();
   void send(const Item& item);
@@ -104,8 +110,10 @@ class Notifier final : public Upcalls, public News {
   uint32_t minor_ = 0;
   uint32_t entry_flags_ = 0;
   std::deque<Item> queue_;
-  std::unordered_set<std::string> queued_;  // keys of the invalidations in queue_
-  size_t queued_bytes_ = 0;                 // of stores
+  std::unordered_set<std::string> queued_;                          // keys of the invalidations in queue_
+  size_t queued_bytes_ = 0;                                         // of stores
+  uint64_t added_ = 0, done_ = 0;                                   // news so far: put into the queue; sent or dropped
+  std::deque<std::pair<uint64_t, std::function<void()>>> waiting_;  // for done_ to come so far
   std::unordered_map<uint64_t, Asked> asked_;
   std::map<PollKey, std::vector<uint64_t>> polls_;
   std::thread thread_;

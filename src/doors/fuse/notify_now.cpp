@@ -1,5 +1,6 @@
 /// News told on the calling thread.
 #include <array>
+#include <vector>
 
 #include "doors/fuse/notify.h"
 #include "wire/fuse/reply.h"
@@ -32,6 +33,20 @@ Status Notifier::tell_entry(NodeId dir, std::string_view name, bool expire) {
 Status Notifier::tell_deleted(NodeId dir, NodeId child, std::string_view name) {
   std::array<std::byte, kNotifyMax> out;
   auto n = write_notify_delete(out, raw(dir), raw(child), name);
+  return n ? tell(Bytes(out).first(*n)) : Status(n.error());
+}
+
+Status Notifier::tell_epoch() {
+  if (minor_ < 44) return err(ENOSYS);
+  std::array<std::byte, kNotifyMax> out;
+  auto n = write_notify_inc_epoch(out);
+  return n ? tell(Bytes(out).first(*n)) : Status(n.error());
+}
+
+Status Notifier::tell_unused(std::span<const uint64_t> nodes) {
+  if (minor_ < 45) return err(ENOSYS);
+  std::vector<std::byte> out(prune_size(nodes.size()));
+  auto n = write_notify_prune(out, nodes);
   return n ? tell(Bytes(out).first(*n)) : Status(n.error());
 }
 

@@ -2,7 +2,12 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "doors/fuse/door_test_kernel.h"
+#include "doors/fuse/news.h"
 
 namespace isthmus::fuse::testing {
 namespace {
@@ -46,6 +51,47 @@ TEST(FuseNotify, EachKindInOrder) {
   EXPECT_EQ(rig.door->stats().notifications, 5u);
 }
 
+TEST(FuseNotify, TellsWhenItHasBeenHeard) {
+  Rig rig({Op::Lookup});
+  rig.init();
+  Upcalls& up = rig.door->upcalls();
+  std::mutex m;
+  std::condition_variable told;
+  int heard = 0;
+  auto note = [&] {
+    std::lock_guard lock(m);
+    heard++;
+    told.notify_all();
+  };
+  auto wait_for = [&](int n) {
+    std::unique_lock lock(m);
+    return told.wait_for(lock, std::chrono::seconds(10), [&] { return heard == n; });
+  };
+  up.when_heard(note);
+  EXPECT_EQ(heard, 1) << "there is no news";
+  for (int i = 0; i < 100; i++) up.invalidate_entry(NodeId{1}, "name" + std::to_string(i));
+  up.when_heard([&] {
+    EXPECT_GE(rig.door->stats().notifications, 100u);
+    note();
+  });
+  for (int i = 0; i < 100; i++) ASSERT_TRUE(rig.kernel.receive());
+  EXPECT_TRUE(wait_for(2));
+  up.when_heard(note);
+  EXPECT_TRUE(wait_for(3));
+}
+
+TEST(FuseNotify, NobodyWaitsForADoorThatHasEnded) {
+  Rig rig({Op::Lookup});
+  rig.init();
+  for (int i = 0; i < 1000; i++) rig.door->upcalls().invalidate_entry(NodeId{1}, "name" + std::to_string(i));
+  std::atomic<bool> heard{false};
+  rig.door->upcalls().when_heard([&] { heard = true; });
+  rig.door->abort();
+  rig.door->wait();
+  for (int i = 0; i < 500 && !heard; i++) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(heard);
+}
+
 TEST(FuseNotify, AllNamesExpireWhereTheKernelCan) {
   Rig rig({Op::Lookup});
   rig.init();
@@ -60,6 +106,26 @@ TEST(FuseNotify, AllNamesExpireWhereTheKernelCan) {
   old.door->upcalls().invalidate_all_names();
   old.door->upcalls().invalidate_node(NodeId{5}, 0, 0);
   EXPECT_EQ(code_of(*old.kernel.receive()), NotifyCode::InvalInode);
+}
+
+TEST(FuseNotify, ToldAtOnceWhereTheKernelCan) {
+  Rig rig({Op::Lookup});
+  rig.init();
+  News& news = rig.door->news();
+  const uint64_t nodes[] = {5, 7};
+  EXPECT_TRUE(news.tell_epoch());
+  EXPECT_EQ(code_of(*rig.kernel.receive()), NotifyCode::IncEpoch);
+  EXPECT_TRUE(news.tell_unused(nodes));
+  Answer a = *rig.kernel.receive();
+  EXPECT_EQ(code_of(a), NotifyCode::Prune);
+  EXPECT_EQ(a.as<NotifyPruneOut>().count, 2u);
+  EXPECT_EQ(a.body.size(), sizeof(NotifyPruneOut) + sizeof nodes);
+
+  Rig old({Op::Lookup});
+  old.start();
+  old.kernel.init(TestKernel::kAll, 43);
+  EXPECT_EQ(old.door->news().tell_epoch().code(), ENOSYS);
+  EXPECT_EQ(old.door->news().tell_unused(nodes).code(), ENOSYS);
 }
 
 TEST(FuseNotify, BadNamesAndRangesAreDropped) {

@@ -140,6 +140,8 @@ void do_statx(Exchange& x) {
   a.node = x.node();
   a.by_handle = in.getattr_flags & kGetattrFh;
   if (a.by_handle) a.handle = HandleId{in.fh};
+  a.statx_mask = in.sx_mask;
+  a.statx_flags = in.sx_flags;
   x.submit<op::Getattr, answer_statx>(a);
 }
 

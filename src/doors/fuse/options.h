@@ -22,6 +22,9 @@ struct MountOptions {
   bool noexec = false, noatime = false, nodiratime = false, sync = false, dirsync = false;
   bool strictatime = false;  ///< shown only: the kernel keeps no access times of FUSE files
   uint32_t max_read = 0;     ///< bytes; 0: no limit of ours
+  /// The type fuseblk: fsname is a block device, which the kernel holds while it is mounted. As root only; not by -o.
+  bool block_device = false;
+  uint32_t block_size = 0;  ///< of it, bytes; 0: 512
   std::string fsname, subtype;
   bool auto_unmount = false;
 

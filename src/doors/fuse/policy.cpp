@@ -235,6 +235,7 @@ InitOut init_reply(const Policy& p, size_t& size) {
   out.time_gran = p.time_granularity_ns;
   out.max_pages = p.max_pages;
   out.max_stack_depth = p.max_stack_depth;
+  out.request_timeout = p.request_timeout_s;
   size = init_out_size(p.minor);
   return out;
 }

@@ -19,7 +19,8 @@ struct Policy {
   uint64_t flags = 0;  ///< kInit...: offered by the kernel and wanted by us
   uint32_t max_write = 0, max_readahead = 0;
   uint16_t max_pages = 0, max_background = 0, congestion_threshold = 0;
-  uint32_t max_stack_depth = 0;  ///< with kInitPassthrough
+  uint32_t max_stack_depth = 0;    ///< with kInitPassthrough
+  uint16_t request_timeout_s = 0;  ///< with kInitRequestTimeout
   uint32_t time_granularity_ns = 1;
 
   bool stateless_open = false;     ///< OPEN answers ENOSYS: opens and closes cost nothing any more

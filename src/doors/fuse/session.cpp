@@ -349,6 +349,8 @@ Status Session::negotiate(const PolicyFacts& facts) {
   p.max_background = a.max_background;
   p.congestion_threshold = a.congestion_threshold;
   p.time_granularity_ns = a.time_granularity_ns;
+  if (p.has(kInitPassthrough)) p.max_stack_depth = a.max_stack_depth;
+  if (p.has(kInitRequestTimeout)) p.request_timeout_s = a.request_timeout_s;
   p.flushes = p.flushes || p.has(kInitPosixLocks);
   p.entry_ttl = options_.entry_ttl;
   p.negative_ttl = options_.negative_ttl;

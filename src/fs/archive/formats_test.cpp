@@ -7,8 +7,10 @@
 // Archives made by the real tools, compared with the folder that they were made from.
 // libarchive calls mktime(3), which guards the time zone with a lock of the C library that ThreadSanitizer does not
 // see.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the name is the sanitizer's
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() { return "race:tzset_internal"; }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace isthmus::fs::archive {
 namespace {
@@ -151,6 +153,10 @@ const Format kFormats[] = {
     {"iso_joliet", "genisoimage", "genisoimage -quiet -J -joliet-long -graft-points -o $OUT src/=src", false, false,
      false, Plan::direct},
     {"xar", "bsdtar", "bsdtar --format=xar -cf $OUT src"},
+    {"cab", "gcab", "touch src/empty/.keep && find src -type f -print0 | xargs -0 gcab -cz $OUT", false, false, false},
+    {"rar", "python3", STORE_ARCHIVE " rar src > $OUT", true, true, false},
+    {"rar5", "python3", STORE_ARCHIVE " rar5 src > $OUT", true, true, false},
+    {"lha", "python3", STORE_ARCHIVE " lha src > $OUT", true, true, false},
     {"tar_gz_by_bsdtar", "bsdtar", "bsdtar -czf $OUT src"},
     {"mtree_is_not_one", "bsdtar gzip", "tar cf - src | gzip -1 > $OUT"},
 };

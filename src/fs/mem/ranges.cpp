@@ -19,9 +19,9 @@ constexpr size_t kCopyPiece = size_t{256} << 10;
 /// The rules of fallocate(2) that do not depend on the file.
 Status check_mode(int mode, uint64_t offset, uint64_t length) {
   constexpr int kShift = FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
-  constexpr int kKnown = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | kShift;
+  constexpr int kModes = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | kShift;
   if (offset > kMaxSize || length == 0 || length > kMaxSize) return err(EINVAL);
-  if (mode & ~kKnown) return err(EOPNOTSUPP);
+  if (mode & ~kModes) return err(EOPNOTSUPP);
   bool punch = mode & FALLOC_FL_PUNCH_HOLE;
   if (punch && (mode & FALLOC_FL_ZERO_RANGE)) return err(EOPNOTSUPP);
   if (punch && !(mode & FALLOC_FL_KEEP_SIZE)) return err(EOPNOTSUPP);

@@ -12,7 +12,7 @@ namespace {
 
 // What other threads hold back as their share is found before anything is refused.
 TEST(Account, ExactToTheLast) {
-  Account a({4096 * 10, 10});
+  Account a({uint64_t{4096} * 10, 10});
   EXPECT_TRUE(a.take(4096, 1));
   for (int i = 0; i < 9; i++) std::thread([&] { EXPECT_TRUE(a.take(4096, 1)); }).join();
   EXPECT_FALSE(a.take(1, 0));

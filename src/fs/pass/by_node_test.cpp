@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/text.h"
 #include "fs/pass/pass_test.h"
 
 namespace isthmus::fs::pass::test {
@@ -21,6 +22,9 @@ class ByNode : public OnStores {
     a.mode = mode;
     return f.run(a);
   }
+  static int number_of(const std::filesystem::directory_entry& fd) {
+    return static_cast<int>(parse_number(fd.path().filename().string()).value_or(0));
+  }
   /// Descriptors of this process that lead to `name`, which others may have removed; with `flags` among theirs.
   size_t open_to(const std::string& name, int flags = 0) {
     size_t n = 0;
@@ -28,14 +32,14 @@ class ByNode : public OnStores {
       std::error_code ec;
       auto to = std::filesystem::read_symlink(e.path(), ec).string();
       if (!to.starts_with(f.path(name))) continue;
-      int have = ::fcntl(std::atoi(e.path().filename().c_str()), F_GETFL);
+      int have = ::fcntl(number_of(e), F_GETFL);
       if (have >= 0 && (have & flags) == flags) n++;
     }
     return n;
   }
   template <class F>
   static bool soon(F done) {
-    for (int i = 0; i < 1000; i++, std::this_thread::sleep_for(10ms))
+    for (int i = 0; i < 6000; i++, std::this_thread::sleep_for(10ms))
       if (done()) return true;
     return false;
   }
@@ -108,8 +112,11 @@ TEST_P(ByNode, NewFiles) {
 
 TEST_P(ByNode, NewFilesAreClosedSoon) {
   if (!f.fs->traits().inode_addressed) GTEST_SKIP() << "opens are asked for";
+  const auto before = std::chrono::steady_clock::now();
   ASSERT_TRUE(mknod("a"));
-  EXPECT_EQ(open_to("a", O_RDWR), 1u);
+  const size_t open = open_to("a", O_RDWR);
+  // On a busy machine "soon" may be over by now.
+  EXPECT_TRUE(open == 1 || std::chrono::steady_clock::now() - before > 50ms);
   EXPECT_TRUE(soon([&] { return open_to("a", O_RDWR) == 0; }));
 }
 
@@ -239,9 +246,9 @@ TEST_P(ByNode, NothingStaysOpenWhenTheNewsHasEnded) {
   for (auto& e : std::filesystem::directory_iterator("/proc/self/fd")) {
     std::error_code ec;
     if (std::filesystem::read_symlink(e.path(), ec) != "anon_inode:[fanotify]") continue;
-    ASSERT_GE(::dup3(folder.get(), std::atoi(e.path().filename().c_str()), O_CLOEXEC), 0);
+    ASSERT_GE(::dup3(folder.get(), number_of(e), O_CLOEXEC), 0);
   }
-  std::ofstream(f.path("wakes it"));
+  std::ofstream wakes(f.path("wakes it"));
   EXPECT_TRUE(soon([&] { return !f.fs->watching()->works() && open_to("before") == 0; }));
   ASSERT_TRUE(mknod("after"));
   EXPECT_TRUE(soon([&] { return open_to("after") == 0; }));

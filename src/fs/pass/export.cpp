@@ -24,7 +24,7 @@ void put(ExportHandle& h, T v) {
 }
 
 bool put_handle(ExportHandle& h, const KernelHandle& k) {
-  if (h.size + 5 + k.bytes.size() > h.bytes.size()) return false;
+  if (h.size + 5 + k.bytes.size() > ExportHandle::kMostOfProvider) return false;
   put(h, static_cast<int32_t>(k.type));
   put(h, static_cast<uint8_t>(k.bytes.size()));
   std::memcpy(h.bytes.data() + h.size, k.bytes.data(), k.bytes.size());

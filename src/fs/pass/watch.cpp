@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include <linux/openat2.h>
 
@@ -206,6 +207,7 @@ bool Watch::take() {
       heard++;
       if (e->pid == own) continue;
       told++;
+      heard_.fetch_add(std::exchange(heard, 0), std::memory_order_relaxed);  // before somebody acts upon it
       if (e->mask & FAN_Q_OVERFLOW) {
         doubt();
         continue;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -14,6 +15,8 @@ namespace isthmus::fs::pass::test {
 
 using namespace std::chrono_literals;
 
+constexpr auto kPatience = 60s;  // with a busy machine
+
 /// Notes what is told: "entry NODE NAME", "node NODE", "attr NODE", "names".
 class News final : public Upcalls {
  public:
@@ -22,13 +25,13 @@ class News final : public Upcalls {
   void invalidate_entry(NodeId n, std::string_view name) override { add("entry", n, name); }
   void invalidate_all_names() override { add("names", NodeId::none); }
 
-  bool came(const std::string& what, NodeId n = NodeId::none, std::string_view name = {}) {
+  bool came(const std::string& what, NodeId n = NodeId::none, std::string_view name = {}, size_t times = 1) {
     std::unique_lock lock(m_);
-    return more_.wait_for(lock, 10s, [&] { return told_.contains(text(what, n, name)); });
+    return more_.wait_for(lock, kPatience, [&] { return told_.count(text(what, n, name)) >= times; });
   }
   bool came_any(NodeId n) {
     std::unique_lock lock(m_);
-    return more_.wait_for(lock, 10s,
+    return more_.wait_for(lock, kPatience,
                           [&] { return told_.contains(text("attr", n, {})) || told_.contains(text("node", n, {})); });
   }
   bool has(const std::string& what, NodeId n = NodeId::none, std::string_view name = {}) {
@@ -58,7 +61,7 @@ class News final : public Upcalls {
   }
   std::mutex m_;
   std::condition_variable more_;
-  std::set<std::string> told_;
+  std::multiset<std::string> told_;
   bool held_ = false;
 };
 
@@ -149,9 +152,7 @@ TEST_P(WatchOn, FilesOfOthers) {
 
 TEST_P(WatchOn, ToldOnceMore) {
   others(f, "echo > file");
-  EXPECT_TRUE(news.came("entry", kRoot, "file"));
-  news.clear();
-  EXPECT_TRUE(news.came("entry", kRoot, "file"));  // for answers that the first word overtook
+  EXPECT_TRUE(news.came("entry", kRoot, "file", 2));  // for answers that the first word overtook
 }
 
 TEST_P(WatchOn, OwnChangesAreNoNews) {
@@ -196,10 +197,7 @@ TEST_P(WatchOn, WhenTooMuchHappensAllIsDoubted) {
   ASSERT_TRUE(c);
   f.close(c->entry.node, c->opened.handle);
   unsigned long most = 0;
-  if (auto in = std::fopen("/proc/sys/fs/fanotify/max_queued_events", "r")) {
-    EXPECT_EQ(std::fscanf(in, "%lu", &most), 1);
-    std::fclose(in);
-  }
+  std::ifstream("/proc/sys/fs/fanotify/max_queued_events") >> most;
   if (most == 0 || most > 50'000) GTEST_SKIP() << "a queue of " << most << " events is not filled so soon";
   news.hold(true);
   others(f, "echo > file");  // the watch waits for us now
@@ -297,7 +295,7 @@ TEST_P(WatchOn, AFileOfTwoMountsIsNotTrusted) {
 }
 
 TEST(WatchOff, WhereItIsNotToBe) {
-  for (auto change : std::vector<std::function<void(PassOptions&)>>{
+  for (const auto& change : std::vector<std::function<void(PassOptions&)>>{
            [](auto& o) { o.watch = Watching::off; }, [](auto& o) { o.handles = false; },
            [](auto& o) { o.cache = Cache::none; }, [](auto& o) { o.cache = Cache::always; }}) {
     PassOptions o;

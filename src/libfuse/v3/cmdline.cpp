@@ -6,8 +6,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 
-#include "libfuse/v3/exports.h"
+#include "base/text.h"
+#include "libfuse/common/exports.h"
+#include "libfuse/v3/cmdline.h"
 #include "providers/libfuse/common/args.h"
 #include "providers/libfuse/common/message.h"
 #include "providers/libfuse/common/opt_parser.h"
@@ -45,49 +48,65 @@ const fuse_opt kTable[] = {
 #undef OPTION
 
 bool is_given_device(const char* path) {
-  unsigned fd = 0;
-  int used = 0;
-  return sscanf(path, "/dev/fd/%u%n", &fd, &used) == 1 && path[used] == '\0';
+  constexpr std::string_view kFolder = "/dev/fd/";
+  const std::string_view all = path;
+  return all.starts_with(kFolder) && isthmus::parse_number(all.substr(kFolder.size()), UINT_MAX);
 }
 
-int take(void* data, const char* arg, int key, fuse_args*) {
-  auto& o = *static_cast<fuse_cmdline_opts*>(data);
-  if (key != FUSE_OPT_KEY_NONOPT) return 1;
-  if (o.mountpoint) {
-    message(FUSE_LOG_ERR, "fuse: invalid argument `%s'\n", arg);
-    return -1;
-  }
-  if (is_given_device(arg)) return add_opt(o.mountpoint, arg, false);
+int too_many(const char* arg) {
+  message(FUSE_LOG_ERR, "fuse: invalid argument `%s'\n", arg);
+  return -1;
+}
+
+int take_path(fuse_cmdline_opts& o, const char* arg) {
   char path[PATH_MAX];
   if (realpath(arg, path)) return add_opt(o.mountpoint, path, false);
   message(FUSE_LOG_ERR, "fuse: bad mount point `%s': %s\n", arg, strerror(errno));
   return -1;
 }
 
-int parse(fuse_args& args, fuse_cmdline_opts& o) {
+int take(void* data, const char* arg, int key, fuse_args*) {
+  auto& o = *static_cast<fuse_cmdline_opts*>(data);
+  if (key != FUSE_OPT_KEY_NONOPT) return 1;
+  if (o.mountpoint) return too_many(arg);
+  if (is_given_device(arg)) return add_opt(o.mountpoint, arg, false);
+  return take_path(o, arg);
+}
+
+int take_anything(void* data, const char* arg, int key, fuse_args*) {
+  auto& o = *static_cast<fuse_cmdline_opts*>(data);
+  if (key != FUSE_OPT_KEY_NONOPT) return 1;
+  return o.mountpoint ? too_many(arg) : add_opt(o.mountpoint, arg, false);
+}
+
+}  // namespace
+
+int isthmus::libfuse::parse_cmdline(fuse_args& args, fuse_cmdline_opts& o, bool there) {
   o = {};
   o.max_idle_threads = UINT_MAX;
   o.max_threads = 10;
   if (args.argv && args.argc) {
-    OptParser parser(args, &o, kTable, take);
+    OptParser parser(args, &o, kTable, there ? take : take_anything);
     if (parser.run() < 0) return -1;
     parser.swap_args(args);
   }
-  if (o.nodefault_subtype) return 0;
+  if (o.nodefault_subtype || !args.argv || !args.argv[0]) return 0;
   const char* program = args.argv[0];
   if (const char* slash = strrchr(program, '/'); slash && slash[1]) program = slash + 1;
   return add_arg(args, ("-osubtype=" + std::string(program)).c_str());
 }
 
-}  // namespace
-
-ISTHMUS_EXPORT int fuse_parse_cmdline(fuse_args* args, fuse_cmdline_opts* opts) { return parse(*args, *opts); }
-ISTHMUS_EXPORT int fuse_parse_cmdline_312(fuse_args* args, fuse_cmdline_opts* opts) { return parse(*args, *opts); }
+ISTHMUS_EXPORT int fuse_parse_cmdline(fuse_args* args, fuse_cmdline_opts* opts) {
+  return parse_cmdline(*args, *opts, true);
+}
+ISTHMUS_EXPORT int fuse_parse_cmdline_312(fuse_args* args, fuse_cmdline_opts* opts) {
+  return parse_cmdline(*args, *opts, true);
+}
 
 /// Before 3.12 the struct ended before max_threads.
 ISTHMUS_EXPORT int fuse_parse_cmdline_30(fuse_args* args, fuse_cmdline_opts* opts) {
   fuse_cmdline_opts o;
-  int result = parse(*args, o);
+  int result = parse_cmdline(*args, o, true);
   memcpy(opts, &o, offsetof(fuse_cmdline_opts, max_threads));
   return result;
 }

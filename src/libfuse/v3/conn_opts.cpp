@@ -3,9 +3,10 @@
 #include <cstdlib>
 #include <new>
 
-#include "libfuse/v3/exports.h"
+#include "libfuse/common/exports.h"
 #include "providers/libfuse/common/args.h"
 #include "providers/libfuse/common/opt_parser.h"
+#include "providers/libfuse/v3/wants.h"
 
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
@@ -31,7 +32,7 @@ namespace {
   { #name, offsetof(fuse_conn_info_opts, name), 1 }
 #define NUMBER(name) \
   {#name "=%u", offsetof(fuse_conn_info_opts, name), 0}, { #name "=", offsetof(fuse_conn_info_opts, set_##name), 1 }
-const fuse_opt kTable[] = {
+const fuse_opt kConnTable[] = {
     NUMBER(max_write),
     NUMBER(max_readahead),
     NUMBER(max_background),
@@ -67,8 +68,8 @@ const fuse_opt kTable[] = {
 #undef NUMBER
 
 void settle(fuse_conn_info& conn, unsigned cap, bool on, bool off) {
-  if (on && (conn.capable & cap)) conn.want |= cap;
-  if (off) conn.want &= ~cap;
+  if (on && (offered_to(conn) & cap)) add_wants(conn, cap);
+  if (off) drop_wants(conn, cap);
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ ISTHMUS_EXPORT fuse_conn_info_opts* fuse_parse_conn_info_opts(fuse_args* args) {
     return nullptr;
   }
   if (!args->argv || !args->argc) return o;
-  OptParser parser(*args, o, kTable, nullptr);
+  OptParser parser(*args, o, kConnTable, nullptr);
   if (parser.run() < 0) {
     free(o);
     return nullptr;

@@ -1,7 +1,7 @@
 /// cuse_lowlevel_*: there is no CUSE here.
 #include <isthmus/fuse3/cuse_lowlevel.h>
 
-#include "libfuse/v3/exports.h"
+#include "libfuse/common/exports.h"
 #include "providers/libfuse/common/message.h"
 
 namespace {
@@ -22,6 +22,15 @@ ISTHMUS_EXPORT fuse_session* cuse_lowlevel_setup(int, char*[], const cuse_info*,
                                                  void*) {
   return none();
 }
+#if ISTHMUS_FUSE3_SO >= 4
+// The same with arguments of 3.19.
+ISTHMUS_EXPORT fuse_session* cuse_lowlevel_new_319() { return none(); }
+ISTHMUS_EXPORT fuse_session* cuse_lowlevel_setup_319() { return none(); }
+ISTHMUS_EXPORT int cuse_lowlevel_main_319() {
+  none();
+  return 1;
+}
+#endif
 ISTHMUS_EXPORT void cuse_lowlevel_teardown(fuse_session*) {}
 ISTHMUS_EXPORT int cuse_lowlevel_main(int, char*[], const cuse_info*, const cuse_lowlevel_ops*, void*) {
   none();

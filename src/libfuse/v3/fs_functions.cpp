@@ -1,5 +1,5 @@
 /// fuse_fs_*: what modules call of the file system below them.
-#include "libfuse/v3/exports.h"
+#include "libfuse/common/exports.h"
 #include "providers/libfuse/common/bufvec.h"
 #include "providers/libfuse/v3/layer.h"
 
@@ -8,6 +8,12 @@ using Ops = fuse_operations;
 ISTHMUS_EXPORT int fuse_fs_getattr(fuse_fs* fs, const char* path, struct stat* buf, fuse_file_info* fi) {
   return fs->call(&Ops::getattr, path, buf, fi);
 }
+#if ISTHMUS_FUSE3_SO >= 4
+ISTHMUS_EXPORT int fuse_fs_statx(fuse_fs* fs, const char* path, int flags, int mask, struct statx* stxbuf,
+                                 fuse_file_info* fi) {
+  return fs->call(&Ops::statx, path, flags, mask, stxbuf, fi);
+}
+#endif
 ISTHMUS_EXPORT int fuse_fs_rename(fuse_fs* fs, const char* oldpath, const char* newpath, unsigned flags) {
   return fs->call(&Ops::rename, oldpath, newpath, flags);
 }

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <memory>
 
-#include "libfuse/v3/exports.h"
-#include "libfuse/v3/fuse.h"
+#include "libfuse/common/exports.h"
+#include "libfuse/common/fuse.h"
 #include "libfuse/v3/loop_config.h"
 
 namespace {
@@ -40,6 +40,10 @@ int serve(struct fuse* f, const fuse_cmdline_opts& o) {
 
 }  // namespace
 
+#if ISTHMUS_FUSE3_SO >= 4
+ISTHMUS_EXPORT int fuse_main_real(int argc, char* argv[], const fuse_operations* op, size_t op_size, void* data);
+#endif
+
 ISTHMUS_EXPORT int fuse_main_real(int argc, char* argv[], const fuse_operations* op, size_t op_size,
                                   void* private_data) {
   Freed given{FUSE_ARGS_INIT(argc, argv)};
@@ -68,3 +72,10 @@ ISTHMUS_EXPORT int fuse_main_real(int argc, char* argv[], const fuse_operations*
   fuse_unmount(f.get());
   return result;
 }
+
+#if ISTHMUS_FUSE3_SO >= 4
+ISTHMUS_EXPORT int fuse_main_real_versioned(int argc, char* argv[], const fuse_operations* op, size_t op_size,
+                                            libfuse_version*, void* private_data) {
+  return fuse_main_real(argc, argv, op, op_size, private_data);
+}
+#endif

@@ -5,8 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "libfuse/v3/exports.h"
-#include "libfuse/v3/fuse.h"
+#include "libfuse/common/exports.h"
+#include "libfuse/common/fuse.h"
+#include "libfuse/v3/module_library.h"
 #include "providers/libfuse/common/opt_parser.h"
 
 namespace isthmus::libfuse {
@@ -14,7 +15,7 @@ namespace {
 
 #define OPTION(templ, member, value) \
   { templ, offsetof(fuse_config, member), value }
-const fuse_opt kTable[] = {
+const fuse_opt kFuseTable[] = {
     FUSE_OPT_KEY("debug", FUSE_OPT_KEY_KEEP),
     FUSE_OPT_KEY("-d", FUSE_OPT_KEY_KEEP),
     OPTION("debug", debug, 1),
@@ -25,6 +26,13 @@ const fuse_opt kTable[] = {
     OPTION("no_rofd_flush", no_rofd_flush, 1),
     OPTION("umask=", set_mode, 1),
     OPTION("umask=%o", umask, 0),
+#if ISTHMUS_FUSE3_SO >= 4
+    OPTION("fmask=", set_mode, 1),
+    OPTION("fmask=%o", fmask, 0),
+    OPTION("dmask=", set_mode, 1),
+    OPTION("dmask=%o", dmask, 0),
+    OPTION("parallel_direct_writes=%d", parallel_direct_writes, 0),
+#endif
     OPTION("uid=", set_uid, 1),
     OPTION("uid=%d", uid, 0),
     OPTION("gid=", set_gid, 1),
@@ -47,7 +55,7 @@ bool parse_fuse_options(fuse_args& args, fuse_config& config, std::string& modul
   config = {};
   config.entry_timeout = config.attr_timeout = 1;
   config.intr_signal = SIGUSR1;
-  OptParser parser(args, &config, kTable, nullptr);
+  OptParser parser(args, &config, kFuseTable, nullptr);
   int result = parser.run();
   if (config.modules) modules = config.modules;
   free(std::exchange(config.modules, nullptr));
@@ -65,6 +73,10 @@ ISTHMUS_EXPORT void fuse_lib_help(fuse_args* args) {
       "    -o [no]auto_cache      it stays so until time or size of the file change (off)\n"
       "    -o no_rofd_flush       no flush when a file opened for reading is closed\n"
       "    -o umask=M             permissions of all files, less these (octal)\n"
+#if ISTHMUS_FUSE3_SO >= 4
+      "    -o fmask=M             the same for all but directories\n"
+      "    -o dmask=M             the same for directories\n"
+#endif
       "    -o uid=N               owner of all files\n"
       "    -o gid=N               group of all files\n"
       "    -o entry_timeout=T     seconds that names are believed (1.0)\n"
@@ -75,9 +87,9 @@ ISTHMUS_EXPORT void fuse_lib_help(fuse_args* args) {
       "    -o remember=T          files are remembered for T seconds more (0)\n"
       "    -o modules=M1[:M2...]  file systems over this one: subdir, iconv, or libfusemod_M.so\n");
   fuse_lowlevel_help();
-  isthmus::libfuse::print_module_help("subdir:iconv");
+  isthmus::libfuse::print_module_help("subdir:iconv", isthmus::libfuse::find_module);
   fuse_config config{};
   std::string modules;
   if (args && isthmus::libfuse::parse_fuse_options(*args, config, modules))
-    isthmus::libfuse::print_module_help(modules);
+    isthmus::libfuse::print_module_help(modules, isthmus::libfuse::find_module);
 }

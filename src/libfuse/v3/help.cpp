@@ -7,13 +7,13 @@
 #include <string>
 
 #include "doors/fuse/mount.h"
-#include "libfuse/v3/exports.h"
+#include "libfuse/common/exports.h"
 #include "wire/fuse/flags.h"
 
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
 ISTHMUS_EXPORT int fuse_version() { return FUSE_VERSION; }
-ISTHMUS_EXPORT const char* fuse_pkgversion() { return "3.14.0"; }
+ISTHMUS_EXPORT const char* fuse_pkgversion() { return ISTHMUS_FUSE3_SO >= 4 ? "3.19.0" : "3.14.0"; }
 
 ISTHMUS_EXPORT void fuse_cmdline_help() {
   printf(

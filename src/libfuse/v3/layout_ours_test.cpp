@@ -2,7 +2,7 @@
 #include <isthmus/fuse3/fuse.h>
 #include <isthmus/fuse3/fuse_lowlevel.h>
 
-#include "libfuse/v3/layout_table.h"
+#include "libfuse/common/layout_table.h"
 
 LayoutTable layout_of_ours() {
   LayoutTable table;

@@ -4,7 +4,7 @@
 #include <fuse3/fuse_lowlevel.h>
 #endif
 
-#include "libfuse/v3/layout_table.h"
+#include "libfuse/common/layout_table.h"
 
 LayoutTable layout_of_systems() {
 #if defined(FUSE_VERSION) && FUSE_VERSION == 314

@@ -1,5 +1,5 @@
 /// fuse_log: messages.
-#include "libfuse/v3/exports.h"
+#include "libfuse/common/exports.h"
 #include "providers/libfuse/common/message.h"
 
 using namespace isthmus::libfuse;

@@ -3,7 +3,7 @@
 
 #include <new>
 
-#include "libfuse/v3/exports.h"
+#include "libfuse/common/exports.h"
 
 ISTHMUS_EXPORT fuse_loop_config* fuse_loop_cfg_create() { return new (std::nothrow) fuse_loop_config; }
 ISTHMUS_EXPORT void fuse_loop_cfg_destroy(fuse_loop_config* config) { delete config; }

@@ -1,12 +1,14 @@
 /// fuse_session_mount, _unmount, _custom_io.
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
+#include "libfuse/common/mount.h"
 
-#include "doors/fuse/mount_table.h"
-#include "doors/fuse/unmount.h"
-#include "libfuse/v3/exports.h"
-#include "libfuse/v3/session.h"
+#include <poll.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "doors/fuse/transport.h"
+#include "libfuse/common/exports.h"
 #include "providers/libfuse/common/message.h"
 #include "providers/libfuse/v3/low_level_fs.h"
 
@@ -14,19 +16,6 @@ using namespace isthmus;
 using namespace isthmus::libfuse;
 
 namespace {
-
-/// A device must not become somebody's stdout.
-void fill_standard_descriptors() {
-  int fd;
-  do fd = open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= 2);
-  if (fd > 2) close(fd);
-}
-
-int told(const Problem& p) {
-  message(FUSE_LOG_ERR, "fuse: %s\n", p.text().c_str());
-  return -1;
-}
 
 /// Messages by functions of the program.
 class CustomTransport final : public fuse::Transport {
@@ -66,24 +55,9 @@ class CustomTransport final : public fuse::Transport {
 }  // namespace
 
 ISTHMUS_EXPORT int fuse_session_mount(fuse_session* se, const char* mountpoint) {
-  fill_standard_descriptors();
-  auto point = fuse::open_mountpoint(mountpoint);
-  if (!point) return told(point.problem());
-  const fuse::MountOptions& o = se->options;
-  std::string source = !o.fsname.empty() ? o.fsname : !o.subtype.empty() ? o.subtype : "/dev/fuse";
-  if (o.auto_unmount) {
-    auto keeper = fuse::Keeper::start();
-    if (!keeper) return told(keeper.problem());
-    se->keeper.emplace(std::move(*keeper));
-  }
-  uint32_t type = point->type;
-  auto mounted = fuse::mount(std::move(*point), o, type, source, o.subtype);
-  if (!mounted) return told(mounted.problem());
-  if (se->keeper) static_cast<void>(se->keeper->arm(*mounted, true));
-  se->fd = mounted->device.get();
-  se->mounted = std::move(*mounted);
-  return 0;
+  return mount_session(*se, mountpoint);
 }
+ISTHMUS_EXPORT void fuse_session_unmount(fuse_session* se) { unmount_session(*se); }
 
 ISTHMUS_EXPORT int fuse_open_channel(const char* mountpoint, const char* options) {
   // Another program is going to serve: only the mount is made.
@@ -95,26 +69,13 @@ ISTHMUS_EXPORT int fuse_open_channel(const char* mountpoint, const char* options
   fuse_opt_free_args(&args);
   if (!good) return -1;
   se.options.auto_unmount = false;
-  if (fuse_session_mount(&se, mountpoint) != 0) return -1;
-  int fd = se.mounted->device.release();
-  se.mounted.reset();
-  return fd;
+  auto mount = mount_at(mountpoint, se.options);
+  return mount ? mount->mounted.device.release() : -1;
 }
 
-ISTHMUS_EXPORT void fuse_session_unmount(fuse_session* se) {
-  if (!se->mounted) return;
-  se->close_door();
-  auto mounted = std::move(*se->mounted);
-  se->mounted.reset();
-  mounted.device.reset();
-  se->keeper.reset();
-  if (mounted.by == fuse::MountedBy::somebody || mounted.id < 0) return;
-  // Not whatever else may have been mounted there since.
-  if (auto entry = fuse::mount_by_id(mounted.id); entry && entry->path == mounted.path)
-    static_cast<void>(fuse::unmount_entry(*entry, fuse::UnmountHow::lazy));
-}
+namespace {
 
-ISTHMUS_EXPORT int fuse_session_custom_io(fuse_session* se, const fuse_custom_io* io, int fd) {
+int serve_by(fuse_session* se, const fuse_custom_io* io, size_t io_size, int fd) {
   if (fd < 0) {
     message(FUSE_LOG_ERR, "fuse: fuse_session_custom_io() was given the descriptor %d\n", fd);
     return -EBADF;
@@ -123,8 +84,36 @@ ISTHMUS_EXPORT int fuse_session_custom_io(fuse_session* se, const fuse_custom_io
     message(FUSE_LOG_ERR, "fuse: fuse_session_custom_io() needs the functions read and writev\n");
     return -EINVAL;
   }
-  se->transport = std::make_unique<CustomTransport>(*io, fd, se->program->userdata());
+  fuse_custom_io all{};
+  memcpy(&all, io, std::min(io_size, sizeof all));
+  se->transport = std::make_unique<CustomTransport>(all, fd, se->program->userdata());
   se->fd = fd;
   se->custom = true;
   return 0;
 }
+
+/// What fuse_custom_io was until 3.17.
+constexpr size_t kSize30 = offsetof(fuse_custom_io, splice_send) + sizeof(fuse_custom_io::splice_send);
+
+}  // namespace
+
+#if ISTHMUS_FUSE3_SO >= 4
+#undef fuse_session_custom_io
+ISTHMUS_EXPORT int fuse_session_custom_io_317(fuse_session* se, const fuse_custom_io* io, size_t op_size, int fd) {
+  return serve_by(se, io, op_size, fd);
+}
+ISTHMUS_EXPORT int fuse_session_custom_io(fuse_session* se, const fuse_custom_io* io, size_t op_size, int fd) {
+  return serve_by(se, io, op_size, fd);
+}
+ISTHMUS_EXPORT int fuse_session_custom_io_30(fuse_session* se, const fuse_custom_io* io, int fd) {
+  return serve_by(se, io, kSize30, fd);
+}
+ISTHMUS_OLD_VERSION(fuse_session_custom_io, fuse_session_custom_io_v30, "FUSE_3.0")
+ISTHMUS_EXPORT int fuse_session_custom_io_v30(fuse_session* se, const fuse_custom_io* io, int fd) {
+  return serve_by(se, io, kSize30, fd);
+}
+#else
+ISTHMUS_EXPORT int fuse_session_custom_io(fuse_session* se, const fuse_custom_io* io, int fd) {
+  return serve_by(se, io, kSize30, fd);
+}
+#endif

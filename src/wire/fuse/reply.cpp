@@ -42,10 +42,10 @@ Added DirentWriter::add_plus(const EntryOut& entry, uint64_t ino, uint64_t next,
 
 namespace {
 
-using Bytes = std::span<std::byte>;
+using Room = std::span<std::byte>;
 
 // Header, struct, then `tail` (already part of the message) and `extra` bytes that the caller sends himself.
-Result<size_t> write_message(Bytes out, NotifyCode code, const void* body, size_t body_size, std::string_view tail,
+Result<size_t> write_message(Room out, NotifyCode code, const void* body, size_t body_size, std::string_view tail,
                              size_t extra = 0) {
   const size_t size = sizeof(OutHeader) + body_size + tail.size();
   if (size > out.size()) return err(ENOBUFS);
@@ -59,7 +59,7 @@ Result<size_t> write_message(Bytes out, NotifyCode code, const void* body, size_
 
 // The name goes with a NUL that namelen does not count; the view may not have one behind it.
 template <class T>
-Result<size_t> write_named(Bytes out, NotifyCode code, const T& body, std::string_view name) {
+Result<size_t> write_named(Room out, NotifyCode code, const T& body, std::string_view name) {
   if (!valid_out_name(name)) return err(EINVAL);
   const size_t size = sizeof(OutHeader) + sizeof(T) + name.size() + 1;
   if (size > out.size()) return err(ENOBUFS);
@@ -73,41 +73,41 @@ Result<size_t> write_named(Bytes out, NotifyCode code, const T& body, std::strin
 
 }  // namespace
 
-Result<size_t> write_notify_poll(Bytes out, uint64_t kh) {
+Result<size_t> write_notify_poll(Room out, uint64_t kh) {
   const NotifyPollWakeupOut body{kh};
   return write_message(out, NotifyCode::Poll, &body, sizeof(body), {});
 }
 
-Result<size_t> write_notify_inval_inode(Bytes out, uint64_t node, int64_t offset, int64_t length) {
+Result<size_t> write_notify_inval_inode(Room out, uint64_t node, int64_t offset, int64_t length) {
   const NotifyInvalInodeOut body{node, offset, length};
   return write_message(out, NotifyCode::InvalInode, &body, sizeof(body), {});
 }
 
-Result<size_t> write_notify_inval_entry(Bytes out, uint64_t parent, std::string_view name, uint32_t flags) {
+Result<size_t> write_notify_inval_entry(Room out, uint64_t parent, std::string_view name, uint32_t flags) {
   const NotifyInvalEntryOut body{parent, static_cast<uint32_t>(name.size()), flags};
   return write_named(out, NotifyCode::InvalEntry, body, name);
 }
 
-Result<size_t> write_notify_delete(Bytes out, uint64_t parent, uint64_t child, std::string_view name) {
+Result<size_t> write_notify_delete(Room out, uint64_t parent, uint64_t child, std::string_view name) {
   const NotifyDeleteOut body{parent, child, static_cast<uint32_t>(name.size()), 0};
   return write_named(out, NotifyCode::Delete, body, name);
 }
 
-Result<size_t> write_notify_store(Bytes out, uint64_t node, uint64_t offset, uint32_t size) {
+Result<size_t> write_notify_store(Room out, uint64_t node, uint64_t offset, uint32_t size) {
   const NotifyStoreOut body{node, offset, size, 0};
   return write_message(out, NotifyCode::Store, &body, sizeof(body), {}, size);
 }
 
-Result<size_t> write_notify_retrieve(Bytes out, uint64_t notify_unique, uint64_t node, uint64_t offset, uint32_t size) {
+Result<size_t> write_notify_retrieve(Room out, uint64_t notify_unique, uint64_t node, uint64_t offset, uint32_t size) {
   const NotifyRetrieveOut body{notify_unique, node, offset, size, 0};
   return write_message(out, NotifyCode::Retrieve, &body, sizeof(body), {});
 }
 
-Result<size_t> write_notify_resend(Bytes out) { return write_message(out, NotifyCode::Resend, nullptr, 0, {}); }
+Result<size_t> write_notify_resend(Room out) { return write_message(out, NotifyCode::Resend, nullptr, 0, {}); }
 
-Result<size_t> write_notify_inc_epoch(Bytes out) { return write_message(out, NotifyCode::IncEpoch, nullptr, 0, {}); }
+Result<size_t> write_notify_inc_epoch(Room out) { return write_message(out, NotifyCode::IncEpoch, nullptr, 0, {}); }
 
-Result<size_t> write_notify_prune(Bytes out, std::span<const uint64_t> nodes) {
+Result<size_t> write_notify_prune(Room out, std::span<const uint64_t> nodes) {
   if (nodes.size() > (std::numeric_limits<uint32_t>::max() - prune_size(0)) / sizeof(uint64_t)) return err(EINVAL);
   const NotifyPruneOut body{static_cast<uint32_t>(nodes.size()), 0, 0};
   const std::string_view tail{reinterpret_cast<const char*>(nodes.data()), nodes.size_bytes()};

@@ -2,6 +2,7 @@
 #pragma once
 #include "tests/conformance/folder.h"
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <string>
@@ -50,7 +51,7 @@ class World {
     Fd fd;
   };
   struct Open {
-    Fd fds[2];  // as sides_
+    std::array<Fd, 2> fds;  // as sides_
     std::string what;
   };
   // What an operation does on a side: fills `text` with data to compare, returns as a system call does.

@@ -306,12 +306,12 @@ TEST_F(Locks, OpenFileDescriptionLocksGoWithTheLastClose) {
 
 TEST_F(Locks, ManyRanges) {
   const Fd fd = open_ok("file", O_RDWR);
-  for (int i = 0; i < 500; ++i) ASSERT_OK(lock(fd, F_SETLK, F_WRLCK, i * 2, 1));
+  for (int i = 0; i < 500; ++i) ASSERT_OK(lock(fd, F_SETLK, F_WRLCK, off_t{i} * 2, 1));
   in_child([] {
     const Fd mine = open_ok("file", O_RDWR);
     for (int i = 0; i < 500; ++i) {
       ASSERT_OK(lock(mine, F_SETLK, F_WRLCK, i * 2 + 1, 1));
-      ASSERT_EQ(lock(mine, F_SETLK, F_RDLCK, i * 2, 1), -1);
+      ASSERT_EQ(lock(mine, F_SETLK, F_RDLCK, off_t{i} * 2, 1), -1);
     }
   });
 }

@@ -32,12 +32,13 @@ bool matches(const char* templ, const char* arg, size_t& sep) {
   return strcmp(templ, arg) == 0;
 }
 
-int store(void* to, const char* format, const char* parameter, const char* arg) {
+int store(void* to, const char* format, const char* parameter, const char* arg, OptParser::Replaced replaced) {
   assert(format[0] == '%');
   if (format[1] == 's') {
     char* copy = strdup(parameter);
     if (!copy) return no_memory();
-    free(std::exchange(*static_cast<char**>(to), copy));
+    char* before = std::exchange(*static_cast<char**>(to), copy);
+    if (replaced == OptParser::Replaced::freed) free(before);
     return 0;
   }
 #pragma GCC diagnostic push
@@ -158,7 +159,7 @@ int OptParser::apply(const fuse_opt& row, size_t sep, const char* arg, From from
     return 0;
   }
   const char* parameter = arg + sep + (row.templ[sep] == '=' ? 1 : 0);
-  return store(to, row.templ + sep + 1, parameter, arg);
+  return store(to, row.templ + sep + 1, parameter, arg, replaced_);
 }
 
 int OptParser::ask(const char* arg, int key, From from) {

@@ -9,8 +9,12 @@ namespace isthmus::libfuse {
 /// odd cases is what programs were written against; fuse_opt_test compares with the real library.
 class OptParser {
  public:
-  OptParser(const fuse_args& args, void* data, const fuse_opt* table, fuse_opt_proc_t proc)
-      : in_(args), data_(data), table_(table), proc_(proc) {}
+  /// What happens to the string that a "%s" replaces: version 2 left it alone, and programs have literals there.
+  enum class Replaced : unsigned char { freed, kept };
+
+  OptParser(const fuse_args& args, void* data, const fuse_opt* table, fuse_opt_proc_t proc,
+            Replaced replaced = Replaced::freed)
+      : in_(args), data_(data), table_(table), proc_(proc), replaced_(replaced) {}
   ~OptParser();
   OptParser(const OptParser&) = delete;
   OptParser& operator=(const OptParser&) = delete;
@@ -35,6 +39,7 @@ class OptParser {
   void* const data_;
   const fuse_opt* const table_;
   const fuse_opt_proc_t proc_;
+  const Replaced replaced_;
   int at_ = 0;
   fuse_args kept_{0, nullptr, 0};
   char* list_ = nullptr;  // parts kept of -o lists

@@ -1,6 +1,8 @@
 #include "providers/libfuse/v3/convert.h"
 
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <cmath>
 
@@ -75,6 +77,29 @@ Entry to_entry(const fuse_entry_param& e) {
   return to;
 }
 
+#if ISTHMUS_FUSE3_SO >= 4
+Attr to_attr(const struct statx& sx) {
+  auto time = [](const struct statx_timestamp& t) { return to_time({t.tv_sec, static_cast<long>(t.tv_nsec)}); };
+  Attr a;
+  a.ino = sx.stx_ino;
+  a.size = sx.stx_size;
+  a.blocks = sx.stx_blocks;
+  a.rdev = makedev(sx.stx_rdev_major, sx.stx_rdev_minor);
+  a.atime = time(sx.stx_atime);
+  a.mtime = time(sx.stx_mtime);
+  a.ctime = time(sx.stx_ctime);
+  a.has_btime = sx.stx_mask & STATX_BTIME;
+  if (a.has_btime) a.btime = time(sx.stx_btime);
+  a.mode = sx.stx_mode;
+  a.nlink = sx.stx_nlink;
+  a.uid = sx.stx_uid;
+  a.gid = sx.stx_gid;
+  a.block_size = sx.stx_blksize;
+  a.flags = static_cast<uint32_t>(sx.stx_attributes);
+  return a;
+}
+#endif
+
 Attributes to_attributes(const struct stat& st, double timeout) { return {to_attr(st), to_ttl(timeout)}; }
 
 fuse_file_info info_of(HandleId h, uint32_t flags, uint64_t owner) {
@@ -93,6 +118,10 @@ Opened to_opened(const fuse_file_info& fi) {
   if (fi.nonseekable) o.flags |= kOpenedNonSeekable;
   if (fi.cache_readdir) o.flags |= kOpenedCacheDir;
   if (fi.noflush) o.flags |= kOpenedNoFlush;
+#if ISTHMUS_FUSE3_SO >= 4
+  if (fi.parallel_direct_writes) o.flags |= kOpenedParallelWrites;
+  o.backing_id = fi.backing_id;
+#endif
   return o;
 }
 

@@ -14,6 +14,10 @@ struct stat to_stat(const Attr& a);
 /// ino 0: no such name.
 Entry to_entry(const fuse_entry_param& e);
 Attributes to_attributes(const struct stat& st, double timeout);
+#if ISTHMUS_FUSE3_SO >= 4
+/// Times and sizes that stx_mask does not have are taken as they are.
+Attr to_attr(const struct statx& sx);
+#endif
 /// Of an operation whose handle is optional.
 template <class T>
 bool has_handle(const T& a) {

@@ -1,8 +1,10 @@
 /// Directories, extended attributes, the whole.
 #include <dirent.h>
+#include <isthmus/fuse3/fuse_haiku.h>
 #include <linux/limits.h>
 
 #include <array>
+#include <cstring>
 #include <memory>
 
 #include "providers/libfuse/v3/convert.h"
@@ -134,11 +136,36 @@ Result<Unit> HighLevelFs::fsync_dir(const Context& ctx, const op::FsyncDir& a) {
 
 Result<StatFs> HighLevelFs::statfs(const Context& ctx, const op::Statfs& a) {
   Callback callback(*this, ctx);
+  if (tells_volume_) {
+    auto told = volume();
+    // Programs that want whatever is offered need not know this one.
+    if (told || (told.code() != ENOSYS && told.code() != ENOTTY && told.code() != EINVAL)) return told;
+  }
   auto held = paths_.hold({a.node});
   if (!held) return held.error();
   struct statvfs s {};
   if (int rc = top_->statfs(held->path(), &s)) return error_of(rc);
   return to_statfs(s);
+}
+
+Result<StatFs> HighLevelFs::volume() const {
+  fs_info info{};
+  int rc = top_->call(&fuse_operations::ioctl, "/", unsigned{FUSE_HAIKU_GET_DRIVE_INFO}, static_cast<void*>(&info),
+                      nullptr, unsigned{sizeof info}, nullptr);
+  if (rc < 0) return error_of(rc);
+  if (info.block_size <= 0 || info.block_size > UINT32_MAX) return err(EIO);
+  auto count = [](int64_t n) { return n > 0 ? static_cast<uint64_t>(n) : 0; };
+  StatFs s;
+  s.block_size = s.fragment_size = static_cast<uint32_t>(info.block_size);
+  s.blocks = count(info.total_blocks);
+  s.blocks_free = s.blocks_available = count(info.free_blocks);
+  s.files = count(info.total_nodes);
+  s.files_free = count(info.free_nodes);
+  static_assert(B_FS_IS_READONLY == kVolumeReadOnly && B_FS_IS_REMOVABLE == kVolumeRemovable &&
+                B_FS_IS_PERSISTENT == kVolumePersistent && B_FS_IS_SHARED == kVolumeShared);
+  s.volume_flags = info.flags & (kVolumeReadOnly | kVolumeRemovable | kVolumePersistent | kVolumeShared);
+  s.volume_name.assign(info.volume_name, strnlen(info.volume_name, sizeof info.volume_name));
+  return s;
 }
 
 // ---- extended attributes ----

@@ -39,6 +39,9 @@ Opened HighLevelFs::opened(NodeId node, const char* path, fuse_file_info& fi) {
       n.cache_valid = true;
     });
   }
+#if ISTHMUS_FUSE3_SO >= 4
+  if (fi.direct_io && config_.parallel_direct_writes) fi.parallel_direct_writes = 1;
+#endif
   if (config_.no_rofd_flush && (fi.flags & O_ACCMODE) == O_RDONLY) fi.noflush = 1;
   paths_.with(node, [](PathNode& n) { n.opens++; });
   return to_opened(fi);
@@ -70,6 +73,9 @@ Result<Created> HighLevelFs::create(const Context& ctx, const op::Create& a) {
   }
   if (config_.direct_io) fi.direct_io = 1;
   if (config_.kernel_cache) fi.keep_cache = 1;
+#if ISTHMUS_FUSE3_SO >= 4
+  if (fi.direct_io && config_.parallel_direct_writes) fi.parallel_direct_writes = 1;
+#endif
   paths_.with(e->node, [](PathNode& n) { n.opens++; });
   return Created{*e, to_opened(fi)};
 }

@@ -1,5 +1,7 @@
 #include "providers/libfuse/v3/high_level_fs.h"
 
+#include <isthmus/fuse3/fuse_haiku.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -12,35 +14,26 @@ HighLevelFs::HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config
     : top_(std::move(top)), config_(config) {
   const fuse_operations& ops = top_->op;
   // open, release and their like for directories are ours as well; so is statfs, and access() that is not there.
-  drop_missing({Offered(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens),
-                Offered(Op::Readlink, ops.readlink),
-                Offered(Op::Mknod, ops.mknod || ops.create),
-                Offered(Op::Mkdir, ops.mkdir),
-                Offered(Op::Unlink, ops.unlink),
-                Offered(Op::Rmdir, ops.rmdir),
-                Offered(Op::Symlink, ops.symlink),
-                Offered(Op::Rename, ops.rename),
-                Offered(Op::Link, ops.link),
-                Offered(Op::Create, ops.create),
-                Offered(Op::Read, ops.read || ops.read_buf),
-                Offered(Op::Write, ops.write || ops.write_buf),
-                Offered(Op::Flush, ops.flush || ops.lock),
-                Offered(Op::Fsync, ops.fsync),
-                Offered(Op::Fallocate, ops.fallocate),
-                Offered(Op::SeekHole, ops.lseek),
-                Offered(Op::CopyRange, ops.copy_file_range),
-                Offered(Op::GetLock, ops.lock),
-                Offered(Op::SetLock, ops.lock || ops.flock),
-                Offered(Op::Ioctl, ops.ioctl),
-                Offered(Op::Poll, ops.poll),
-                Offered(Op::Bmap, ops.bmap),
-                Offered(Op::ReadDir, ops.readdir),
-                Offered(Op::FsyncDir, ops.fsyncdir),
-                Offered(Op::GetXattr, ops.getxattr),
-                Offered(Op::SetXattr, ops.setxattr),
-                Offered(Op::ListXattr, ops.listxattr),
-                Offered(Op::RemoveXattr, ops.removexattr)},
-               [this](Op op) { drop(op); });
+  drop_missing(
+      {
+        Offered(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens),
+            Offered(Op::Readlink, ops.readlink), Offered(Op::Mknod, ops.mknod || ops.create),
+            Offered(Op::Mkdir, ops.mkdir), Offered(Op::Unlink, ops.unlink), Offered(Op::Rmdir, ops.rmdir),
+            Offered(Op::Symlink, ops.symlink), Offered(Op::Rename, ops.rename), Offered(Op::Link, ops.link),
+            Offered(Op::Create, ops.create), Offered(Op::Read, ops.read || ops.read_buf),
+            Offered(Op::Write, ops.write || ops.write_buf), Offered(Op::Flush, ops.flush || ops.lock),
+            Offered(Op::Fsync, ops.fsync), Offered(Op::Fallocate, ops.fallocate), Offered(Op::SeekHole, ops.lseek),
+            Offered(Op::CopyRange, ops.copy_file_range), Offered(Op::GetLock, ops.lock),
+            Offered(Op::SetLock, ops.lock || ops.flock), Offered(Op::Ioctl, ops.ioctl), Offered(Op::Poll, ops.poll),
+            Offered(Op::Bmap, ops.bmap), Offered(Op::ReadDir, ops.readdir), Offered(Op::FsyncDir, ops.fsyncdir),
+            Offered(Op::GetXattr, ops.getxattr), Offered(Op::SetXattr, ops.setxattr),
+            Offered(Op::ListXattr, ops.listxattr),
+#if ISTHMUS_FUSE3_SO >= 4
+            Offered(Op::Sync, ops.syncfs),
+#endif
+            Offered(Op::RemoveXattr, ops.removexattr)
+      },
+      [this](Op op) { drop(op); });
 }
 
 HighLevelFs::~HighLevelFs() {
@@ -64,10 +57,18 @@ unsigned HighLevelFs::usual_wants() const {
 }
 
 void HighLevelFs::init(fuse_conn_info& conn) {
+#if ISTHMUS_FUSE3_SO < 4
+  // For this program and us alone: no kernel hears of it.
+  conn.capable |= FUSE_CAP_HAIKU_FUSE_EXTENSIONS;
+#endif
   {
     Caller caller(owner);
     top_->init(conn, config_);
   }
+#if ISTHMUS_FUSE3_SO < 4
+  tells_volume_ = (conn.want & FUSE_CAP_HAIKU_FUSE_EXTENSIONS) && top_->op.ioctl;
+  conn.want &= ~FUSE_CAP_HAIKU_FUSE_EXTENSIONS;
+#endif
   paths_.keep(config_.remember);
   entry_ttl_ = to_ttl(config_.entry_timeout);
   attr_ttl_ = to_ttl(config_.attr_timeout);
@@ -122,9 +123,17 @@ void HighLevelFs::note_stat(NodeId node, const struct stat& st) {
 
 uint64_t HighLevelFs::ino_of(NodeId node) { return raw(node) & UINT32_MAX; }
 
+unsigned HighLevelFs::mask_of([[maybe_unused]] mode_t mode) const {
+#if ISTHMUS_FUSE3_SO >= 4
+  if (config_.dmask && S_ISDIR(mode)) return config_.dmask;
+  if (config_.fmask && !S_ISDIR(mode)) return config_.fmask;
+#endif
+  return config_.umask;
+}
+
 Attr HighLevelFs::shown(NodeId node, struct stat st) const {
   if (!config_.use_ino) st.st_ino = ino_of(node);
-  if (config_.set_mode) st.st_mode = (st.st_mode & S_IFMT) | (0777 & ~config_.umask);
+  if (config_.set_mode) st.st_mode = (st.st_mode & S_IFMT) | (0777 & ~mask_of(st.st_mode));
   if (config_.set_uid) st.st_uid = config_.uid;
   if (config_.set_gid) st.st_gid = config_.gid;
   return to_attr(st);

@@ -25,6 +25,9 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
 
   /// What callbacks see as theirs.
   struct fuse* owner = nullptr;
+  /// Whether the handle of an open file will do for getattr, and for what setattr consists of. In version 2 only for
+  /// some.
+  bool getattr_by_handle = true, setattr_by_handle = true;
   PathTable& paths() { return paths_; }
   const fuse_config& config() const { return config_; }
   /// Removes the open files that are hidden.
@@ -41,6 +44,9 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   // names and nodes
   Result<Entry> lookup(const Context&, const op::Lookup&);
   Result<Unit> forget(const Context&, const op::Forget&);
+#if ISTHMUS_FUSE3_SO >= 4
+  Result<Unit> sync(const Context&, const op::Sync&);
+#endif
   Result<Attributes> getattr(const Context&, const op::Getattr&);
   Result<Attributes> setattr(const Context&, const op::Setattr&);
   Result<std::string> readlink(const Context&, const op::Readlink&);
@@ -100,6 +106,11 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   /// What stands in for an inode number: within 32 bits, for programs that have no more; the count of uses goes.
   static uint64_t ino_of(NodeId node);
   /// Attributes as doors are to see them.
+#if ISTHMUS_FUSE3_SO >= 4
+  Attributes extended(NodeId node, const Attr& told);
+#endif
+  Result<StatFs> volume() const;
+  unsigned mask_of(mode_t mode) const;
   Attr shown(NodeId node, struct stat st) const;
   Attributes attributes(NodeId node, const struct stat& st);
   /// The entry of a name whose attributes are known. Counts a lookup.
@@ -127,7 +138,8 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   std::unique_ptr<fuse_fs> top_;
   fuse_config config_;
   Ttl entry_ttl_ = 0, attr_ttl_ = 0, negative_ttl_ = 0;
-  int interrupt_signal_ = 0;  // 0: callbacks are not interrupted
+  bool tells_volume_ = false;  // by FUSE_HAIKU_GET_DRIVE_INFO
+  int interrupt_signal_ = 0;   // 0: callbacks are not interrupted
   PathTable paths_;
   std::atomic<unsigned> hidden_count_{0};
 };

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <isthmus/fuse3/fuse_haiku.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -215,6 +216,44 @@ TEST_F(HighLevel, InodeNumbersStayWithin32Bits) {
   auto e = call(op::Lookup{{}, NodeId::root, "file"});
   ASSERT_NE(e->node, first);
   EXPECT_EQ(e->attr.ino, raw(first)) << "its place in the table, without the count of uses";
+}
+
+void* wants_haiku(fuse_conn_info* conn, fuse_config*) {
+  EXPECT_TRUE(conn->capable & FUSE_CAP_HAIKU_FUSE_EXTENSIONS);
+  conn->want |= FUSE_CAP_HAIKU_FUSE_EXTENSIONS;
+  return g_world;
+}
+int drive_info(const char* path, unsigned command, void* arg, fuse_file_info* fi, unsigned flags, void* data) {
+  EXPECT_EQ(text(path), "/");
+  EXPECT_EQ(command, FUSE_HAIKU_GET_DRIVE_INFO);
+  EXPECT_EQ(flags, sizeof(fs_info));
+  EXPECT_TRUE(!fi && !data);
+  if (g_world->asked_locks) return -g_world->asked_locks;
+  auto& info = *static_cast<fs_info*>(arg);
+  info.block_size = 2048;
+  info.total_blocks = 1000;
+  info.free_blocks = 10;
+  info.flags = B_FS_IS_PERSISTENT | B_FS_IS_READONLY | B_FS_HAS_MIME;
+  memset(info.volume_name, 'v', sizeof info.volume_name);  // no end
+  return 0;
+}
+
+TEST_F(HighLevel, HaikusProgramsTellOfTheirVolume) {
+  ops.init = wants_haiku;
+  ops.ioctl = drive_info;
+  auto s = call(op::Statfs{{}, NodeId::root});
+  ASSERT_TRUE(s);
+  EXPECT_EQ(s->fragment_size, 2048u);
+  EXPECT_EQ(s->blocks, 1000u);
+  EXPECT_EQ(s->blocks_available, 10u);
+  EXPECT_EQ(s->volume_flags, kVolumePersistent | kVolumeReadOnly);
+  EXPECT_EQ(s->volume_name, std::string(256, 'v'));
+  world.asked_locks = EIO;  // what the ioctl says
+  EXPECT_EQ(call(op::Statfs{{}, NodeId::root}).code(), EIO);
+  world.asked_locks = ENOTTY;
+  s = call(op::Statfs{{}, NodeId::root});
+  ASSERT_TRUE(s) << "one that wants all that is offered, and does not know it";
+  EXPECT_EQ(s->volume_name, "");
 }
 
 TEST_F(HighLevel, HandlesMayBe0) {

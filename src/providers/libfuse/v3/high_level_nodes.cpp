@@ -59,19 +59,42 @@ Result<Unit> HighLevelFs::forget(const Context&, const op::Forget& a) {
 Result<Attributes> HighLevelFs::getattr(const Context& ctx, const op::Getattr& a) {
   Callback callback(*this, ctx);
   bool with_handle = is_file_handle(a);
-  auto held = with_handle ? hold_open(a.node) : paths_.hold({a.node});
+  auto held = with_handle && getattr_by_handle ? hold_open(a.node) : paths_.hold({a.node});
   if (!held) return held.error();
   fuse_file_info fi = info_of(a.handle);
+#if ISTHMUS_FUSE3_SO >= 4
+  if (a.statx_mask && top_->op.statx) {
+    struct statx sx {};
+    int rc = top_->call(&fuse_operations::statx, held->path(), static_cast<int>(a.statx_flags),
+                        static_cast<int>(a.statx_mask), &sx, with_handle ? &fi : nullptr);
+    if (rc != -ENOSYS) return rc ? Result<Attributes>(error_of(rc)) : extended(a.node, to_attr(sx));
+  }
+#endif
   struct stat st {};
   if (int rc = top_->call(&fuse_operations::getattr, held->path(), &st, with_handle ? &fi : nullptr))
     return error_of(rc);
   return attributes(a.node, st);
 }
 
+#if ISTHMUS_FUSE3_SO >= 4
+Attributes HighLevelFs::extended(NodeId node, const Attr& told) {
+  Attributes a = attributes(node, to_stat(told));
+  a.attr.has_btime = told.has_btime;
+  a.attr.btime = told.btime;
+  a.attr.flags = told.flags;
+  return a;
+}
+
+Result<Unit> HighLevelFs::sync(const Context& ctx, const op::Sync&) {
+  Callback callback(*this, ctx);
+  return status_of(top_->call(&fuse_operations::syncfs, "/"));
+}
+#endif
+
 Result<Attributes> HighLevelFs::setattr(const Context& ctx, const op::Setattr& a) {
   Callback callback(*this, ctx);
   bool with_handle = is_file_handle(a);
-  auto held = with_handle ? hold_open(a.node) : paths_.hold({a.node});
+  auto held = with_handle && setattr_by_handle ? hold_open(a.node) : paths_.hold({a.node});
   if (!held) return held.error();
   fuse_file_info file = info_of(a.handle, 0, a.lock_owner), *fi = with_handle ? &file : nullptr;
   const char* path = held->path();

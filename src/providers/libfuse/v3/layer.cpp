@@ -5,6 +5,7 @@
 #include <new>
 
 #include "providers/libfuse/common/bufvec.h"
+#include "providers/libfuse/v3/wants.h"
 
 using isthmus::libfuse::List;
 
@@ -67,9 +68,9 @@ int fuse_fs::statfs(const char* path, struct statvfs* to) const {
 }
 
 void fuse_fs::init(fuse_conn_info& conn, fuse_config& config) {
-  if (!op.write_buf) conn.want &= ~unsigned{FUSE_CAP_SPLICE_READ};
-  if (!op.lock) conn.want &= ~unsigned{FUSE_CAP_POSIX_LOCKS};
-  if (!op.flock) conn.want &= ~unsigned{FUSE_CAP_FLOCK_LOCKS};
+  if (!op.write_buf) drop_wants(conn, FUSE_CAP_SPLICE_READ);
+  if (!op.lock) drop_wants(conn, FUSE_CAP_POSIX_LOCKS);
+  if (!op.flock) drop_wants(conn, FUSE_CAP_FLOCK_LOCKS);
   if (op.init) private_data = run(op.init, &conn, &config);
 }
 

@@ -37,6 +37,7 @@ struct fuse_fs {
   fuse_operations op;
   void* private_data;
   std::shared_ptr<void> library;  // a module's
+  std::shared_ptr<void> owned;    // what private_data is of, if it is ours
 
  private:
   template <class R, class... P, class... A>

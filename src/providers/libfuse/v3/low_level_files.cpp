@@ -19,6 +19,17 @@ void LowLevelFs::create(Call<op::Create> c) {
   ops_.create(begin(std::move(c)), dir, name, mode, &fi);
 }
 
+#if ISTHMUS_FUSE3_SO >= 4
+void LowLevelFs::tmpfile(Call<op::Tmpfile> c) {
+  fuse_file_info fi = info_of(HandleId::none, c->flags);
+  fuse_ino_t dir = raw(c->dir);
+  mode_t mode = c->mode;
+  ops_.tmpfile(begin(std::move(c)), dir, mode, &fi);
+}
+
+void LowLevelFs::sync(Call<op::Sync> c) { ops_.syncfs(begin(std::move(c)), FUSE_ROOT_ID); }
+#endif
+
 void LowLevelFs::read(Call<op::Read> c) {
   fuse_file_info fi = info_of(c->handle, c->flags, c->lock_owner);
   fuse_ino_t node = raw(c->node);

@@ -5,45 +5,30 @@
 
 namespace isthmus::libfuse {
 
-LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata)
-    : ops_(ops), requests_(std::make_shared<Requests>(userdata)) {
-  drop_missing({Offered(Op::Lookup, ops.lookup),
-                Offered(Op::Forget, ops.forget || ops.forget_multi),
-                Offered(Op::Getattr, ops.getattr),
-                Offered(Op::Setattr, ops.setattr),
-                Offered(Op::Readlink, ops.readlink),
-                Offered(Op::Mknod, ops.mknod),
-                Offered(Op::Mkdir, ops.mkdir),
-                Offered(Op::Unlink, ops.unlink),
-                Offered(Op::Rmdir, ops.rmdir),
-                Offered(Op::Symlink, ops.symlink),
-                Offered(Op::Rename, ops.rename),
-                Offered(Op::Link, ops.link),
-                Offered(Op::Open, ops.open),
-                Offered(Op::Create, ops.create),
-                Offered(Op::Read, ops.read),
-                Offered(Op::Write, ops.write || ops.write_buf),
-                Offered(Op::Flush, ops.flush),
-                Offered(Op::Release, ops.release),
-                Offered(Op::Fsync, ops.fsync),
-                Offered(Op::Fallocate, ops.fallocate),
-                Offered(Op::SeekHole, ops.lseek),
-                Offered(Op::CopyRange, ops.copy_file_range),
-                Offered(Op::GetLock, ops.getlk),
-                Offered(Op::SetLock, ops.setlk || ops.flock),
-                Offered(Op::Ioctl, ops.ioctl),
-                Offered(Op::Poll, ops.poll),
-                Offered(Op::Bmap, ops.bmap),
-                Offered(Op::OpenDir, ops.opendir),
-                Offered(Op::ReadDir, ops.readdir || ops.readdirplus),
-                Offered(Op::ReleaseDir, ops.releasedir),
-                Offered(Op::FsyncDir, ops.fsyncdir),
-                Offered(Op::Statfs, ops.statfs),
-                Offered(Op::GetXattr, ops.getxattr),
-                Offered(Op::SetXattr, ops.setxattr),
-                Offered(Op::ListXattr, ops.listxattr),
-                Offered(Op::RemoveXattr, ops.removexattr)},
-               [this](Op op) { drop(op); });
+LowLevelFs::LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata, const void* table)
+    : ops_(ops), requests_(std::make_shared<Requests>(userdata, table)) {
+  drop_missing(
+      {
+        Offered(Op::Lookup, ops.lookup), Offered(Op::Forget, ops.forget || ops.forget_multi),
+            Offered(Op::Getattr, ops.getattr), Offered(Op::Setattr, ops.setattr), Offered(Op::Readlink, ops.readlink),
+            Offered(Op::Mknod, ops.mknod), Offered(Op::Mkdir, ops.mkdir), Offered(Op::Unlink, ops.unlink),
+            Offered(Op::Rmdir, ops.rmdir), Offered(Op::Symlink, ops.symlink), Offered(Op::Rename, ops.rename),
+            Offered(Op::Link, ops.link), Offered(Op::Open, ops.open), Offered(Op::Create, ops.create),
+            Offered(Op::Read, ops.read), Offered(Op::Write, ops.write || ops.write_buf), Offered(Op::Flush, ops.flush),
+            Offered(Op::Release, ops.release), Offered(Op::Fsync, ops.fsync), Offered(Op::Fallocate, ops.fallocate),
+            Offered(Op::SeekHole, ops.lseek), Offered(Op::CopyRange, ops.copy_file_range),
+            Offered(Op::GetLock, ops.getlk), Offered(Op::SetLock, ops.setlk || ops.flock),
+            Offered(Op::Ioctl, ops.ioctl), Offered(Op::Poll, ops.poll), Offered(Op::Bmap, ops.bmap),
+            Offered(Op::OpenDir, ops.opendir), Offered(Op::ReadDir, ops.readdir || ops.readdirplus),
+            Offered(Op::ReleaseDir, ops.releasedir), Offered(Op::FsyncDir, ops.fsyncdir),
+            Offered(Op::Statfs, ops.statfs), Offered(Op::GetXattr, ops.getxattr), Offered(Op::SetXattr, ops.setxattr),
+            Offered(Op::ListXattr, ops.listxattr),
+#if ISTHMUS_FUSE3_SO >= 4
+            Offered(Op::Tmpfile, ops.tmpfile), Offered(Op::Sync, ops.syncfs),
+#endif
+            Offered(Op::RemoveXattr, ops.removexattr)
+      },
+      [this](Op op) { drop(op); });
 }
 
 unsigned LowLevelFs::usual_wants() const {

@@ -9,10 +9,10 @@ namespace isthmus::libfuse {
 
 /// A program's fuse_lowlevel_ops as a file system: node numbers and file handles are the program's own. Callbacks run
 /// on the threads that submit.
-class LowLevelFs final : public Provider<LowLevelFs>, public Program {
+class LowLevelFs : public Provider<LowLevelFs>, public Program {
  public:
-  /// `ops`: complete, null where there is none.
-  LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata);
+  /// `ops`: complete, null where there is none. `table`: for them to find by their request.
+  LowLevelFs(const fuse_lowlevel_ops& ops, void* userdata, const void* table = nullptr);
 
   ~LowLevelFs() override { requests_->abandon(); }
   Traits traits() const override;
@@ -23,6 +23,8 @@ class LowLevelFs final : public Provider<LowLevelFs>, public Program {
   unsigned usual_wants() const override;
   void init(fuse_conn_info& conn) override;
   void destroy() override;
+  void ignore_interrupts(bool yes) override { requests_->deaf = yes; }
+  void use_device(int device) override { requests_->device = device; }
   void abandon() override { requests_->abandon(); }
   void retrieved(void* cookie, NodeId node, uint64_t offset, Bytes data) override;
 
@@ -68,6 +70,10 @@ class LowLevelFs final : public Provider<LowLevelFs>, public Program {
   void set_xattr(Call<op::SetXattr>);
   void list_xattr(Call<op::ListXattr>);
   void remove_xattr(Call<op::RemoveXattr>);
+#if ISTHMUS_FUSE3_SO >= 4
+  void tmpfile(Call<op::Tmpfile>);
+  void sync(Call<op::Sync>);
+#endif
 
  private:
   /// The request for a callback; `c` lives in it from now on, until the program answers.

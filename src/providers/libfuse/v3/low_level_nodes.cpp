@@ -41,6 +41,12 @@ void LowLevelFs::forget(Call<op::Forget> c) {
 void LowLevelFs::getattr(Call<op::Getattr> c) {
   Handle fi(*c);
   fuse_ino_t node = raw(c->node);
+#if ISTHMUS_FUSE3_SO >= 4
+  if (c->statx_mask && ops_.statx) {
+    auto flags = static_cast<int>(c->statx_flags), mask = static_cast<int>(c->statx_mask);
+    return ops_.statx(begin(std::move(c)), node, flags, mask, fi.get());
+  }
+#endif
   ops_.getattr(begin(std::move(c)), node, fi.get());
 }
 

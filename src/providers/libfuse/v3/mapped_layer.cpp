@@ -163,6 +163,9 @@ fuse_fs* make_mapped(std::unique_ptr<PathMap> map, fuse_fs* next) {
           &Ops::listxattr, &Ops::removexattr, &Ops::opendir, &Ops::releasedir, &Ops::fsyncdir, &Ops::access,
           &Ops::create, &Ops::lock, &Ops::utimens, &Ops::bmap, &Ops::ioctl, &Ops::poll, &Ops::flock, &Ops::fallocate,
           &Ops::lseek>(ops, have);
+#if ISTHMUS_FUSE3_SO >= 4
+  forward<&Ops::statx, &Ops::syncfs>(ops, have);
+#endif
   if (have.symlink) ops.symlink = on_symlink;
   if (have.readlink) ops.readlink = on_readlink;
   if (have.rename) ops.rename = on_two<&Ops::rename, unsigned>;

@@ -17,6 +17,10 @@ class Program {
   virtual void* userdata() const = 0;
   /// FUSE_CAP_* that it gets for the callbacks it has, unless init() says otherwise.
   virtual unsigned usual_wants() const = 0;
+  /// Whether those who are interrupted wait for their answers all the same (fuse_conn_info::no_interrupt).
+  virtual void ignore_interrupts(bool /*yes*/) {}
+  /// The device that requests come by; -1: none, or no longer.
+  virtual void use_device(int /*device*/) {}
   virtual void init(fuse_conn_info& conn) = 0;
   virtual void destroy() = 0;
   /// The session is over: what has not been answered is.

@@ -65,6 +65,7 @@ void Requests::abandon() {
 }
 
 bool Requests::interrupted(fuse_req& r) {
+  if (deaf) return false;
   std::lock_guard lock(shards_[r.shard].m);
   return r.abandoned_by || (r.cancel && r.cancel->requested());
 }
@@ -79,7 +80,7 @@ void Interruption::come() {
 }
 
 void set_interrupt_function(fuse_req& r, fuse_interrupt_func_t func, void* data) {
-  if (!r.cancel) return;
+  if (!r.cancel || r.requests.deaf) return;
   if (!r.interruption) {
     r.interruption = std::make_shared<Interruption>();
     r.interruption->request = &r;

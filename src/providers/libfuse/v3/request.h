@@ -56,7 +56,7 @@ namespace isthmus::libfuse {
 /// thread. Made by make_shared().
 class Requests : public std::enable_shared_from_this<Requests> {
  public:
-  explicit Requests(void* data) : userdata(data) {}
+  explicit Requests(void* data, const void* callbacks = nullptr) : userdata(data), table(callbacks) {}
   void add(fuse_req& r);
   /// Answers and frees. One that was abandoned is only freed.
   void finish(fuse_req* r, Answer&& a);
@@ -72,6 +72,9 @@ class Requests : public std::enable_shared_from_this<Requests> {
   }
 
   void* const userdata;
+  const void* const table;        ///< what the callbacks of another version look for
+  std::atomic<bool> deaf{false};  ///< interrupts are not told
+  std::atomic<int> device{-1};    ///< for passthrough
 
  private:
   struct alignas(64) Shard {

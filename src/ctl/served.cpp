@@ -1,0 +1,99 @@
+#include "ctl/served.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "control/describe.h"
+#include "control/prometheus.h"
+#include "control/status_json.h"
+#include "ctl/ways.h"
+
+namespace isthmus::ctl {
+
+Expected<Unit> Served::open(const Source& source, const SourceHooks& hooks) {
+  auto made = open_source(source, hooks);
+  if (hooks.opened) hooks.opened();
+  if (!made) return made.problem();
+  return take(std::move(*made), source);
+}
+
+Expected<Unit> Served::take(std::unique_ptr<FileSystem> fs, const Source& source) {
+  fs_ = std::move(fs);
+  volume_ = std::make_unique<Volume>(*fs_);
+  if (Status started = volume_->start(); !started) {
+    volume_.reset();
+    return Problem{started.error(), "cannot start '" + source.label() + "': " + std::string(text_of(started.error())),
+                   ""};
+  }
+  return Unit{};
+}
+
+FileSystem& Served::kernel_port() {
+  PortOptions options;
+  options.door = DoorKind::fuse;
+  options.has_kernel = true;
+  kernel_port_ = volume_->port(options);
+  return *kernel_port_;
+}
+
+Expected<Unit> Served::start_doors(std::function<control::Status()> status) {
+  if (!webdav_options_) return Unit{};
+  PortOptions options;
+  options.door = DoorKind::webdav;
+  webdav_port_ = volume_->port(options);
+  if (Status started = webdav_port_->start(webdav_news_); !started)
+    return Problem{started.error(), "cannot start the WebDAV door: " + std::string(text_of(started.error())), ""};
+  webdav_started_ = true;
+  webdav::Options own = *webdav_options_;
+  if (status)
+    own.status = webdav::StatusSource{[status] { return control::to_json(status()); },
+                                      // By way of JSON, which makes UTF-8 of names that are not.
+                                      [status] {
+                                        auto told = control::status_from_json(control::to_json(status()));
+                                        return told ? control::to_prometheus({*told}) : std::string();
+                                      },
+                                      [this] { return client_commands(webdav_->url()); }};
+  webdav_ = std::make_unique<webdav::WebdavDoor>(*webdav_port_, std::move(own));
+  return webdav_->start();
+}
+
+void Served::stop_doors() {
+  if (webdav_) webdav_->stop();  // while its threads can still ask for the status
+  webdav_.reset();
+  if (std::exchange(webdav_started_, false)) webdav_port_->stop();
+  webdav_port_.reset();
+}
+
+void Served::stop() {
+  stop_doors();
+  kernel_port_.reset();
+  if (volume_) volume_->stop();
+  volume_.reset();
+}
+
+control::Status status_of(const Served& served, const Source& source, int64_t started) {
+  control::Status s = control::describe({}, served.counters());
+  s.source = source.label();
+  s.started = started;
+  s.transport = s.protocol = "";
+  s.door = "";
+  if (served.webdav()) {
+    s.door = "webdav";
+    const Endpoint at = served.webdav()->endpoint();
+    const bool tls = served.webdav()->url().starts_with("https");
+    // The rest of the URL is the secret.
+    s.mountpoint = fmt::format("{}://{}:{}/", tls ? "https" : "http", at.address, at.port);
+    s.transport = tls ? "TLS" : "HTTP/1.1";
+    s.doors.push_back({s.door, s.mountpoint, served.webdav()->metrics(), served.webdav()->locks()});
+  }
+  return s;
+}
+
+std::unique_ptr<control::ControlServer> show_in_list(std::function<control::Status()> status) {
+  auto started = control::ControlServer::start(std::move(status));
+  if (started) return std::move(*started);
+  log(LogLevel::warning, "`isthmus list` will not show this server: {}", started.problem().what);
+  return nullptr;
+}
+
+}  // namespace isthmus::ctl

@@ -1,0 +1,49 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "control/control.h"
+#include "ctl/registry.h"
+#include "doors/webdav/webdav_door.h"
+#include "vfs/volume/volume.h"
+
+namespace isthmus::ctl {
+
+/// A file system, its volume, and the doors that have no kernel behind them. Of one thread.
+class Served {
+ public:
+  explicit Served(std::optional<webdav::Options> webdav) : webdav_options_(std::move(webdav)) {}
+  ~Served() { stop(); }
+
+  Expected<Unit> open(const Source& source, const SourceHooks& hooks);
+  /// The same for one that is open. `source` for messages.
+  Expected<Unit> take(std::unique_ptr<FileSystem> fs, const Source& source);
+  /// For the kernel's door, which starts it.
+  FileSystem& kernel_port();
+  /// `status`: what the doors' status page shows, called on their threads.
+  Expected<Unit> start_doors(std::function<control::Status()> status = nullptr);
+  void stop_doors();
+  /// After the kernel's door has let its port go.
+  void stop();
+
+  const webdav::WebdavDoor* webdav() const { return webdav_.get(); }
+  const Counters& counters() const { return fs_->counters(); }
+
+ private:
+  const std::optional<webdav::Options> webdav_options_;
+  std::unique_ptr<FileSystem> fs_;
+  std::unique_ptr<Volume> volume_;
+  std::unique_ptr<VolumePort> kernel_port_, webdav_port_;
+  Upcalls webdav_news_;  // a client of WebDAV asks again instead of being told
+  bool webdav_started_ = false;
+  std::unique_ptr<webdav::WebdavDoor> webdav_;
+};
+
+/// What `isthmus list` shows of it, without the kernel's door.
+control::Status status_of(const Served& served, const Source& source, int64_t started);
+
+/// Shows the server in `isthmus list`, until it ends.
+std::unique_ptr<control::ControlServer> show_in_list(std::function<control::Status()> status);
+
+}  // namespace isthmus::ctl

@@ -1,0 +1,52 @@
+#pragma once
+#include <cstdlib>
+
+#include "doors/fuse/options.h"
+#include "providers/libfuse/common/message.h"
+
+namespace isthmus::libfuse {
+
+/// What option tables write: the options of a mount, and those of the interfaces of libfuse 2 or 3 alone.
+struct GivenOptions {
+  ~GivenOptions() {
+    free(fsname);
+    free(subtype);
+  }
+  int allow_other = 0, allow_root = 0, default_permissions = 0, auto_unmount = 0, blkdev = 0;
+  unsigned max_read = 0, block_size = 0;
+  char *fsname = nullptr, *subtype = nullptr;
+  int read_only = 0, suid = 0, dev = 0, noexec = 0, sync = 0, dirsync = 0, noatime = 0, nodiratime = 0, strictatime = 0,
+      accepted = 0;
+  int debug = 0;               // 3: of the session
+  int nonempty = 0, help = 0;  // 2
+};
+
+/// False, after a message, where two exclude each other.
+inline bool may_stand_together(const GivenOptions& g) {
+  if (!g.allow_root || !g.allow_other) return true;
+  message(FUSE_LOG_ERR, "fuse: 'allow_other' and 'allow_root' options are mutually exclusive\n");
+  return false;
+}
+
+inline void put(const GivenOptions& g, fuse::MountOptions& o) {
+  o.allow_root = g.allow_root;
+  o.allow_other = g.allow_other || g.allow_root;
+  o.default_permissions = g.default_permissions != 0;
+  o.auto_unmount = g.auto_unmount;
+  o.max_read = g.max_read;
+  o.block_device = g.blkdev;
+  o.block_size = g.block_size;
+  if (g.fsname) o.fsname = g.fsname;
+  if (g.subtype) o.subtype = g.subtype;
+  o.read_only = g.read_only;
+  o.suid = g.suid;
+  o.dev = g.dev;
+  o.noexec = g.noexec;
+  o.sync = g.sync;
+  o.dirsync = g.dirsync;
+  o.noatime = g.noatime;
+  o.nodiratime = g.nodiratime;
+  o.strictatime = g.strictatime;
+}
+
+}  // namespace isthmus::libfuse

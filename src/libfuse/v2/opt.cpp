@@ -1,0 +1,15 @@
+/// fuse_opt_parse.
+#include "libfuse/v2/exports.h"
+#include "providers/libfuse/common/opt_parser.h"
+
+namespace isthmus::libfuse::v2 {
+
+ISTHMUS_FUNCTION_2(int, fuse_opt_parse, fuse_args* args, void* data, const fuse_opt opts[], fuse_opt_proc_t proc) {
+  if (!args || !args->argv || !args->argc) return 0;
+  OptParser parser(*args, data, opts, proc, OptParser::Replaced::kept);
+  int result = parser.run();
+  if (result == 0) parser.swap_args(*args);
+  return result;
+}
+
+}  // namespace isthmus::libfuse::v2
