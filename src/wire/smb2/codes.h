@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 /// Numbers of SMB 2 and 3 that several messages share. Sections are MS-SMB2's where no other document is named.
 namespace isthmus::smb2 {
@@ -69,5 +70,8 @@ enum class Cipher : uint16_t { none = 0, aes128_ccm = 1, aes128_gcm = 2, aes256_
 enum class SigningAlgorithm : uint16_t { hmac_sha256 = 0, aes_cmac = 1, aes_gmac = 2 };
 /// Section 2.2.3.1.1: SHA-512, the only one.
 constexpr uint16_t kPreauthSha512 = 1;
+
+/// 93AD2550-9CB4-11E7-B423-83DE968BCD7C, as the wire has it: the POSIX extensions, in NEGOTIATE and CREATE.
+constexpr std::string_view kPosixGuid{"\x93\xAD\x25\x50\x9C\xB4\x11\xE7\xB4\x23\x83\xDE\x96\x8B\xCD\x7C", 16};
 
 }  // namespace isthmus::smb2

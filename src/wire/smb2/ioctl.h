@@ -1,15 +1,14 @@
 #pragma once
 #include "wire/smb2/codec.h"
+#include "wire/smb2/fsctl_codes.h"
 
 namespace isthmus::smb2 {
-
-constexpr uint32_t kFsctlValidateNegotiateInfo = 0x00140204;
 
 /// Section 2.2.31.
 struct IoctlRequest {
   static constexpr uint32_t kIsFsctl = 1;  ///< Flags: all that servers know
   uint32_t code = 0;
-  Guid file_id{};
+  FileId file_id;
   Bytes input;
   uint32_t max_input = 0;
   Bytes output;
@@ -33,7 +32,7 @@ struct IoctlRequest {
 /// Section 2.2.32.
 struct IoctlResponse {
   uint32_t code = 0;
-  Guid file_id{};
+  FileId file_id;
   Bytes input, output;
   uint32_t flags = 0;
 

@@ -49,7 +49,7 @@ TEST(Smb2Messages, ThereAndBackAndCut) {
   there_and_back_and_cut(EmptyMessage{});
   IoctlRequest ioctl;
   ioctl.code = kFsctlValidateNegotiateInfo;
-  ioctl.file_id.fill(std::byte{0xff});
+  ioctl.file_id = kNoFileId;
   ioctl.input = as_bytes("in");
   ioctl.output = as_bytes("output");
   ioctl.max_output = 24;

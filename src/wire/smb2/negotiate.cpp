@@ -7,10 +7,7 @@
 namespace isthmus::smb2 {
 namespace {
 
-using namespace std::string_view_literals;
-
 constexpr uint16_t kPreauth = 1, kEncryption = 2, kSigning = 8, kPosix = 0x100;
-constexpr std::string_view kPosixGuid = "\x93\xAD\x25\x50\x9C\xB4\x11\xE7\xB4\x23\x83\xDE\x96\x8B\xCD\x7C"sv;
 constexpr size_t kContextHead = 8, kRequestFixed = 36, kResponseFixed = 64;  // bytes; the latter without the header
 constexpr size_t kMostDialects = 64, kMostContexts = 64;
 
