@@ -1,12 +1,21 @@
 // What a client of SMB 2 and 3 sends. The first byte chooses how the rest is read: as a frame of messages, as one
-// message of a kind, or as a sealed frame. What was understood is written and must be understood as the same.
+// message of a kind, as a sealed frame, or as data inside of a message. What was understood is written and must be
+// understood as the same.
 #include "tests/fuzz/check.h"
 #include "wire/smb2/compound.h"
+#include "wire/smb2/create.h"
+#include "wire/smb2/create_contexts.h"
+#include "wire/smb2/ea.h"
 #include "wire/smb2/error_response.h"
+#include "wire/smb2/fsctl.h"
+#include "wire/smb2/io.h"
 #include "wire/smb2/ioctl.h"
 #include "wire/smb2/keys.h"
 #include "wire/smb2/negotiate.h"
+#include "wire/smb2/oplock.h"
+#include "wire/smb2/query.h"
 #include "wire/smb2/session.h"
+#include "wire/smb2/set_info.h"
 #include "wire/smb2/signing.h"
 #include "wire/smb2/smb1.h"
 #include "wire/smb2/transform.h"
@@ -48,6 +57,8 @@ void compound(Bytes frame) {
   }
 }
 
+constexpr size_t kLongestMessage = 0x8000;  // bytes: offsets of 16 bits reach all that is written again
+
 template <class M>
 void message(Bytes input) {
   const auto m = read_message<M>(input);
@@ -55,6 +66,54 @@ void message(Bytes input) {
   const std::string once = std::string(kHeader, '\0') + write_message(*m);
   const auto again = read_message<M>(as_bytes(once));
   check(again && std::string(kHeader, '\0') + write_message(*again) == once);
+}
+
+template <class... M>
+void messages(Bytes input) {
+  if (input.size() > kLongestMessage) return;
+  (message<M>(input), ...);
+}
+
+template <class M>
+void data_of(Bytes input) {
+  const auto m = read_data<M>(input);
+  if (!m) return;
+  const std::string once = write_data(*m);
+  const auto again = read_exactly<M>(as_bytes(once));
+  check(once.size() <= input.size() && again && write_data(*again) == once);
+}
+
+template <class... M>
+void data_of_each(Bytes input) {
+  (data_of<M>(input), ...);
+}
+
+void lists(Bytes input) {
+  if (const auto all = read_create_contexts(input)) {
+    std::string list;
+    for (const CreateContext& c : *all) append_create_context(list, c.name, c.data);
+    const auto again = read_create_contexts(as_bytes(list));
+    check(again && again->size() == all->size());
+    for (size_t i = 0; i < all->size(); i++) {
+      check((*again)[i].name == (*all)[i].name && as_text((*again)[i].data) == as_text((*all)[i].data));
+    }
+  }
+  if (const auto all = read_ea_list(input)) check(read_ea_list(as_bytes(write_ea_list(*all))) == all);
+  if (const auto m = read_lease(input)) check(read_lease(as_bytes(write_lease(*m))) == m);
+  if (const auto m = read_copychunk(input); m && !m->too_many)
+    check(read_copychunk(as_bytes(write_copychunk(*m)))->chunks == m->chunks);
+  (void)read_ea_names(input);
+  (void)read_basic_change(input);
+  (void)read_size_change(input);
+  (void)read_short_name_change(input);
+  (void)read_zero_data(input);
+  (void)read_file_range(input);
+  (void)read_trim(input);
+  for (bool ex : {false, true}) {
+    (void)read_name_change(input, ex);
+    (void)read_disposition_change(input, ex);
+    (void)read_duplicate_extents(input, ex);
+  }
 }
 
 void negotiate(Bytes input) {
@@ -98,7 +157,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const Bytes input = std::as_bytes(std::span(data + 1, size - 1));
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       header(input);
       break;
@@ -109,16 +168,21 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       negotiate(input);
       break;
     case 3:
-      message<SessionSetupRequest>(input);
-      message<SessionSetupResponse>(input);
-      message<TreeConnectRequest>(input);
-      message<TreeConnectResponse>(input);
-      message<EmptyMessage>(input);
-      message<IoctlRequest>(input);
-      message<IoctlResponse>(input);
+      messages<SessionSetupRequest, SessionSetupResponse, TreeConnectRequest, TreeConnectResponse, EmptyMessage,
+               IoctlRequest, IoctlResponse, CreateRequest, CreateResponse, CloseRequest, CloseResponse, FlushRequest,
+               ReadRequest, ReadResponse, WriteRequest, WriteResponse, LockRequest, QueryDirectoryRequest,
+               QueryInfoRequest, SetInfoRequest, SetInfoResponse, DataResponse, ChangeNotifyRequest, OplockBreak,
+               LeaseBreakNotification, LeaseBreakAck>(input);
+      break;
+    case 4:
+      transform(input);
       break;
     default:
-      transform(input);
+      lists(input);
+      data_of_each<DurableRequest, DurableResponse, DurableReconnect, DurableV2Request, DurableV2Response,
+                   DurableV2Reconnect, MaximalAccessRequest, MaximalAccessResponse, OnDiskIdResponse,
+                   AllocationSizeRequest, TimewarpRequest, AppInstanceIdRequest, AaplRequest, PosixCreateRequest,
+                   CopychunkResponse>(input);
   }
   return 0;
 }

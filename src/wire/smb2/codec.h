@@ -115,6 +115,10 @@ class Decoder {
 /// Writes a body, without the header before it.
 class Encoder {
  public:
+  Encoder() = default;
+  /// Goes on behind what is there; for what has no buffer().
+  explicit Encoder(std::string begun) : body_(std::move(begun)) {}
+
   template <class T>
   void number(const T& value) {
     append_le<internal::NumberOf<T>>(body_, static_cast<internal::NumberOf<T>>(value));
@@ -124,6 +128,7 @@ class Encoder {
     number(size);
   }
   void reserved(size_t size) { body_.append(size, '\0'); }
+  void bytes(std::string_view value) { body_ += value; }
   void id(const Guid& value) { body_ += as_text(value); }
   void id(const FileId& value) {
     number(value.persistent);

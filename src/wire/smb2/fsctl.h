@@ -24,17 +24,17 @@ struct CopychunkRange {
     c.reserved(4);
   }
 };
-/// Input of SRV_COPYCHUNK and SRV_COPYCHUNK_WRITE (section 2.2.31.1).
-struct Copychunk {
-  ResumeKey source{};
-  std::vector<CopychunkRange> chunks;
-};
 struct CopychunkLimits {
   uint32_t chunks = 256, chunk_bytes = 1 << 20, total_bytes = 16 << 20;
 };
-/// More chunks than the list can have are malformed. More than the server takes are not: `chunks` stays empty then and
-/// `count` says how many they are, for invalid_parameter with the limits (section 3.3.5.15.6).
-std::optional<Copychunk> read_copychunk(Bytes input, size_t most = CopychunkLimits{}.chunks, uint32_t* count = nullptr);
+/// Input of SRV_COPYCHUNK and SRV_COPYCHUNK_WRITE (section 2.2.31.1).
+struct Copychunk {
+  ResumeKey source{};
+  bool too_many = false;  ///< chunks, which are left out: invalid_parameter and the limits (section 3.3.5.15.6)
+  /// None: macOS wants the whole file, where the context AAPL said that it may.
+  std::vector<CopychunkRange> chunks;
+};
+std::optional<Copychunk> read_copychunk(Bytes input, size_t most = CopychunkLimits{}.chunks);
 std::string write_copychunk(const Copychunk& m);
 
 /// Output (section 2.2.32.1). With invalid_parameter it tells the limits, in the order of CopychunkLimits.

@@ -1,10 +1,14 @@
 #pragma once
+#include "wire/smb2/classes.h"
 #include "wire/smb2/codec.h"
 #include "wire/smb2/file_times.h"
 
-/// What SET_INFO says of files (MS-FSCC section 2.4). None from a reader: too short (info_length_mismatch), or a value
-/// that cannot be (invalid_parameter); minimum_set_size() tells which. Attributes (class 15) are read by ea.h.
+/// What SET_INFO says of files (MS-FSCC section 2.4). None from a reader: shorter than minimum_set_size()
+/// (info_length_mismatch), or what cannot be (invalid_parameter). Attributes (class 15) are read by ea.h.
 namespace isthmus::smb2 {
+
+/// Bytes; 0: no class that can be set (invalid_info_class).
+size_t minimum_set_size(FileInfoClass what);
 
 /// Class 4. Times: see time_change(). Attributes: 0: as they are.
 struct BasicChange {
