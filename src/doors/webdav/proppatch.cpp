@@ -79,10 +79,7 @@ Answer proppatch(Exchange& x, std::string_view body) {
     statuses.push_back(status);
   }
   if (all) {
-    if (Status done = apply(x, *found, change); !done) {
-      all = false;
-      statuses.assign(wanted.size(), status_of(done.error()));
-    }
+    if (Status done = apply(x, *found, change); !done) statuses.assign(wanted.size(), status_of(done.error()));
   } else {
     for (int& status : statuses)
       if (status == 200) status = 424;

@@ -269,7 +269,7 @@ std::string words(const Strings& list) {
 TEST(FuseOpt, ListsAreTheSameAsTheRealLibrarys) {
   if (!theirs()) GTEST_SKIP() << "no " SONAME " of the system";
   uint32_t first = 20'000'000;
-  if (const char* given = getenv("ISTHMUS_SEED")) first = static_cast<uint32_t>(atoi(given));
+  if (const char* given = getenv("ISTHMUS_SEED")) first = static_cast<uint32_t>(strtoul(given, nullptr, 10));
   size_t kept = 0, failed = 0, said = 0;
   for (uint32_t seed = first; seed < first + 40'000; seed++) {
     Generator g(seed);
