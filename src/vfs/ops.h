@@ -113,13 +113,17 @@ struct Mkdir : Shape<Op::Mkdir> {
   uint32_t mode = 0;
   std::span<const Label> labels{};
 };
+/// holder, also Rmdir's and Rename's: a volume's open of what the name leads to, whose own share mode is not in the
+/// way. Providers see none.
 struct Unlink : Shape<Op::Unlink> {
   NodeId dir{};
   std::string_view name{};
+  HandleId holder{};
 };
 struct Rmdir : Shape<Op::Rmdir> {
   NodeId dir{};
   std::string_view name{};
+  HandleId holder{};
 };
 struct Symlink : Shape<Op::Symlink> {
   NodeId dir{};
@@ -133,6 +137,7 @@ struct Rename : Shape<Op::Rename> {
   NodeId to_dir{};
   std::string_view to_name{};
   uint32_t flags = 0;
+  HandleId holder{};
 };
 /// Answers with the same node, counted once more.
 struct Link : Shape<Op::Link> {
@@ -149,6 +154,7 @@ struct Tmpfile : Shape<Op::Tmpfile> {
 // ---- open files ----
 /// flags: O_ACCMODE and what else concerns the file (O_APPEND, O_TRUNC only from doors that ask for atomic truncation).
 /// share: bits 1 read, 2 write, 4 delete that others may have (SMB); 7: all. access: such bits besides those of flags.
+/// O_PATH, which only volumes take: an open of whatever node, without its data, for share modes and leases.
 struct Open : Shape<Op::Open> {
   NodeId node{};
   uint32_t flags = 0, share = 7;

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -7,9 +8,10 @@
 
 namespace isthmus {
 
-/// Submits and sleeps until the answer is there: for tests, tools and rare long jobs, never on a line's hot path.
-template <class T>
-Result<typename T::Reply> call_and_wait(FileSystem& fs, T args, const Context& ctx = {}) {
+/// Submits and sleeps until the answer is there. When it is not there after `patience`, `slow()` runs once.
+template <class T, class F>
+Result<typename T::Reply> call_and_wait(FileSystem& fs, T args, const Context& ctx, std::chrono::milliseconds patience,
+                                        F slow) {
   struct Waiter final : Pending<T> {
     void answered(Result<typename T::Reply>&& r) noexcept override {
       std::lock_guard lock(m);
@@ -23,9 +25,21 @@ Result<typename T::Reply> call_and_wait(FileSystem& fs, T args, const Context& c
   w.ctx = ctx;
   w.args = std::move(args);
   fs.submit<T>(w);
+  const auto there = [&w] { return w.result.has_value(); };
   std::unique_lock lock(w.m);
-  w.cv.wait(lock, [&] { return w.result.has_value(); });
+  if (!w.cv.wait_for(lock, patience, there)) {
+    lock.unlock();
+    slow();
+    lock.lock();
+    w.cv.wait(lock, there);
+  }
   return std::move(*w.result);
+}
+
+/// For tests, tools and rare long jobs, never on a line's hot path.
+template <class T>
+Result<typename T::Reply> call_and_wait(FileSystem& fs, T args, const Context& ctx = {}) {
+  return call_and_wait(fs, std::move(args), ctx, std::chrono::hours(1), [] {});
 }
 
 }  // namespace isthmus

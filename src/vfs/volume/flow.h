@@ -74,6 +74,7 @@ class Flow {
     } else if constexpr (T::id == Op::ReadQuery) {
       if (auto s = take_handle(NodeId::none, a_.handle, file_, facts_.handle, &handle_); !s) return s;
     }
+    if constexpr (requires { a_.holder; }) handle_ = std::exchange(a_.holder, HandleId::none);
     // Owner 0 means "not known" in these.
     if constexpr (requires { a_.lock_owner; })
       if (a_.lock_owner) a_.lock_owner = core_.owner_of(who_, a_.lock_owner);
@@ -258,7 +259,6 @@ class Flow {
     if constexpr (T::id == Op::Open) {
       handle_ = core_.new_handle();
       add(a_.node, Use::open, static_cast<uint8_t>(share_access(a_.flags) | (a_.access & kShareAll)));
-      if (a_.flags & O_TRUNC) add(a_.node, Use::change);
     }
     conflict(0);
   }
@@ -275,6 +275,7 @@ class Flow {
     w.handle = handle_;
     w.who = who_;
     w.access = uses_[i].access;
+    if constexpr (T::id == Op::Open) w.truncates = a_.flags & O_TRUNC;
     if constexpr (requires { a_.share; }) w.share = static_cast<uint8_t>(a_.share & kShareAll);
     core_.opens.use(w, ctx_.cancel, [this, i](Errno e) {
       if (e != Errno{}) return finish(e);
@@ -295,8 +296,10 @@ class Flow {
     }
     if constexpr (requires { a_.kill_suidgid; })
       if (checks() && !is_privileged(ctx_.cred)) a_.kill_suidgid = true;
-    if constexpr (T::id == Op::Open)
+    if constexpr (T::id == Op::Open) {
+      if (!kernel() && (a_.flags & O_PATH)) return opened({});
       if (!kernel()) a_.flags &= ~uint32_t{O_TRUNC | O_CREAT | O_EXCL};
+    }
     ask(core_, port_, ctx, a_, extra_,
         [this](Result<Reply>&& r, const Marks& marks) { answered(std::move(r), marks); });
   }
@@ -341,6 +344,7 @@ class Flow {
     f->port = port_->id;
     f->client = ctx_.client;
     f->lease_key = ctx_.lease_key;
+    f->released = !kernel() && (flags & O_PATH);  // the provider has never heard of it
     core_.put(handle_, f);
     o.handle = handle_;
     // What a kernel does with a file by itself, nobody else would hear of.

@@ -30,10 +30,11 @@ struct Opens::Waiter {
 namespace {
 
 /// What other holders keep of a lease.
-uint8_t kept_by(Use use, uint8_t access) {
+uint8_t kept_by(Use use, uint8_t access, bool truncates = false) {
   constexpr uint8_t kAll = kLeaseRead | kLeaseHandle | kLeaseWrite;
   switch (use) {
     case Use::open:
+      if (truncates) return kLeaseNone;
       return access & (kAccessRead | kAccessWrite) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kAll;
     case Use::read:
     case Use::attribute:
@@ -108,7 +109,8 @@ std::optional<Errno> Opens::attempt(File& f, const Wish& w, After& after) {
   }
   if (refused) return err(EBUSY);
   for (Lease& l : f.leases)
-    if (!same(l.who, l.handle, w.who, w.handle)) wait |= take_back(f, l, w.node, kept_by(w.use, w.access), after);
+    if (!same(l.who, l.handle, w.who, w.handle))
+      wait |= take_back(f, l, w.node, kept_by(w.use, w.access, w.truncates), after);
   std::erase_if(f.leases, [&](Lease& l) {
     if (l.bits != kLeaseNone || l.breaking) return false;
     leases_.fetch_sub(1, std::memory_order_relaxed);

@@ -53,6 +53,7 @@ class Opens {
     Actor who;
     uint8_t access = 0;  ///< AccessBits: of the open, or what an operation without one does
     uint8_t share = kShareAll;
+    bool truncates = false;  ///< Use::open: what is cached of the data goes, too
   };
   /// Takes back the leases that are in the way, and waits for that as long as it takes, break_time at most. `then` gets
   /// Errno{} when the use may go on (an open is then recorded), EBUSY for a share mode in the way, EINTR when

@@ -63,6 +63,31 @@ TEST_F(OpensTest, ShareModes) {
   EXPECT_EQ(fuse->unlink(kRoot, "f"), 0);
 }
 
+TEST_F(OpensTest, OpensWithoutDataAreTheVolumesOwn) {
+  const uint64_t asked = rig.gate.asked(Op::Open), released = rig.gate.asked(Op::Release);
+  HandleId h = open(*smb, O_PATH, 3);  // nobody may delete
+  EXPECT_EQ(rig.gate.asked(Op::Open), asked) << "the provider does not hear of it";
+  EXPECT_EQ(fuse->unlink(kRoot, "f"), EBUSY);
+  EXPECT_EQ(*lease(*smb, h, kRWH), kRWH);
+  EXPECT_EQ(*lease(*smb, h, kLeaseNone), kLeaseNone);
+  const NodeId dir = smb->mkdir(kRoot, "d");
+  auto d = smb->open(dir, O_PATH, 0);
+  ASSERT_TRUE(d);
+  EXPECT_EQ(fuse->rmdir(kRoot, "d"), EBUSY);
+  EXPECT_EQ(smb->release(dir, d->handle), 0);
+  EXPECT_EQ(smb->release(f, h), 0);
+  EXPECT_EQ(rig.gate.asked(Op::Release), released);
+  EXPECT_EQ(fuse->unlink(kRoot, "f"), 0);
+}
+
+TEST_F(OpensTest, ItsOwnShareModeDoesNotHinderWhoRemovesThroughIt) {
+  HandleId h = open(*smb, O_PATH, 0);
+  EXPECT_EQ(smb->rename(kRoot, "f", kRoot, "g"), EBUSY);
+  EXPECT_EQ(smb->run(op::Rename{{}, kRoot, "f", kRoot, "g", 0, h}).code(), 0);
+  EXPECT_EQ(smb->run(op::Unlink{{}, kRoot, "g", h}).code(), 0);
+  EXPECT_EQ(smb->release(f, h), 0);
+}
+
 TEST_F(OpensTest, AFailedOpenLeavesNothing) {
   smb->ctx = as_user(7, 7);
   EXPECT_EQ(smb->open(f, O_RDWR, 0).code(), EACCES);

@@ -108,6 +108,7 @@ void release_handle(Core& core, const Facts& port, Pending<T>& p) {
   f = nullptr;
   f = core.end_handle(call->handle);
   if (!f) return call.fail(EBADF);
+  if (f->released) return call.reply({});
   T a = *call;
   if constexpr (T::id == Op::Release) {
     Actor who{port->id, call.context().client, 0};
