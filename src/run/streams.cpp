@@ -142,6 +142,13 @@ void StreamServer::serve(Connection& c) {
     c.busy = true;
   }
   const Stream::Next next = c.stream->ready();
+  const std::function<void()> work = c.stream->take_work();
+  hand_back(c, next);
+  if (work) work();
+}
+
+/// The next thread may have it.
+void StreamServer::hand_back(Connection& c, Stream::Next next) {
   if (next == Stream::Next::close) return remove(c);
   // Who waits for room is not told that the peer will send no more: that would be told again and again, as long as the
   // peer takes nothing.

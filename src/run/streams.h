@@ -20,6 +20,9 @@ class Stream {
   /// The socket (non-blocking) has bytes, or room, or is at its end. Does what can be done without waiting for the
   /// peer; may wait for a file system.
   virtual Next ready() = 0;
+  /// What is left to do after ready() that other threads need not wait for, as they may be in ready() again meanwhile.
+  /// Runs on the same thread, once; owns what it uses.
+  virtual std::function<void()> take_work() { return {}; }
   /// For how long the peer may leave us without a byte, or without taking one, before the connection ends. Asked after
   /// ready().
   virtual std::chrono::milliseconds patience() const = 0;
@@ -69,6 +72,7 @@ class StreamServer final : LineSource {
   void add(Fd socket);
   bool make_room_locked();
   void serve(Connection& c);
+  void hand_back(Connection& c, Stream::Next next);
   void remove(Connection& c);
   void sweep();
   /// Tells of one event of `fd`, to one thread.
