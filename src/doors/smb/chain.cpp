@@ -1,0 +1,301 @@
+#include "doors/smb/chain.h"
+
+#include <array>
+#include <chrono>
+
+#include "base/log.h"
+#include "doors/smb/server.h"
+#include "wire/smb2/error_response.h"
+
+namespace isthmus::smb {
+namespace {
+
+using smb2::Command;
+using smb2::NtStatus;
+
+constexpr size_t kMostRequests = 64;  // of one frame
+constexpr uint32_t kMostCharge = 128 + 1;
+
+struct Row {
+  Handler handler = nullptr;
+  bool needs_session = true, needs_tree = true;
+  bool waits = false;  ///< CANCEL may come for it
+};
+
+constexpr std::array<Row, smb2::kCommands> kTable = [] {
+  std::array<Row, smb2::kCommands> t{};
+  const auto at = [&t](Command c) -> Row& { return t[static_cast<size_t>(c)]; };
+  at(Command::negotiate) = {negotiate, false, false, false};
+  at(Command::session_setup) = {session_setup, false, false, false};
+  at(Command::logoff) = {logoff, true, false, false};
+  at(Command::tree_connect) = {tree_connect, true, false, false};
+  at(Command::tree_disconnect) = {tree_disconnect, true, true, false};
+  at(Command::create) = {create, true, true, true};
+  at(Command::close) = {close, true, true, false};
+  at(Command::flush) = {flush, true, true, false};
+  at(Command::read) = {read, true, true, true};
+  at(Command::write) = {write, true, true, true};
+  at(Command::lock) = {lock, true, true, true};
+  at(Command::ioctl) = {ioctl, true, true, false};
+  at(Command::echo) = {echo, false, false, false};
+  at(Command::query_directory) = {query_directory, true, true, false};
+  at(Command::change_notify) = {change_notify, true, true, true};
+  at(Command::query_info) = {query_info, true, true, false};
+  at(Command::set_info) = {set_info, true, true, true};
+  at(Command::oplock_break) = {oplock_break, true, true, false};
+  return t;
+}();
+
+const Row* row_of(Command c) {
+  const auto i = static_cast<size_t>(c);
+  return i < kTable.size() && kTable[i].handler ? &kTable[i] : nullptr;
+}
+
+/// Commands that name a file: those that follow a failed CREATE fail as it did.
+bool names_file(Command c) {
+  return c >= Command::close && c <= Command::set_info && c != Command::echo && c != Command::cancel;
+}
+
+}  // namespace
+
+Request::Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b)
+    : server(s), chain(std::move(c)), header(h), bytes(b), ctx(s.own_context()) {
+  ctx.id = h.message_id;
+}
+
+Request::~Request() = default;
+
+FileSystem& Request::files() const { return server.port; }
+
+Result<Attr> Request::attr_of(NodeId node) {
+  op::Getattr get;
+  get.node = node;
+  auto got = call(get);
+  if (!got) return got.error();
+  return got->attr;
+}
+
+bool Request::find_open(const smb2::FileId& id) {
+  if (id == smb2::kNoFileId && header.related()) {
+    open = chain->open_;
+  } else {
+    open = server.files.find(id);
+    if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
+  }
+  if (open && open->closed.load(std::memory_order_acquire)) open.reset();
+  if (!open) return false;
+  use(open);
+  return true;
+}
+
+void Request::use(std::shared_ptr<Open> o) {
+  open = std::move(o);
+  chain->open_ = open;
+  ctx.lease_key = open->ctx.lease_key;
+}
+
+void Request::go_async() {
+  if (!last || async_id_ != 0) return;
+  chain->send_interim(*this);
+}
+
+void Request::finish(Reply reply) {
+  {
+    std::lock_guard lock(m_);
+    if (!interim_sent_) {
+      early_ = std::move(reply);
+      return;
+    }
+  }
+  chain->send_final(*this, std::move(reply));
+}
+
+bool Chain::admit(bool& idle) {
+  auto pdus = smb2::split_compound(as_bytes(frame_), kMostRequests);
+  if (!pdus) return false;
+  pdus_ = std::move(*pdus);
+  for (const smb2::Pdu& pdu : pdus_) {
+    const smb2::Header& h = pdu.header;
+    if (h.flags & smb2::kFlagResponse) return false;
+    if (h.command == Command::cancel) {
+      link_->cancel(h.async(), h.async() ? h.async_id : h.message_id);
+      continue;
+    }
+    const uint32_t charge = std::max<uint32_t>(1, link_->agreed.large() ? h.credit_charge : 1);
+    if (!link_->spend(h.message_id, charge)) return false;
+    auto r = std::make_shared<Request>(server_, shared_from_this(), h, pdu.bytes);
+    r->link = link_;
+    r->ctx.cancel = r->cancel.get();
+    const Row* e = row_of(h.command);
+    if (e && e->waits) link_->add_pending(h.message_id, r->cancel);
+    requests_.push_back(std::move(r));
+  }
+  idle = requests_.empty();
+  return true;
+}
+
+void Chain::run() {
+  std::vector<std::shared_ptr<Request>> requests;
+  requests.swap(requests_);  // a request keeps its chain
+  for (size_t i = 0; i < requests.size(); i++) {
+    Request& r = *requests[i];
+    r.last = i + 1 == requests.size();
+    const auto begun = std::chrono::steady_clock::now();
+    const Row* e = row_of(r.header.command);
+    std::optional<Reply> reply;
+    NtStatus status = NtStatus::success;
+    if (i == 0) begins_related_ = r.header.related();
+    status = begins_related_ && r.header.related() ? NtStatus::invalid_parameter : admit_request(r);
+    if (status == NtStatus::success && r.header.related() && names_file(r.header.command) && !open_ &&
+        smb2::is_error(before_))
+      status = before_;
+    if (status != NtStatus::success)
+      reply = Reply(status);
+    else
+      reply = e->handler(r);
+    const auto name = static_cast<size_t>(r.header.command);
+    server_.metrics.request(
+        name < command_names().size() ? command_names()[name] : "other", std::chrono::steady_clock::now() - begun,
+        reply && (reply->status == NtStatus::io_device_error || reply->status == NtStatus::internal_error));
+    if (!reply) {
+      {
+        std::lock_guard lock(r.m_);
+        reply = std::exchange(r.early_, std::nullopt);
+      }
+      if (!reply) {
+        send_interim(r);
+        std::optional<Reply> meanwhile;
+        {
+          std::lock_guard lock(r.m_);
+          r.interim_sent_ = true;
+          meanwhile = std::exchange(r.early_, std::nullopt);
+        }
+        if (meanwhile) send_final(r, std::move(*meanwhile));
+        return;
+      }
+    }
+    if (r.header.command == Command::create && reply->status != NtStatus::success) open_.reset();
+    before_ = reply->status;
+    if (e && e->waits && r.async_id_ == 0) link_->remove_pending(r.header.message_id);
+    if (r.is_async())
+      send_final(r, std::move(*reply));
+    else
+      append(r, std::move(*reply));
+  }
+  if (!out_.empty()) link_->send(out_, sealed_by_.get());
+}
+
+NtStatus Chain::admit_request(Request& r) {
+  const smb2::Header& h = r.header;
+  const Row* e = row_of(h.command);
+  if (!e) return NtStatus::invalid_parameter;
+  if (!link_->agreed.done() && h.command != Command::negotiate) {
+    link_->end();
+    return NtStatus::invalid_parameter;
+  }
+  const uint64_t session_id = h.related() ? session_id_ : h.session_id;
+  const uint32_t tree_id = h.related() ? tree_id_ : h.tree_id;
+  session_id_ = session_id;
+  tree_id_ = tree_id;
+  if (h.command == Command::negotiate) return NtStatus::success;
+  if (session_id != 0) {
+    std::lock_guard lock(link_->sessions_m);
+    const auto it = link_->sessions.find(session_id);
+    if (it != link_->sessions.end()) r.session = it->second;
+  }
+  if (h.command == Command::session_setup) {
+    if (session_id != 0 && !r.session) return NtStatus::user_session_deleted;
+    return r.session && r.session->valid() ? check_signature(r) : NtStatus::success;
+  }
+  if (e->needs_session && (!r.session || !r.session->valid())) return NtStatus::user_session_deleted;
+  if (sealed_by_ && r.session && sealed_by_->id != r.session->id) return NtStatus::access_denied;
+  if (r.session && r.session->valid()) {
+    if (const NtStatus s = check_signature(r); s != NtStatus::success) return s;
+    r.ctx.client = r.session->id;
+  }
+  if (!e->needs_tree) return NtStatus::success;
+  const auto tree = r.session->tree(tree_id);
+  if (!tree) return NtStatus::network_name_deleted;
+  r.tree = *tree;
+  return NtStatus::success;
+}
+
+NtStatus Chain::check_signature(Request& r) {
+  if (sealed_by_) return NtStatus::success;
+  if (r.session->encrypts && r.header.command != Command::session_setup) return NtStatus::access_denied;
+  if (!r.header.is_signed()) {
+    // ECHO may come in the open: it says nothing.
+    return r.session->signs && r.header.command != Command::echo ? NtStatus::access_denied : NtStatus::success;
+  }
+  std::lock_guard lock(r.session->read_m);
+  return r.session->verifier && r.session->verifier->verify(r.bytes) ? NtStatus::success : NtStatus::access_denied;
+}
+
+Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) const {
+  Outgoing out;
+  smb2::append_header(out.head, head);
+  if (reply.body.empty() && reply.data_size == 0) {
+    out.body = smb2::write_error(link_->agreed.dialect, as_bytes(reply.error_data));
+  } else {
+    out.body = std::move(reply.body);
+    out.data = std::move(reply.data);
+    out.data_size = reply.data_size;
+  }
+  // All of a session that has its keys, also the answer that ends it; at least the end of a logon.
+  if (r.session && !sealed_by_ && r.session->has_keys() &&
+      (r.session->signs || r.header.is_signed() || r.header.command == Command::session_setup))
+    out.sign_by = r.session;
+  return out;
+}
+
+void Chain::append(const Request& r, Reply&& reply) {
+  const uint32_t charge = std::max<uint32_t>(1, r.header.credit_charge);
+  smb2::Header head =
+      smb2::answer_to(r.header, reply.status, link_->grant(charge + std::max<uint32_t>(1, r.header.credits) - 1));
+  if (r.header.related()) {
+    head.flags |= smb2::kFlagRelated;
+    head.session_id = session_id_;
+    head.tree_id = tree_id_;
+  }
+  if (r.session) head.session_id = r.session->id;
+  if (r.header.command == Command::tree_connect) head.tree_id = r.tree.id;
+  Outgoing out = outgoing(r, head, std::move(reply));
+  // The hash of 3.1.1 takes NEGOTIATE, and the steps of a logon but the last.
+  const Bytes text[] = {as_bytes(out.head), as_bytes(out.body)};
+  if (r.header.command == Command::negotiate) {
+    if (!link_->agreed.preauth.add(r.bytes) || !link_->agreed.preauth.add(text)) link_->end();
+  } else if (r.header.command == Command::session_setup && r.session &&
+             head.status == static_cast<uint32_t>(NtStatus::more_processing_required)) {
+    std::lock_guard lock(r.session->m);
+    if (!r.session->preauth.add(text)) link_->end();
+  }
+  out_.push_back(std::move(out));
+}
+
+void Chain::send_interim(Request& r) {
+  r.async_id_ = link_->make_async(r.header.message_id);
+  const uint32_t charge = std::max<uint32_t>(1, r.header.credit_charge);
+  smb2::Header head =
+      smb2::answer_to(r.header, NtStatus::pending, link_->grant(charge + std::max<uint32_t>(1, r.header.credits) - 1));
+  head.flags |= smb2::kFlagAsync;
+  head.async_id = r.async_id_;
+  if (r.session) head.session_id = r.session->id;
+  Outgoing out = outgoing(r, head, Reply(NtStatus::pending));
+  out.sign_by.reset();
+  out_.push_back(std::move(out));
+  link_->send(out_, sealed_by_.get());
+  out_.clear();
+}
+
+void Chain::send_final(Request& r, Reply&& reply) {
+  link_->remove_pending(r.header.message_id);
+  smb2::Header head = smb2::answer_to(r.header, reply.status, 0);
+  head.flags |= smb2::kFlagAsync;
+  head.async_id = r.async_id_;
+  if (r.session) head.session_id = r.session->id;
+  std::vector<Outgoing> one;
+  one.push_back(outgoing(r, head, std::move(reply)));
+  link_->send(one, sealed_by_.get());
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,49 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "doors/smb/request.h"
+#include "wire/smb2/compound.h"
+
+namespace isthmus::smb {
+
+/// The requests of one frame, answered one after the other (MS-SMB2 section 3.3.5.2.7). Lives as long as one of them
+/// does.
+class Chain : public std::enable_shared_from_this<Chain> {
+ public:
+  Chain(Server& server, std::shared_ptr<Link> link, std::string frame, std::shared_ptr<Session> sealed_by)
+      : server_(server), link_(std::move(link)), frame_(std::move(frame)), sealed_by_(std::move(sealed_by)) {}
+
+  /// On the thread that read the frame, before the next one is read: spends the credits, has CANCEL find the requests.
+  /// False: the connection ends. `idle`: nothing is left to run().
+  bool admit(bool& idle);
+  void run();
+
+ private:
+  friend class Request;
+  Reply answer(Request& r);
+  /// Session, tree and signature of a request. An error: it is not looked at.
+  smb2::NtStatus admit_request(Request& r);
+  smb2::NtStatus check_signature(Request& r);
+  Outgoing outgoing(const Request& r, smb2::Header head, Reply&& reply) const;
+  void append(const Request& r, Reply&& reply);
+  void send_interim(Request& r);
+  void send_final(Request& r, Reply&& reply);
+
+  Server& server_;
+  const std::shared_ptr<Link> link_;
+  const std::string frame_;
+  const std::shared_ptr<Session> sealed_by_;  // null: in the open
+  std::vector<smb2::Pdu> pdus_;
+  std::vector<std::shared_ptr<Request>> requests_;
+  std::vector<Outgoing> out_;
+  // Of the request before, for related ones.
+  uint64_t session_id_ = 0;
+  uint32_t tree_id_ = 0;
+  std::shared_ptr<Open> open_;
+  smb2::NtStatus before_ = smb2::NtStatus::success;
+  bool begins_related_ = false;  ///< the first is related to nothing, and so is all that is related to it
+};
+
+}  // namespace isthmus::smb

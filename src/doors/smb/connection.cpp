@@ -1,0 +1,166 @@
+#include "doors/smb/connection.h"
+
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "base/log.h"
+#include "doors/smb/chain.h"
+#include "doors/smb/logon.h"
+#include "wire/smb2/smb1.h"
+#include "wire/smb2/transform.h"
+
+namespace isthmus::smb {
+namespace {
+
+constexpr size_t kBuffer = size_t{68} << 10;  // bytes: a frame of 64 KiB of data fits
+/// A frame of those who have not logged on.
+constexpr size_t kLongestOfStrangers = size_t{128} << 10;
+constexpr size_t kLongest = kMostIo + (size_t{64} << 10);
+/// Frames in hand at once; then the thread does not read on before it has done its own.
+constexpr unsigned kMostRunning = 32;
+constexpr std::chrono::milliseconds kHelloTime{15'000}, kFrameTime{60'000};
+constexpr std::chrono::hours kIdleTime{24 * 7};
+
+}  // namespace
+
+Connection::Connection(Server& server, int socket, std::optional<uint32_t> uid)
+    : server_(server), socket_(socket), link_(std::make_shared<Link>(socket, uid)), connected_(server.metrics, uid) {
+  in_.resize(kBuffer);
+  server_.add_link(link_);
+}
+
+Connection::~Connection() {
+  link_->detach();
+  server_.end_link(*link_);
+}
+
+bool Connection::logged_on() const {
+  std::lock_guard lock(link_->sessions_m);
+  return !link_->sessions.empty();
+}
+
+size_t Connection::longest() const { return logged_on() ? kLongest : kLongestOfStrangers; }
+
+std::chrono::milliseconds Connection::patience() const {
+  if (have_ > 0 || !frame_.empty()) return kFrameTime;
+  return logged_on() ? std::chrono::milliseconds(kIdleTime) : kHelloTime;
+}
+
+Connection::Got Connection::read_frame(std::string& frame) {
+  while (true) {
+    if (!frame_.empty()) {
+      if (got_ == frame_.size()) {
+        frame = std::move(frame_);
+        frame_.clear();
+        return Got::frame;
+      }
+    } else if (have_ >= smb2::kFrameHead) {
+      const auto length = smb2::read_frame_length(as_bytes(std::string_view(in_).substr(0, smb2::kFrameHead)));
+      if (!length || *length == 0 || *length > longest()) return Got::over;
+      const size_t there = have_ - smb2::kFrameHead;
+      if (there >= *length) {
+        frame.assign(in_, smb2::kFrameHead, *length);
+        have_ = there - *length;
+        std::memmove(in_.data(), in_.data() + smb2::kFrameHead + *length, have_);
+        return Got::frame;
+      }
+      if (*length + smb2::kFrameHead > in_.size()) {
+        frame_.resize(*length);
+        std::memcpy(frame_.data(), in_.data() + smb2::kFrameHead, there);
+        got_ = there;
+        have_ = 0;
+        continue;
+      }
+    }
+    char* to = frame_.empty() ? in_.data() + have_ : frame_.data() + got_;
+    const size_t room = frame_.empty() ? in_.size() - have_ : frame_.size() - got_;
+    const ssize_t n = recv(socket_, to, room, MSG_DONTWAIT);
+    if (n == 0) return Got::over;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN ? Got::nothing : Got::over;
+    }
+    (frame_.empty() ? have_ : got_) += static_cast<size_t>(n);
+  }
+}
+
+Stream::Next Connection::ready() {
+  try {
+    while (true) {
+      if (link_->ended()) return Next::close;
+      std::string frame;
+      switch (read_frame(frame)) {
+        case Got::nothing:
+          return Next::read;
+        case Got::over:
+          return Next::close;
+        case Got::frame:
+          break;
+      }
+      if (!take(std::move(frame))) return Next::close;
+      if (!work_) continue;
+      // What was agreed to is known before anybody reads on.
+      if (link_->agreed.done() && link_->running.load(std::memory_order_relaxed) < kMostRunning)
+        return have_ >= smb2::kFrameHead ? Next::write : Next::read;
+      take_work()();
+    }
+  } catch (const std::exception& e) {
+    log(LogLevel::error, "an SMB connection failed: {}", e.what());
+    return Next::close;
+  }
+}
+
+std::function<void()> Connection::take_work() {
+  if (!work_) return {};
+  link_->running.fetch_add(1, std::memory_order_relaxed);
+  return [chain = std::move(work_), link = link_] {
+    try {
+      chain->run();
+    } catch (const std::exception& e) {
+      log(LogLevel::error, "an SMB request failed: {}", e.what());
+      link->end();
+    }
+    link->running.fetch_sub(1, std::memory_order_relaxed);
+  };
+}
+
+bool Connection::take(std::string frame) {
+  connected_.request({});
+  std::shared_ptr<Session> sealed_by;
+  switch (smb2::protocol_of(as_bytes(frame))) {
+    case smb2::Protocol::smb2:
+      break;
+    case smb2::Protocol::smb1: {
+      if (link_->agreed.done()) return false;
+      const auto dialect = smb2::read_smb1_negotiate(as_bytes(frame));
+      return dialect && answer_smb1(server_, link_, *dialect);
+    }
+    case smb2::Protocol::transform: {
+      const auto id = smb2::sealed_session(as_bytes(frame));
+      if (!id) return false;
+      {
+        std::lock_guard lock(link_->sessions_m);
+        const auto it = link_->sessions.find(*id);
+        if (it == link_->sessions.end()) return false;
+        sealed_by = it->second;
+      }
+      if (!sealed_by->valid()) return false;
+      std::lock_guard lock(sealed_by->read_m);
+      if (!sealed_by->opener) return false;
+      const auto opened = sealed_by->opener->open(std::as_writable_bytes(std::span(frame.data(), frame.size())));
+      if (!opened) return false;
+      frame.erase(0, frame.size() - opened->size());
+      break;
+    }
+    default:
+      return false;
+  }
+  auto chain = std::make_shared<Chain>(server_, link_, std::move(frame), std::move(sealed_by));
+  bool idle = false;
+  if (!chain->admit(idle)) return false;
+  if (!idle) work_ = std::move(chain);
+  return true;
+}
+
+}  // namespace isthmus::smb

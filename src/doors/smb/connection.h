@@ -1,0 +1,44 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "doors/smb/link.h"
+#include "doors/smb/server.h"
+#include "run/streams.h"
+
+namespace isthmus::smb {
+
+class Chain;
+
+/// Reads the frames of one client. What they ask is done when the next thread may read on.
+class Connection final : public Stream {
+ public:
+  Connection(Server& server, int socket, std::optional<uint32_t> uid);
+  ~Connection() override;
+
+  Next ready() override;
+  std::function<void()> take_work() override;
+  std::chrono::milliseconds patience() const override;
+  bool idle() const override { return !logged_on() && have_ == 0; }
+
+ private:
+  enum class Got : uint8_t { frame, nothing, over };
+  Got read_frame(std::string& frame);
+  /// False: the connection ends.
+  bool take(std::string frame);
+  bool logged_on() const;
+  size_t longest() const;
+
+  Server& server_;
+  const int socket_;
+  const std::shared_ptr<Link> link_;
+  DoorMetrics::Connected connected_;
+  std::string in_;  // bytes of the peer, have_ of them
+  size_t have_ = 0;
+  std::string frame_;  // one that is longer than in_, got_ of it there
+  size_t got_ = 0;
+  std::shared_ptr<Chain> work_;
+};
+
+}  // namespace isthmus::smb

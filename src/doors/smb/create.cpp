@@ -1,0 +1,293 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "doors/smb/errors.h"
+#include "doors/smb/facts.h"
+#include "doors/smb/oplock.h"
+#include "doors/smb/pipes.h"
+#include "doors/smb/place.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/security.h"
+#include "wire/smb2/create.h"
+#include "wire/smb2/create_contexts.h"
+
+/// CREATE (MS-SMB2 section 3.3.5.9, MS-FSA section 2.1.5.1).
+namespace isthmus::smb {
+namespace {
+
+using smb2::Disposition;
+using smb2::NtStatus;
+using windows::Rights;
+
+constexpr uint32_t kMaximumAllowed = 0x02000000, kSystemSecurity = 0x01000000;
+constexpr uint32_t kReads = Rights::kReadData | Rights::kExecute;
+constexpr uint32_t kWrites = Rights::kWriteData | Rights::kAppendData;
+constexpr int kTries = 4;  // while names come and go
+
+/// One CREATE on its way.
+struct Creation {
+  Request& r;
+  const smb2::CreateRequest& m;
+  const std::vector<smb2::CreateContext>& contexts;
+  CacheWish wish;
+  bool posix = false;
+  uint32_t posix_mode = 0;
+
+  uint32_t access = 0;  ///< wanted, then granted
+  bool maximum = false;
+  uint32_t action = smb2::kActionOpened;
+  HandleId handle = HandleId::none;
+  Attr attr;
+
+  NtStatus check() const;
+  NtStatus open_existing(Place& at);
+  NtStatus make_new(Place& at);
+  NtStatus grant(const Place& at, uint32_t rights);
+  uint32_t share() const { return (access & ~kStatAccess) == 0 ? 7 : m.share_access; }
+  uint32_t share_bits() const { return access & Rights::kDelete ? 4 : 0; }
+  bool overwrites() const {
+    return m.disposition == Disposition::overwrite || m.disposition == Disposition::overwrite_if ||
+           m.disposition == Disposition::supersede;
+  }
+  std::string contexts_of(const Open& open, NodeId parent) const;
+};
+
+NtStatus Creation::check() const {
+  if (m.impersonation > smb2::kImpersonationMost) return NtStatus::bad_impersonation_level;
+  if (static_cast<uint32_t>(m.disposition) >= smb2::kDispositions || (m.options & ~smb2::kOptionsKnown) ||
+      (m.share_access & ~7u))
+    return NtStatus::invalid_parameter;
+  if ((m.options & smb2::kOptionDirectory) && ((m.options & smb2::kOptionNonDirectory) || overwrites()))
+    return NtStatus::invalid_parameter;
+  if (m.options & (smb2::kOptionOpenByFileId | smb2::kOptionReserveOpfilter)) return NtStatus::not_supported;
+  if (m.desired_access == 0) return NtStatus::access_denied;
+  if (m.desired_access & kSystemSecurity) return NtStatus::privilege_not_held;
+  const uint32_t wanted = windows::expand_generic(m.desired_access);
+  if ((m.options & smb2::kOptionDeleteOnClose) && !(wanted & (Rights::kDelete | kMaximumAllowed)))
+    return NtStatus::invalid_parameter;
+  return NtStatus::success;
+}
+
+/// The rights that are wanted, against those there are.
+NtStatus Creation::grant(const Place&, uint32_t rights) {
+  uint32_t wanted = windows::expand_generic(m.desired_access);
+  maximum = wanted & kMaximumAllowed;
+  wanted &= ~kMaximumAllowed;
+  if (overwrites()) wanted |= Rights::kWriteData;
+  if (wanted & ~rights) return NtStatus::access_denied;
+  access = maximum ? wanted | rights : wanted;
+  return NtStatus::success;
+}
+
+NtStatus Creation::open_existing(Place& at) {
+  const uint32_t type = at.entry.attr.mode & S_IFMT;
+  const bool directory = type == S_IFDIR;
+  if (m.disposition == Disposition::create) return NtStatus::object_name_collision;
+  if (directory && (m.options & smb2::kOptionNonDirectory)) return NtStatus::file_is_a_directory;
+  if (!directory && (m.options & smb2::kOptionDirectory)) return NtStatus::not_a_directory;
+  if (directory && overwrites()) return NtStatus::file_is_a_directory;
+  if (const auto file = r.server.files.find(at.entry.node)) {
+    std::lock_guard lock(file->m);
+    if (file->delete_pending) return NtStatus::delete_pending;
+  }
+  if (const NtStatus s = grant(at, rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success)
+    return s;
+  const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
+  if (!directory && (attributes & smb2::kAttrReadOnly)) {
+    if (overwrites() || (windows::expand_generic(m.desired_access) & kWrites)) return NtStatus::access_denied;
+    access &= ~kWrites;
+    if (m.options & smb2::kOptionDeleteOnClose) return NtStatus::cannot_delete;
+  }
+  if (overwrites()) {
+    // Who did not know that a file is hidden or the system's must not lose it.
+    constexpr uint32_t kKept = smb2::kAttrHidden | smb2::kAttrSystem;
+    const bool dot = r.server.options.hide_dot_files && at.name.starts_with('.');
+    if ((attributes & kKept & ~m.attributes & ~(dot ? smb2::kAttrHidden : 0)) != 0) return NtStatus::access_denied;
+  }
+  op::Open open;
+  open.node = at.entry.node;
+  open.share = share();
+  open.access = share_bits();
+  const bool data = type == S_IFREG && (access & (kReads | kWrites));
+  if (!data)
+    open.flags = O_PATH;
+  else if (access & kWrites)
+    open.flags = access & kReads ? O_RDWR : O_WRONLY;
+  if (overwrites()) open.flags |= O_TRUNC;
+  auto opened = r.call(open);
+  // The most that may be had: less, if that is too much.
+  if (!opened && maximum && data && (opened.error() == err(EACCES) || opened.error() == err(EROFS))) {
+    access &= ~kWrites;
+    open.flags = access & kReads ? O_RDONLY : O_PATH;
+    opened = r.call(open);
+  }
+  if (!opened) return status_of(opened.error());
+  handle = opened->handle;
+  action = m.disposition == Disposition::supersede ? smb2::kActionSuperseded
+           : overwrites()                          ? smb2::kActionOverwritten
+                                                   : smb2::kActionOpened;
+  return NtStatus::success;
+}
+
+NtStatus Creation::make_new(Place& at) {
+  if (m.disposition == Disposition::open || m.disposition == Disposition::overwrite)
+    return NtStatus::object_name_not_found;
+  if (r.server.read_only) return NtStatus::media_write_protected;
+  if (const NtStatus s = grant(at, windows::kAllRights); s != NtStatus::success) return s;
+  if ((m.attributes & smb2::kAttrReadOnly) && (m.options & smb2::kOptionDeleteOnClose)) return NtStatus::cannot_delete;
+  Result<Entry> made = err(EIO);
+  if (m.options & smb2::kOptionDirectory) {
+    made = r.call(op::Mkdir{{}, at.parent, at.name, posix ? posix_mode : 0777, {}});
+  } else if (access & (kReads | kWrites)) {
+    op::Create create;
+    create.dir = at.parent;
+    create.name = at.name;
+    create.mode = S_IFREG | (posix ? posix_mode : 0666);
+    create.flags = O_CREAT | O_EXCL | (!(access & kWrites) ? O_RDONLY : access & kReads ? O_RDWR : O_WRONLY);
+    create.share = share();
+    create.access = share_bits();
+    auto created = r.call(create);
+    if (!created) return status_of(created.error());
+    handle = created->opened.handle;
+    made = created->entry;
+  } else {
+    made = r.call(op::Mknod{{}, at.parent, at.name, S_IFREG | (posix ? posix_mode : 0666), 0, {}});
+  }
+  if (!made) return status_of(made.error());
+  at.put(*made);
+  r.server.names.may_be(at.parent, at.name);
+  action = smb2::kActionCreated;
+  if (handle != HandleId::none) return NtStatus::success;
+  op::Open open;
+  open.node = at.entry.node;
+  open.flags = O_PATH;
+  open.share = share();
+  open.access = share_bits();
+  auto opened = r.call(open);
+  if (!opened) return status_of(opened.error());
+  handle = opened->handle;
+  return NtStatus::success;
+}
+
+std::string Creation::contexts_of(const Open& open, NodeId parent) const {
+  std::string list;
+  if (const auto* c = smb2::find_context(contexts, smb2::kContextMaximalAccess)) {
+    const auto asked = smb2::read_data<smb2::MaximalAccessRequest>(c->data);
+    if (!asked || asked->timestamp == 0 || asked->timestamp != file_time(attr.mtime)) {
+      const uint32_t rights = rights_of(r, open.file->node, attr, parent);
+      smb2::append_create_context(list, smb2::kContextMaximalAccess,
+                                  as_bytes(smb2::write_data(smb2::MaximalAccessResponse{NtStatus::success, rights})));
+    }
+  }
+  if (smb2::find_context(contexts, smb2::kContextOnDiskId))
+    smb2::append_create_context(list, smb2::kContextOnDiskId,
+                                as_bytes(smb2::write_data(smb2::OnDiskIdResponse{attr.ino, 1})));
+  if (open.lease_key) {
+    smb2::Lease lease = *wish.lease;
+    lease.state = open.lease_bits;
+    lease.flags = 0;
+    if (lease.v2) lease.epoch = open.epoch;
+    smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(lease)));
+  }
+  return list;
+}
+
+/// What goes with a new file, or with one that was overwritten.
+void dress(const Creation& c, Request& r, NodeId node) {
+  const uint32_t bits = c.m.attributes & kDosBits;
+  const bool usual = (bits & ~smb2::kAttrArchive) == 0;
+  if (!usual || c.action != smb2::kActionCreated)
+    (void)set_attributes(r, node, c.attr, bits | ((c.attr.mode & S_IFMT) == S_IFREG ? smb2::kAttrArchive : 0));
+}
+
+Reply answer(Creation& c, Place& at) {
+  Request& r = c.r;
+  const NodeId parent = at.parent;
+  const auto attr = r.attr_of(at.entry.node);
+  c.attr = attr ? *attr : at.entry.attr;
+  auto open = std::make_shared<Open>();
+  const bool directory = (c.attr.mode & S_IFMT) == S_IFDIR;
+  open->reparse = !directory && (c.attr.mode & S_IFMT) != S_IFREG;
+  open->file = r.server.files.open(r.server, at.take_node(), directory, at.take_parent(), at.name, at.path);
+  open->link = r.link;
+  open->session = r.session;
+  open->session_id = r.session->id;
+  open->tree_id = r.tree.id;
+  open->handle = c.handle;
+  open->access = c.access;
+  open->options = c.m.options;
+  open->ctx = r.server.own_context();
+  open->ctx.client = r.session->id;
+  open->ctx.lease_key = r.ctx.lease_key;
+  open->posix = c.posix;
+  open->delete_on_close = c.m.options & smb2::kOptionDeleteOnClose;
+  open->mode =
+      c.m.options & (smb2::kOptionWriteThrough | smb2::kOptionSequentialOnly | smb2::kOptionNoBuffering |
+                     smb2::kOptionSynchronousAlert | smb2::kOptionSynchronousNonAlert | smb2::kOptionDeleteOnClose);
+  r.link->opens.fetch_add(1, std::memory_order_relaxed);
+  r.server.files.add(open);
+  if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
+  ask_for_cache(r, *open, c.wish);
+  r.use(open);
+
+  smb2::CreateResponse response;
+  response.oplock = open->oplock;
+  response.action = c.action;
+  response.times = times_of(c.attr);
+  response.allocation = allocation_of(c.attr);
+  response.end_of_file = directory ? 0 : c.attr.size;
+  response.attributes = attributes_of(r, open->file->node, c.attr, at.name);
+  response.file_id = open->id;
+  const std::string contexts = c.contexts_of(*open, parent);
+  response.contexts = as_bytes(contexts);
+  return response;
+}
+
+}  // namespace
+
+std::optional<Reply> create(Request& r) {
+  const auto m = r.read<smb2::CreateRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (r.link->opens.load(std::memory_order_relaxed) >= r.server.options.max_opens)
+    return Reply(NtStatus::insufficient_resources);
+  if (r.tree.pipes) return open_pipe(r, *m);
+  const auto contexts = smb2::read_create_contexts(m->contexts);
+  if (!contexts) return Reply(NtStatus::invalid_parameter);
+  Creation c{.r = r, .m = *m, .contexts = *contexts, .wish = {}, .attr = {}};
+  if (const NtStatus s = c.check(); s != NtStatus::success) return Reply(s);
+  if (const auto* p = smb2::find_context(*contexts, smb2::kContextPosix); p && r.link->agreed.posix) {
+    const auto asked = smb2::read_data<smb2::PosixCreateRequest>(p->data);
+    if (!asked) return Reply(NtStatus::invalid_parameter);
+    c.posix = true;
+    c.posix_mode = asked->mode & 07777;
+  }
+  if (smb2::find_context(*contexts, smb2::kContextTimewarp)) return Reply(NtStatus::object_name_not_found);
+  const ClientPath path = read_path(m->name, c.posix);
+  if (path.status != NtStatus::success) return Reply(path.status);
+  if (!path.stream.empty()) return Reply(NtStatus::object_name_invalid);  // there are no streams here
+  c.wish = cache_wish(r, *m, *contexts);
+  if (c.wish.lease) r.ctx.lease_key = lease_number(r, c.wish.lease->key);
+  const bool exact = c.posix || r.server.options.case_sensitive;
+  for (int i = 0; i < kTries; i++) {
+    Place at(r);
+    if (const NtStatus s = walk(r, path.names, exact, at); s != NtStatus::success) return Reply(s);
+    const bool itself = c.posix || (m->options & smb2::kOptionOpenReparsePoint);
+    if (at.exists() && (at.entry.attr.mode & S_IFMT) == S_IFLNK && !itself) {
+      auto target = follow(r, above(at), at.entry.node);
+      if (!target) return Reply(NtStatus::object_name_not_found);
+      at.put(*target);
+    }
+    const bool there = at.exists();
+    const NtStatus s = there ? c.open_existing(at) : c.make_new(at);
+    if (s == NtStatus::success) return answer(c, at);
+    const bool raced = there ? s == NtStatus::object_name_not_found || s == NtStatus::file_closed
+                             : s == NtStatus::object_name_collision && m->disposition != Disposition::create;
+    if (!raced) return Reply(s);
+  }
+  return Reply(NtStatus::sharing_violation);
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,303 @@
+#include "doors/smb/test_door.h"
+#include "wire/smb2/notify_info.h"
+#include "wire/smb2/query.h"
+
+namespace isthmus::smb::testing {
+namespace {
+
+using smb2::Disposition;
+using smb2::FileId;
+
+TEST_F(DoorTest, EveryDialectOpensWritesAndReads) {
+  for (Dialect d : {Dialect::smb202, Dialect::smb210, Dialect::smb300, Dialect::smb302, Dialect::smb311}) {
+    Client c(port());
+    c.begin(d);
+    FileId id;
+    ASSERT_EQ(c.open("file", id), NtStatus::success);
+    EXPECT_EQ(c.write(id, 0, "hello"), NtStatus::success);
+    EXPECT_EQ(c.read(id, 1, 100), "ello");
+    EXPECT_FALSE(c.read(id, 5, 1)) << "the end of the file";
+    EXPECT_EQ(c.close_file(id), NtStatus::success);
+    EXPECT_EQ(c.close_file(id), NtStatus::file_closed);
+  }
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, NobodyComesInWithoutThePassword) {
+  Client c(port());
+  ASSERT_EQ(c.negotiate(), NtStatus::success);
+  for (int i = 0; i < 5; i++) EXPECT_EQ(c.log_on("wrong"), NtStatus::logon_failure) << i;
+  EXPECT_TRUE(c.closed()) << "five are enough";
+  Client other(port());
+  ASSERT_EQ(other.negotiate(), NtStatus::success);
+  FileId id;
+  EXPECT_EQ(other.open("file", id), NtStatus::user_session_deleted);
+}
+
+TEST_F(DoorTest, WhatIsNotSignedIsRefused) {
+  Client c(port());
+  c.begin();
+  c.signs = false;
+  FileId id;
+  EXPECT_EQ(c.open("file", id), NtStatus::access_denied);
+  c.signs = true;
+  EXPECT_EQ(c.open("file", id), NtStatus::success);
+  std::string forged = c.message(Command::close, smb2::write_message(smb2::CloseRequest{0, id}));
+  forged.back() = static_cast<char>(forged.back() ^ 1);
+  c.send_frame(forged);
+  EXPECT_EQ(c.receive().status(), NtStatus::access_denied);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, AMessageIdIsGoodForOneRequest) {
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  c.next_id--;
+  c.send_frame(c.message(Command::echo, smb2::write_message(smb2::EmptyMessage{})));
+  EXPECT_TRUE(c.receive().gone()) << "and the connection ends";
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, SessionsAndFilesOfOthersAreOutOfReach) {
+  Client a(port()), b(port());
+  a.begin();
+  b.begin();
+  FileId id;
+  ASSERT_EQ(a.open("file", id), NtStatus::success);
+  EXPECT_EQ(b.close_file(id), NtStatus::file_closed);
+  std::swap(b.session, a.session);
+  FileId other;
+  EXPECT_EQ(b.open("file", other), NtStatus::user_session_deleted);
+  std::swap(b.session, a.session);
+  EXPECT_EQ(a.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, FramesThatCannotBeEndTheConnection) {
+  const std::string smb2_head("\xFESMB", 4);
+  for (const std::string& frame : {std::string("\0\0\0\0", 4), std::string("\0\xff\xff\xff", 4),
+                                   std::string("\x81\0\0\x04", 4) + smb2_head, std::string("\0\0\0\x04", 4) + smb2_head,
+                                   std::string("\0\0\0\x04\xFDSMB", 8), std::string("GET / HTTP/1.1\r\n\r\n")}) {
+    Client c(port());
+    c.send_bytes(frame);
+    EXPECT_TRUE(c.closed()) << frame;
+  }
+}
+
+/// Every request that is cut short, or says lengths that are not there, is answered or ends the connection; the server
+/// lives on.
+TEST_F(DoorTest, RequestsMayBeCutAnywhere) {
+  Client whole(port());
+  whole.begin();
+  FileId id;
+  ASSERT_EQ(whole.open("file", id), NtStatus::success);
+  const std::string create = smb2::write_message(whole.creation("other", Disposition::open));
+  smb2::WriteRequest write;
+  write.file_id = id;
+  write.data = as_bytes("data");
+  for (const auto& [command, body] : std::vector<std::pair<Command, std::string>>{
+           {Command::create, create}, {Command::write, smb2::write_message(write)}}) {
+    for (size_t size = 0; size < body.size(); size++) {
+      const Message m = whole.ask_raw(command, body.substr(0, size));
+      if (m.gone()) whole.begin();
+    }
+    std::string wild = body;
+    for (size_t i = 0; i < wild.size(); i++) {
+      const char was = wild[i];
+      wild[i] = '\xff';
+      const Message m = whole.ask_raw(command, wild);
+      ASSERT_FALSE(m.gone()) << i;
+      wild[i] = was;
+    }
+  }
+  for (uint16_t command = 0; command < 30; command++) {
+    if (static_cast<Command>(command) == Command::cancel || static_cast<Command>(command) == Command::negotiate ||
+        static_cast<Command>(command) == Command::logoff || static_cast<Command>(command) == Command::tree_disconnect)
+      continue;
+    for (size_t size : {0, 1, 2, 4, 24, 48, 64}) {
+      const Message m = whole.ask_raw(static_cast<Command>(command), std::string(size, '\0'));
+      ASSERT_FALSE(m.gone()) << command << " " << size;
+      EXPECT_NE(m.status(), NtStatus::success) << command << " " << size;
+    }
+  }
+  EXPECT_EQ(whole.write(id, 0, "still here"), NtStatus::success);
+  EXPECT_EQ(whole.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, NamesDoNotLeaveTheShareAndMeetInAnyCase) {
+  Client c(port());
+  c.begin();
+  FileId id, other;
+  for (const char* name : {"..", "..\\file", "a\\..\\b", ".", "\\file"})
+    EXPECT_NE(c.open(name, id), NtStatus::success) << name;
+  for (const char* name : {"a*", "a?", "a<", "a|b", "a/b"}) EXPECT_EQ(c.open(name, id), NtStatus::object_name_invalid);
+  ASSERT_EQ(c.open("File", id), NtStatus::success);
+  EXPECT_EQ(c.open("fILE", other, Disposition::create), NtStatus::object_name_collision);
+  ASSERT_EQ(c.open("fILE", other, Disposition::open), NtStatus::success);
+  EXPECT_EQ(c.write(id, 0, "one"), NtStatus::success);
+  EXPECT_EQ(c.read(other, 0, 10), "one");
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  EXPECT_EQ(c.close_file(other), NtStatus::success);
+  files_ = {"File"};
+}
+
+TEST_F(DoorTest, AFileGoesWithItsLastOpen) {
+  Client c(port());
+  c.begin();
+  FileId id, other, third;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  ASSERT_EQ(c.open("file", other, Disposition::open, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(c.close_file(other), NtStatus::success);
+  EXPECT_EQ(c.open("file", third, Disposition::open), NtStatus::delete_pending);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  EXPECT_EQ(c.open("file", third, Disposition::open), NtStatus::object_name_not_found);
+}
+
+TEST_F(DoorTest, WhatAClientLeavesBehindIsClosed) {
+  {
+    Client c(port());
+    c.begin();
+    FileId id;
+    ASSERT_EQ(c.open("gone", id, Disposition::create, smb2::kOptionDeleteOnClose), NtStatus::success);
+  }
+  Client c(port());
+  c.begin();
+  FileId id;
+  NtStatus s = NtStatus::success;
+  for (int i = 0; i < 3000 && s != NtStatus::object_name_not_found; i++) {
+    s = c.open("gone", id, Disposition::open);
+    if (s == NtStatus::success) (void)c.close_file(id);
+    usleep(10'000);
+  }
+  EXPECT_EQ(s, NtStatus::object_name_not_found);
+}
+
+TEST_F(DoorTest, LocksAreMoreThanAdvice) {
+  Client a(port()), b(port());
+  a.begin();
+  b.begin();
+  FileId ours, theirs;
+  ASSERT_EQ(a.open("file", ours), NtStatus::success);
+  ASSERT_EQ(b.open("file", theirs), NtStatus::success);
+  ASSERT_EQ(a.write(ours, 0, "0123456789"), NtStatus::success);
+  const auto lock = [](const FileId& id, uint32_t flags) {
+    smb2::LockRequest m;
+    m.file_id = id;
+    m.locks = {{2, 3, flags}};
+    return m;
+  };
+  using E = smb2::LockElement;
+  EXPECT_EQ(a.ask(Command::lock, lock(ours, E::kExclusive | E::kFailImmediately)).status(), NtStatus::success);
+  EXPECT_EQ(b.ask(Command::lock, lock(theirs, E::kShared | E::kFailImmediately)).status(), NtStatus::lock_not_granted);
+  EXPECT_FALSE(b.read(theirs, 0, 3));
+  EXPECT_EQ(b.read(theirs, 0, 2), "01");
+  EXPECT_EQ(b.write(theirs, 4, "x"), NtStatus::file_lock_conflict);
+  // One that waits gets it when the other lets go.
+  b.send_frame(b.message(Command::lock, smb2::write_message(lock(theirs, E::kShared))));
+  EXPECT_EQ(b.receive().status(), NtStatus::pending);
+  EXPECT_EQ(a.ask(Command::lock, lock(ours, E::kUnlock)).status(), NtStatus::success);
+  EXPECT_EQ(b.receive().status(), NtStatus::success);
+  EXPECT_EQ(a.write(ours, 2, "x"), NtStatus::file_lock_conflict);
+  EXPECT_EQ(b.close_file(theirs), NtStatus::success);
+  EXPECT_EQ(a.write(ours, 2, "x"), NtStatus::success) << "locks end with their open";
+  EXPECT_EQ(a.close_file(ours), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, WaitingIsCancelled) {
+  Client c(port());
+  c.begin();
+  FileId dir;
+  ASSERT_EQ(c.open("", dir, Disposition::open, smb2::kOptionDirectory, 0x1), NtStatus::success);
+  smb2::ChangeNotifyRequest m;
+  m.file_id = dir;
+  m.max_output = 1000;
+  m.filter = smb2::kChangeFileName;
+  const auto notify = [&] {
+    c.send_frame(c.message(Command::change_notify, smb2::write_message(m)));
+    const Message interim = c.receive();
+    EXPECT_EQ(interim.status(), NtStatus::pending);
+    return interim.header;
+  };
+  const auto cancel = [&](const smb2::Header& of, bool by_id) {
+    smb2::Header h = of;
+    h.command = Command::cancel;
+    h.flags = by_id ? smb2::kFlagAsync : 0;
+    h.tree_id = c.tree;
+    std::string text;
+    smb2::append_header(text, h);
+    c.send_frame(text + smb2::write_message(smb2::EmptyMessage{}));
+  };
+  for (bool by_id : {true, false}) {
+    cancel(notify(), by_id);
+    EXPECT_EQ(c.receive().status(), NtStatus::cancelled) << by_id;
+  }
+  // News, then the end of the open.
+  notify();
+  FileId id;
+  c.send_frame(c.message(Command::create, smb2::write_message(c.creation("new", Disposition::create))));
+  Message first = c.receive(), second = c.receive();
+  if (first.header.command == Command::change_notify) std::swap(first, second);
+  EXPECT_EQ(second.status(), NtStatus::success);
+  const auto news = smb2::read_message<smb2::DataResponse>(as_bytes(second.bytes));
+  ASSERT_TRUE(news);
+  EXPECT_NE(as_text(news->data).find(*utf16_of("new")), std::string::npos);
+  notify();
+  c.send_frame(c.message(Command::close, smb2::write_message(smb2::CloseRequest{0, dir})));
+  first = c.receive(), second = c.receive();
+  if (first.header.command == Command::close) std::swap(first, second);
+  EXPECT_EQ(first.status(), NtStatus::notify_cleanup);
+  EXPECT_EQ(second.status(), NtStatus::success);
+  files_ = {"new"};
+}
+
+TEST_F(DoorTest, ErrorsOfTheFileSystemComeThrough) {
+  start({}, "write:ENOSPC");
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  EXPECT_EQ(c.write(id, 0, "hello"), NtStatus::disk_full);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, AReadOnlyDoorChangesNothing) {
+  Options options;
+  options.read_only = true;
+  start(options);
+  Client c(port());
+  c.begin();
+  FileId id;
+  EXPECT_EQ(c.open("file", id, Disposition::create), NtStatus::media_write_protected);
+  EXPECT_EQ(c.open("", id, Disposition::open, smb2::kOptionDirectory), NtStatus::access_denied);
+  EXPECT_EQ(c.open("", id, Disposition::open, smb2::kOptionDirectory, 0x1), NtStatus::success);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+}
+
+TEST_F(DoorTest, StopDoesNotWaitForClients) {
+  Client a(port()), b(port());
+  a.begin();
+  b.begin();
+  FileId ours, theirs;
+  ASSERT_EQ(a.open("file", ours), NtStatus::success);
+  ASSERT_EQ(b.open("file", theirs), NtStatus::success);
+  smb2::LockRequest m;
+  m.file_id = ours;
+  m.locks = {{0, 1, smb2::LockElement::kExclusive | smb2::LockElement::kFailImmediately}};
+  ASSERT_EQ(a.ask(Command::lock, m).status(), NtStatus::success);
+  m.file_id = theirs;
+  m.locks[0].flags = smb2::LockElement::kExclusive;
+  b.send_frame(b.message(Command::lock, smb2::write_message(m)));
+  EXPECT_EQ(b.receive().status(), NtStatus::pending);
+  files_ = {"file"};
+  stop();
+  EXPECT_TRUE(a.closed());
+}
+
+}  // namespace
+}  // namespace isthmus::smb::testing

@@ -1,0 +1,135 @@
+#include "doors/smb/facts.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "base/endian.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/reparse.h"
+#include "windows/security.h"
+#include "wire/ntlm/messages.h"
+#include "wire/smb2/create.h"
+
+namespace isthmus::smb {
+namespace {
+
+constexpr int64_t kEpoch = 11'644'473'600;  // seconds from 1601 to 1970
+constexpr int64_t kTicks = 10'000'000;      // of 100 ns, a second
+
+}  // namespace
+
+uint64_t file_time(Time t) { return ntlm::file_time(t); }
+
+Time time_of(uint64_t ticks) {
+  return {static_cast<int64_t>(ticks / kTicks) - kEpoch, static_cast<uint32_t>(ticks % kTicks) * 100};
+}
+
+smb2::FileTimes times_of(const Attr& a) {
+  // A file without a time of birth is as old as the oldest time it has.
+  const Time birth = a.has_btime ? a.btime : std::min({a.mtime, a.ctime, a.atime});
+  return {file_time(birth), file_time(a.atime), file_time(a.mtime), file_time(a.ctime)};
+}
+
+std::optional<uint32_t> read_dos_attributes(std::string_view value) {
+  if (value.starts_with("0x")) {
+    uint32_t bits = 0;
+    const auto [end, ec] = std::from_chars(value.data() + 2, value.data() + value.size(), bits, 16);
+    return ec == std::errc{} ? std::optional(bits) : std::nullopt;
+  }
+  // NDR of Samba's xattr_DOSATTRIB: an empty string, the version, the arm's number, then valid_flags and attrib.
+  const Bytes bytes = as_bytes(value);
+  const auto version = load_le<uint16_t>(bytes, 2);
+  if (value.empty() || value[0] != '\0' || !version || *version < 3 || *version > 5) return std::nullopt;
+  return load_le<uint32_t>(bytes, 12);
+}
+
+uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uint32_t> stored, std::string_view name) {
+  const uint32_t type = attr.mode & S_IFMT;
+  uint32_t bits = 0;
+  if (stored) {
+    bits = *stored & kDosBits;
+  } else {
+    if ((attr.mode & 0222) == 0) bits |= smb2::kAttrReadOnly;
+    if (type == S_IFREG) bits |= smb2::kAttrArchive;
+  }
+  if (server.options.hide_dot_files && name.starts_with('.')) bits |= smb2::kAttrHidden;
+  if (type == S_IFDIR)
+    bits |= smb2::kAttrDirectory;
+  else if (type != S_IFREG)
+    bits |= smb2::kAttrReparsePoint;
+  return bits ? bits : smb2::kAttrNormal;
+}
+
+uint32_t attributes_of(Request& r, NodeId node, const Attr& attr, std::string_view name) {
+  std::optional<uint32_t> stored;
+  if (r.server.port.capabilities().has(Op::GetXattr)) {
+    const auto value = r.call(op::GetXattr{{}, node, kDosXattr});
+    if (value) stored = read_dos_attributes(*value);
+  }
+  return attributes_of(r.server, attr, stored, name);
+}
+
+Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attributes) {
+  const uint32_t bits = attributes & kDosBits;
+  const std::string value = fmt::format("{:#x}", bits);
+  Status done = r.call(op::SetXattr{{}, node, kDosXattr, as_bytes(value), 0, false});
+  if (done || (done.code() != EOPNOTSUPP && done.code() != ENOSYS)) return done;
+  // Without a place for it, the write bits say whether a file is to be written.
+  op::Setattr set;
+  set.node = node;
+  set.set.mask = kSetMode;
+  set.set.to.mode = bits & smb2::kAttrReadOnly ? attr.mode & ~uint32_t{0222} : attr.mode | 0200;
+  if ((set.set.to.mode & 07777) == (attr.mode & 07777)) return Unit{};
+  auto changed = r.call(set);
+  return changed ? Status(Unit{}) : Status(changed.error());
+}
+
+uint64_t allocation_of(const Attr& attr) {
+  return (attr.mode & S_IFMT) == S_IFDIR ? 0 : std::max(attr.blocks * 512, round_up(attr.size, 512));
+}
+
+smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attributes) {
+  smb2::FileFacts f;
+  f.times = times_of(attr);
+  f.directory = (attr.mode & S_IFMT) == S_IFDIR;
+  f.allocation = allocation_of(attr);
+  f.end_of_file = f.directory ? 0 : attr.size;
+  f.attributes = attributes;
+  if (const auto tag = windows::reparse_tag(attr.mode)) f.reparse_tag = static_cast<uint32_t>(*tag);
+  f.links = f.directory ? 1 : attr.nlink;
+  f.index_number = attr.ino;
+  f.posix_mode = attr.mode;
+  f.uid = attr.uid;
+  f.gid = attr.gid;
+  f.device_major = major(attr.rdev);
+  f.device_minor = minor(attr.rdev);
+  windows::append_sid(f.owner, server.options.identities.of_user(attr.uid));
+  windows::append_sid(f.group, server.options.identities.of_group(attr.gid));
+  return f;
+}
+
+uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent) {
+  using enum windows::Rights;
+  uint32_t rights = kReadAttributes | kReadControl | kSynchronize | kReadEa;
+  const auto may = [&r](NodeId n, int mask) { return r.call(op::Access{{}, n, mask}).ok(); };
+  // Programs of Windows lie here without the bits that POSIX asks for.
+  const bool directory = (attr.mode & S_IFMT) == S_IFDIR;
+  const bool reads = may(node, R_OK);
+  if (reads) rights |= kReadData;
+  if (directory ? may(node, X_OK) : reads) rights |= kExecute;
+  if (!r.server.read_only && may(node, W_OK)) {
+    rights |= kWriteData | kAppendData | kWriteEa | kWriteAttributes | kDeleteChild;
+  }
+  if (r.server.read_only) return rights;
+  const uint32_t uid = r.ctx.cred.uid;
+  if (uid == 0 || uid == attr.uid) rights |= kWriteAttributes | kWriteDac | kWriteOwner | kWriteEa;
+  if (parent != NodeId::none && may(parent, W_OK | X_OK)) rights |= kDelete;
+  return rights;
+}
+
+}  // namespace isthmus::smb

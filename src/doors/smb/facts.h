@@ -1,0 +1,40 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "doors/smb/open.h"
+#include "vfs/types.h"
+#include "wire/smb2/file_facts.h"
+
+namespace isthmus::smb {
+
+class Request;
+struct Server;
+
+/// FILETIME: 100 ns since 1601.
+uint64_t file_time(Time t);
+Time time_of(uint64_t file_time);
+smb2::FileTimes times_of(const Attr& attr);
+
+/// What Windows keeps of a file besides POSIX attributes: bits of FILE_ATTRIBUTE_*. In the xattr user.DOSATTRIB, in the
+/// form that Samba writes ("0x22") and in its binary ones.
+constexpr std::string_view kDosXattr = "user.DOSATTRIB";
+constexpr uint32_t kDosBits = 0x1 | 0x2 | 0x4 | 0x20 | 0x100 | 0x200 | 0x1000 | 0x2000;
+std::optional<uint32_t> read_dos_attributes(std::string_view value);
+
+/// FILE_ATTRIBUTE_* of a file. stored: of its xattr, if it has one.
+uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uint32_t> stored, std::string_view name);
+/// With the xattr asked for.
+uint32_t attributes_of(Request& r, NodeId node, const Attr& attr, std::string_view name);
+/// Bits of a new file, or of one whose attributes are set. EOPNOTSUPP is no failure where none but those are set that
+/// files have anyway.
+Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attributes);
+
+/// Facts that listings and queries share. Names and lists are left out.
+smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attributes);
+uint64_t allocation_of(const Attr& attr);
+
+/// Rights that the server's user has on a file (windows::Rights).
+uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent);
+
+}  // namespace isthmus::smb

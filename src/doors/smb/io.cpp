@@ -1,0 +1,161 @@
+#include "wire/smb2/io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "doors/smb/errors.h"
+#include "doors/smb/facts.h"
+#include "doors/smb/locks.h"
+#include "doors/smb/logon.h"
+#include "doors/smb/oplock.h"
+#include "doors/smb/pipes.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/security.h"
+#include "wire/smb2/session.h"
+
+/// CLOSE, FLUSH, READ and WRITE (MS-SMB2 sections 3.3.5.10 to 3.3.5.13).
+namespace isthmus::smb {
+namespace {
+
+using smb2::NtStatus;
+using windows::Rights;
+
+/// Credits pay for 64 KiB each (section 3.3.5.2.5).
+bool is_paid(const Request& r, uint64_t bytes) {
+  if (!r.link->agreed.large() || bytes == 0) return true;
+  return std::max<uint32_t>(1, r.header.credit_charge) >= (bytes - 1) / 65536 + 1;
+}
+
+bool is_data(const Open& open) { return open.file && !open.file->directory && !open.reparse; }
+
+}  // namespace
+
+std::optional<Reply> close(Request& r) {
+  const auto m = r.read<smb2::CloseRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  const auto open = r.open;
+  smb2::CloseResponse response;
+  std::optional<Attr> attr;
+  // What there is at the end: the file may go with its last open.
+  if ((m->flags & smb2::kPostQueryAttributes) && open->file) {
+    const auto got = r.attr_of(open->file->node);
+    if (got) attr = *got;
+  }
+  if (attr) {
+    response.flags = smb2::kPostQueryAttributes;
+    response.times = times_of(*attr);
+    response.allocation = allocation_of(*attr);
+    response.end_of_file = open->file->directory ? 0 : attr->size;
+    std::string name;
+    {
+      std::lock_guard lock(open->file->m);
+      name = open->file->name;
+    }
+    response.attributes = attributes_of(r, open->file->node, *attr, name);
+  }
+  close_open(r.server, open);
+  return Reply(response);
+}
+
+std::optional<Reply> flush(Request& r) {
+  const auto m = r.read<smb2::FlushRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  if (!r.open->file) return Reply(smb2::EmptyMessage{});
+  if (r.open->file->directory) {
+    op::OpenDir begin;
+    begin.node = r.open->file->node;
+    auto opened = r.call(begin);
+    if (!opened) return Reply(status_of(opened.error()));
+    const Status done = r.call(op::FsyncDir{{}, begin.node, opened->handle, false});
+    (void)r.call(op::ReleaseDir{{}, begin.node, opened->handle});
+    return done || done.code() == ENOSYS ? Reply(smb2::EmptyMessage{}) : Reply(status_of(done.error()));
+  }
+  if (!r.open->may_some(Rights::kWriteData | Rights::kAppendData)) return Reply(NtStatus::access_denied);
+  const Status done = r.call(op::Fsync{{}, r.open->file->node, r.open->handle, false});
+  if (!done) return Reply(status_of(done.error()));
+  return Reply(smb2::EmptyMessage{});
+}
+
+std::optional<Reply> read(Request& r) {
+  const auto m = r.read<smb2::ReadRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  if (m->length > most_io(r.link->agreed) || !is_paid(r, m->length) || m->channel != 0)
+    return Reply(NtStatus::invalid_parameter);
+  if (r.open->pipe) return read_pipe(r, m->length);
+  if (!is_data(*r.open)) return Reply(NtStatus::invalid_device_request);
+  if (!r.open->may_some(Rights::kReadData | Rights::kExecute)) return Reply(NtStatus::access_denied);
+  if (m->offset > INT64_MAX || m->length > INT64_MAX - m->offset) return Reply(NtStatus::invalid_parameter);
+  if (is_locked(*r.open, m->offset, m->length, false)) return Reply(NtStatus::file_lock_conflict);
+  Reply reply;
+  reply.data = std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(m->length, 1));
+  op::Read read;
+  read.node = r.open->file->node;
+  read.handle = r.open->handle;
+  read.offset = m->offset;
+  read.size = m->length;
+  read.into = MutableBytes(reply.data.get(), m->length);
+  size_t got = 0;
+  if (m->length > 0) {
+    auto data = r.call(read);
+    if (!data) return Reply(status_of(data.error()));
+    const auto copied = data->copy_to(read.into, read.into);
+    if (!copied) return Reply(status_of(copied.error()));
+    got = *copied;
+  }
+  if ((got == 0 && m->length > 0) || got < m->minimum) return Reply(NtStatus::end_of_file);
+  {
+    std::lock_guard lock(r.open->m);
+    r.open->position = m->offset + got;
+  }
+  r.server.metrics.transferred(0, got);
+  reply.body = smb2::read_response_head(static_cast<uint32_t>(got));
+  if (got == 0) reply.body += '\0';  // an odd StructureSize counts one byte more
+  reply.data_size = got;
+  return reply;
+}
+
+std::optional<Reply> write(Request& r) {
+  const auto m = r.read<smb2::WriteRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  if (m->data.size() > most_io(r.link->agreed) || !is_paid(r, m->data.size()) || m->channel != 0)
+    return Reply(NtStatus::invalid_parameter);
+  if (r.open->pipe) return write_pipe(r, m->data);
+  if (!is_data(*r.open)) return Reply(NtStatus::invalid_device_request);
+  if (!r.open->may_some(Rights::kWriteData | Rights::kAppendData)) return Reply(NtStatus::access_denied);
+  const bool at_end = m->offset == UINT64_MAX;
+  if (!at_end && (m->offset > INT64_MAX || m->data.size() > INT64_MAX - m->offset))
+    return Reply(NtStatus::invalid_parameter);
+  if (is_locked(*r.open, at_end ? INT64_MAX : m->offset, m->data.size(), true))
+    return Reply(NtStatus::file_lock_conflict);
+  // The frame lives as long as the chain does, which the file system's use of it may outlast.
+  const Buffer data = Buffer::keep(r.chain, m->data);
+  uint32_t written = 0;
+  if (!m->data.empty()) {
+    op::Write write;
+    write.node = r.open->file->node;
+    write.handle = r.open->handle;
+    write.offset = at_end ? 0 : m->offset;
+    write.append = at_end;
+    write.data = &data;
+    write.through = (m->flags & smb2::WriteRequest::kWriteThrough) || (r.open->options & smb2::kOptionWriteThrough);
+    const auto done = r.call(write);
+    if (!done) return Reply(status_of(done.error()));
+    written = static_cast<uint32_t>(*done);
+    break_own_level2(r);
+  }
+  {
+    std::lock_guard lock(r.open->m);
+    r.open->position = m->offset + written;
+  }
+  r.server.metrics.transferred(written, 0);
+  return Reply(smb2::WriteResponse{written});
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,336 @@
+#include "wire/smb2/ioctl.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "doors/smb/errors.h"
+#include "doors/smb/facts.h"
+#include "doors/smb/locks.h"
+#include "doors/smb/logon.h"
+#include "doors/smb/pipes.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/reparse.h"
+#include "windows/security.h"
+#include "wire/smb2/fsctl.h"
+#include "wire/smb2/fsctl_codes.h"
+
+/// IOCTL (MS-SMB2 section 3.3.5.15).
+namespace isthmus::smb {
+namespace {
+
+using smb2::NtStatus;
+using windows::Rights;
+
+struct Output {
+  NtStatus status = NtStatus::success;
+  std::string bytes{};
+  Output(NtStatus s) : status(s) {}               // NOLINT(google-explicit-constructor)
+  Output(std::string b) : bytes(std::move(b)) {}  // NOLINT(google-explicit-constructor)
+  Output(NtStatus s, std::string b) : status(s), bytes(std::move(b)) {}
+};
+
+Output validate_negotiate(Request& r, Bytes input) {
+  const Agreed& agreed = r.link->agreed;
+  const auto m = smb2::read_validate_negotiate(input);
+  // What the client heard may have been changed on its way: then nothing more is said (section 3.3.5.15.12).
+  if (!m || agreed.dialect == smb2::Dialect::smb311 || m->capabilities != agreed.asked.capabilities ||
+      m->client_guid != agreed.asked.client_guid || m->security_mode != agreed.asked.security_mode ||
+      m->dialects != agreed.asked.dialects) {
+    r.link->end();
+    return NtStatus::access_denied;
+  }
+  return smb2::write_validate_negotiate(
+      smb2::ValidateNegotiateResponse{agreed.capabilities, r.server.guid, security_mode(r.server), agreed.dialect});
+}
+
+bool is_file(const Open& open) { return open.file && !open.file->directory && !open.reparse; }
+
+Output resume_key(Request& r) {
+  if (!is_file(*r.open)) return NtStatus::invalid_device_request;
+  smb2::ResumeKey key{};
+  std::string text;
+  append_le<uint64_t>(text, r.open->id.persistent);
+  append_le<uint64_t>(text, r.open->id.temporary);
+  std::copy_n(as_bytes(text).begin(), text.size(), key.begin());
+  return smb2::write_resume_key(key);
+}
+
+/// Copies by the file system's own means; what it cannot, by reading and writing.
+Result<uint64_t> copy_some(Request& r, const Open& from, uint64_t source, uint64_t target, uint64_t length) {
+  op::CopyRange copy;
+  copy.from = from.file->node;
+  copy.from_handle = from.handle;
+  copy.from_offset = source;
+  copy.to = r.open->file->node;
+  copy.to_handle = r.open->handle;
+  copy.to_offset = target;
+  copy.length = length;
+  uint64_t done = 0;
+  while (done < length) {
+    copy.from_offset = source + done;
+    copy.to_offset = target + done;
+    copy.length = length - done;
+    auto n = r.call(copy);
+    if (!n) return n.error();
+    if (*n == 0) break;
+    done += *n;
+  }
+  return done;
+}
+
+Output copychunk(Request& r, Bytes input, bool write_only, uint32_t room) {
+  const smb2::CopychunkLimits most;
+  const std::string limits = smb2::write_data(smb2::CopychunkResponse{most.chunks, most.chunk_bytes, most.total_bytes});
+  if (room < limits.size()) return NtStatus::invalid_parameter;
+  const auto m = smb2::read_copychunk(input, most.chunks);
+  if (!m) return NtStatus::invalid_parameter;
+  if (m->too_many) return {NtStatus::invalid_parameter, limits};
+  const Bytes key = m->source;
+  const auto from = r.server.files.find(smb2::FileId{*load_le<uint64_t>(key, 0), *load_le<uint64_t>(key, 8)});
+  if (!from || from->session_id != r.session->id) return NtStatus::object_name_not_found;
+  if (!is_file(*from) || !is_file(*r.open)) return NtStatus::invalid_device_request;
+  if (!from->may_some(Rights::kReadData | Rights::kExecute) ||
+      !r.open->may_some(Rights::kWriteData | Rights::kAppendData))
+    return NtStatus::access_denied;
+  if (!write_only && !r.open->may(Rights::kReadData)) return NtStatus::access_denied;
+  uint64_t total = 0;
+  for (const auto& c : m->chunks) {
+    if (c.length == 0 || c.length > most.chunk_bytes) return {NtStatus::invalid_parameter, limits};
+    total += c.length;
+  }
+  if (total > most.total_bytes) return {NtStatus::invalid_parameter, limits};
+  auto attr = r.attr_of(from->file->node);
+  if (!attr) return status_of(attr.error());
+  smb2::CopychunkResponse done;
+  for (const auto& c : m->chunks) {
+    NtStatus status = NtStatus::success;
+    if (c.source > attr->size || c.length > attr->size - c.source)
+      status = NtStatus::invalid_view_size;
+    else if (c.target > uint64_t{INT64_MAX} - c.length)
+      status = NtStatus::invalid_parameter;
+    else if (is_locked(*from, c.source, c.length, false) || is_locked(*r.open, c.target, c.length, true))
+      status = NtStatus::file_lock_conflict;
+    if (status == NtStatus::success) {
+      auto n = copy_some(r, *from, c.source, c.target, c.length);
+      if (!n)
+        status = status_of(n.error());
+      else
+        done.total_bytes_written += static_cast<uint32_t>(*n);
+    }
+    if (status != NtStatus::success) return {status, smb2::write_data(done)};
+    done.chunks_written++;
+  }
+  return smb2::write_data(done);
+}
+
+Output set_zero(Request& r, Bytes input) {
+  if (!is_file(*r.open)) return NtStatus::invalid_parameter;
+  if (!r.open->may(Rights::kWriteData)) return NtStatus::access_denied;
+  const auto m = smb2::read_zero_data(input);
+  if (!m) return NtStatus::invalid_parameter;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return status_of(attr.error());
+  const uint64_t end = std::min(m->beyond, attr->size);
+  if (m->offset >= end) return NtStatus::success;
+  if (is_locked(*r.open, m->offset, end - m->offset, true)) return NtStatus::file_lock_conflict;
+  op::Fallocate punch;
+  punch.node = r.open->file->node;
+  punch.handle = r.open->handle;
+  punch.mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  punch.offset = m->offset;
+  punch.length = end - m->offset;
+  const Status done = r.call(punch);
+  if (done) return NtStatus::success;
+  if (done.code() != EOPNOTSUPP && done.code() != ENOSYS) return status_of(done.error());
+  static const std::string zeros(size_t{1} << 20, '\0');
+  for (uint64_t at = m->offset; at < end;) {
+    const Buffer data = Buffer::view(as_bytes(zeros).first(std::min<uint64_t>(zeros.size(), end - at)));
+    op::Write write;
+    write.node = punch.node;
+    write.handle = punch.handle;
+    write.offset = at;
+    write.data = &data;
+    auto n = r.call(write);
+    if (!n) return status_of(n.error());
+    if (*n == 0) return NtStatus::disk_full;
+    at += *n;
+  }
+  return NtStatus::success;
+}
+
+Output allocated_ranges(Request& r, Bytes input, uint32_t room) {
+  if (!is_file(*r.open)) return NtStatus::invalid_parameter;
+  if (!r.open->may(Rights::kReadData)) return NtStatus::access_denied;
+  const auto m = smb2::read_file_range(input);
+  if (!m) return NtStatus::invalid_parameter;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return status_of(attr.error());
+  const uint64_t end = std::min(attr->size, m->offset + m->length);
+  std::vector<smb2::FileRange> ranges;
+  auto seek = [&](uint64_t offset, int whence) {
+    return r.call(op::SeekHole{{}, r.open->file->node, r.open->handle, offset, whence});
+  };
+  for (uint64_t at = m->offset; at < end;) {
+    auto data = seek(at, SEEK_DATA);
+    if (!data && data.error() == err(ENXIO)) break;
+    if (!data) return status_of(data.error());
+    if (*data >= end) break;
+    auto hole = seek(*data, SEEK_HOLE);
+    if (!hole) return status_of(hole.error());
+    const uint64_t stop = std::min(*hole, end);
+    if (stop <= *data) break;
+    if ((ranges.size() + 1) * smb2::kFileRange > room)
+      return {ranges.empty() ? NtStatus::buffer_too_small : NtStatus::buffer_overflow, smb2::write_file_ranges(ranges)};
+    ranges.push_back({*data, stop - *data});
+    at = stop;
+  }
+  return smb2::write_file_ranges(ranges);
+}
+
+Output set_sparse(Request& r, Bytes input) {
+  if (!is_file(*r.open)) return NtStatus::invalid_parameter;
+  if (!r.open->may_some(Rights::kWriteData | Rights::kWriteAttributes | Rights::kAppendData))
+    return NtStatus::access_denied;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return status_of(attr.error());
+  uint32_t bits = attributes_of(r, r.open->file->node, *attr, {});
+  bits = smb2::read_set_sparse(input) ? bits | smb2::kAttrSparse : bits & ~smb2::kAttrSparse;
+  const Status done = set_attributes(r, r.open->file->node, *attr, bits);
+  return done ? NtStatus::success : status_of(done.error());
+}
+
+Output duplicate(Request& r, Bytes input, bool ex) {
+  const auto m = smb2::read_duplicate_extents(input, ex);
+  if (!m) return NtStatus::invalid_parameter;
+  const auto from = r.server.files.find(m->source_id);
+  if (!from || from->session_id != r.session->id || from->closed.load()) return NtStatus::invalid_handle;
+  if (!is_file(*from) || !is_file(*r.open)) return NtStatus::invalid_parameter;
+  if (!from->may(Rights::kReadData) || !r.open->may(Rights::kWriteData)) return NtStatus::access_denied;
+  auto attr = r.attr_of(from->file->node);
+  auto own = r.attr_of(r.open->file->node);
+  if (!attr || !own) return NtStatus::io_device_error;
+  if (m->source > attr->size || m->length > attr->size - m->source || m->target > own->size ||
+      m->length > own->size - m->target)
+    return NtStatus::not_supported;
+  if (is_locked(*from, m->source, m->length, false) || is_locked(*r.open, m->target, m->length, true))
+    return NtStatus::file_lock_conflict;
+  auto n = copy_some(r, *from, m->source, m->target, m->length);
+  if (!n) return status_of(n.error());
+  return *n == m->length ? NtStatus::success : NtStatus::disk_full;
+}
+
+Output get_reparse(Request& r) {
+  if (!r.open->file) return NtStatus::invalid_parameter;
+  if (!r.open->reparse) return NtStatus::not_a_reparse_point;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return status_of(attr.error());
+  windows::Special file;
+  file.type = attr->mode & S_IFMT;
+  file.major = static_cast<uint32_t>(attr->rdev >> 8 & 0xfff);
+  file.minor = static_cast<uint32_t>((attr->rdev & 0xff) | (attr->rdev >> 12 & 0xfff00));
+  if (file.type == S_IFLNK) {
+    auto target = r.call(op::Readlink{{}, r.open->file->node});
+    if (!target) return status_of(target.error());
+    file.target = std::move(*target);
+  }
+  auto bytes = windows::to_reparse(file);
+  if (!bytes) return NtStatus::io_reparse_tag_not_handled;
+  return std::move(*bytes);
+}
+
+Output run(Request& r, const smb2::IoctlRequest& m) {
+  using namespace smb2;  // NOLINT(google-build-using-namespace): the codes
+  const bool on_file = m.file_id != kNoFileId || r.header.related();
+  switch (m.code) {
+    case kFsctlValidateNegotiateInfo:
+      return validate_negotiate(r, m.input);
+    case kFsctlDfsGetReferrals:
+    case kFsctlDfsGetReferralsEx:
+      return NtStatus::fs_driver_required;  // there is no DFS
+    case kFsctlQueryNetworkInterfaceInfo:
+    case kFsctlLmrRequestResiliency:
+    case kFsctlPipeWait:
+      return NtStatus::not_supported;
+    default:
+      break;
+  }
+  if (!on_file) return NtStatus::invalid_device_request;
+  if (!r.find_open(m.file_id)) return NtStatus::file_closed;
+  if (m.code == kFsctlPipeTransceive) {
+    if (!r.open->pipe) return NtStatus::invalid_device_request;
+    std::string output;
+    const NtStatus s = transceive(r, m.input, m.max_output, output);
+    return {s, std::move(output)};
+  }
+  if (!r.open->file) return NtStatus::invalid_device_request;
+  const bool changes = m.code == kFsctlSetSparse || m.code == kFsctlSetZeroData || m.code == kFsctlSetReparsePoint ||
+                       m.code == kFsctlSrvCopychunk || m.code == kFsctlSrvCopychunkWrite;
+  if (changes && r.server.read_only) return NtStatus::media_write_protected;
+  switch (m.code) {
+    case kFsctlSrvRequestResumeKey:
+      return resume_key(r);
+    case kFsctlSrvCopychunk:
+      return copychunk(r, m.input, false, m.max_output);
+    case kFsctlSrvCopychunkWrite:
+      return copychunk(r, m.input, true, m.max_output);
+    case kFsctlSrvEnumerateSnapshots:
+      return no_snapshots();
+    case kFsctlSetSparse:
+      return set_sparse(r, m.input);
+    case kFsctlSetZeroData:
+      return set_zero(r, m.input);
+    case kFsctlQueryAllocatedRanges:
+      return allocated_ranges(r, m.input, m.max_output);
+    case kFsctlDuplicateExtentsToFile:
+      return duplicate(r, m.input, false);
+    case kFsctlDuplicateExtentsToFileEx:
+      return duplicate(r, m.input, true);
+    case kFsctlGetReparsePoint:
+      return get_reparse(r);
+    case kFsctlGetObjectId:
+    case kFsctlCreateOrGetObjectId: {
+      Guid id{};
+      std::string text;
+      append_le<uint64_t>(text, raw(r.open->file->node));
+      std::copy_n(as_bytes(text).begin(), text.size(), id.begin());
+      return write_object_id(id, r.server.guid);
+    }
+    case kFsctlGetCompression:
+      return no_compression();
+    case kFsctlSetCompression:
+      return read_compression(m.input) == 0 ? NtStatus::success : NtStatus::not_supported;
+    default:
+      return NtStatus::invalid_device_request;
+  }
+}
+
+}  // namespace
+
+std::optional<Reply> ioctl(Request& r) {
+  const auto m = r.read<smb2::IoctlRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!(m->flags & smb2::IoctlRequest::kIsFsctl)) return Reply(NtStatus::not_supported);
+  if (m->max_output > most_io(r.link->agreed) || m->input.size() > most_io(r.link->agreed))
+    return Reply(NtStatus::invalid_parameter);
+  Output out = run(r, *m);
+  if (out.bytes.size() > m->max_output) {
+    if (smb2::is_error(out.status)) return Reply(out.status);
+    return Reply(NtStatus::buffer_too_small);
+  }
+  // Some refusals say more (section 3.3.4.4).
+  if (smb2::is_error(out.status) && out.bytes.empty()) return Reply(out.status);
+  smb2::IoctlResponse response;
+  response.code = m->code;
+  response.file_id = m->file_id;
+  response.output = as_bytes(out.bytes);
+  Reply reply(response);
+  reply.status = out.status;
+  return reply;
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,106 @@
+#pragma once
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "doors/smb/credits.h"
+#include "doors/smb/session.h"
+#include "vfs/context.h"
+#include "wire/smb2/header.h"
+#include "wire/smb2/negotiate.h"
+
+namespace isthmus::smb {
+
+/// What an answer, or a notification, is made of. `data` follows `body`.
+struct Outgoing {
+  std::string head;  ///< the header's bytes
+  std::string body;
+  std::unique_ptr<std::byte[]> data;
+  size_t data_size = 0;
+  std::shared_ptr<Session> sign_by;  ///< null: is not signed
+
+  size_t size() const { return head.size() + body.size() + data_size; }
+};
+
+/// What both sides agreed to in NEGOTIATE. Set once, by the first message.
+struct Agreed {
+  smb2::Dialect dialect = smb2::Dialect::any;  ///< any: nothing yet
+  smb2::NegotiateRequest asked;
+  smb2::Cipher cipher = smb2::Cipher::none;
+  smb2::SigningAlgorithm signing = smb2::SigningAlgorithm::hmac_sha256;
+  smb2::PreauthHash preauth;
+  bool posix = false;
+  uint32_t capabilities = 0;
+
+  constexpr bool done() const { return dialect != smb2::Dialect::any; }
+  constexpr bool smb3() const { return done() && dialect >= smb2::Dialect::smb300; }
+  constexpr bool large() const { return done() && dialect != smb2::Dialect::smb202; }
+};
+
+/// One client's connection, for as long as anything answers it: the socket may have gone already. Any thread.
+class Link {
+ public:
+  Link(int socket, std::optional<uint32_t> peer) : uid(peer), socket_(socket) {}
+
+  const std::optional<uint32_t> uid;  ///< of the peer, if it is of this machine
+  Agreed agreed;
+
+  /// Sends one frame: messages in a row (a compound), each signed by its session's key, or all sealed by `seal_by`'s.
+  /// What cannot be sent ends the connection.
+  void send(std::vector<Outgoing>& messages, Session* seal_by);
+  /// The peer gets no more answers, and hears that the connection ends.
+  void end();
+  /// The same when the answer in hand has been sent.
+  void end_soon() { ending_.store(true, std::memory_order_relaxed); }
+  /// The socket is about to be closed.
+  void detach();
+  bool ended() const { return ended_.load(std::memory_order_relaxed); }
+
+  bool spend(uint64_t first, uint32_t charge) {
+    std::lock_guard lock(credits_m_);
+    return credits_.spend(first, charge);
+  }
+  uint16_t grant(uint32_t asked) {
+    std::lock_guard lock(credits_m_);
+    return credits_.grant(asked);
+  }
+
+  /// Requests under way, for CANCEL: by message id, and by async id once they have one.
+  void add_pending(uint64_t message_id, std::shared_ptr<Cancel> cancel);
+  uint64_t make_async(uint64_t message_id);
+  void remove_pending(uint64_t message_id);
+  void cancel(bool by_async_id, uint64_t id);
+  void cancel_all();
+
+  /// Frames in hand.
+  std::atomic<unsigned> running{0};
+
+  // Sessions made here.
+  std::mutex sessions_m;
+  std::map<uint64_t, std::shared_ptr<Session>> sessions;
+  unsigned bad_logons = 0;  ///< under sessions_m
+  std::atomic<size_t> opens{0};
+
+ private:
+  bool write(std::vector<Bytes>& parts);
+
+  std::mutex send_m_;    // the order of frames; taken before a session's mutexes
+  std::mutex socket_m_;  // a leaf; socket_ changes with both held
+  int socket_;
+  std::atomic<bool> ended_{false}, ending_{false};
+  std::mutex credits_m_;  // a leaf
+  Credits credits_;
+  struct Waiting {
+    std::shared_ptr<Cancel> cancel;
+    uint64_t async_id = 0;
+  };
+  std::mutex pending_m_;  // a leaf; nothing is cancelled with it held
+  std::map<uint64_t, Waiting> pending_;
+  uint64_t next_async_ = 1;
+};
+
+}  // namespace isthmus::smb

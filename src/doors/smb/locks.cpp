@@ -1,0 +1,192 @@
+#include "doors/smb/locks.h"
+
+#include <algorithm>
+
+#include "doors/smb/errors.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "vfs/then.h"
+#include "wire/smb2/io.h"
+#include "wire/smb2/session.h"
+
+/// LOCK (MS-SMB2 section 3.3.5.14, MS-FSA section 2.1.5.7).
+namespace isthmus::smb {
+namespace {
+
+using smb2::LockElement;
+using smb2::NtStatus;
+
+constexpr size_t kMostLocks = 8192;  // of one file
+
+/// The last byte; a length that leads past the end of numbers ends there.
+uint64_t last_byte(uint64_t offset, uint64_t length) {
+  return length - 1 > UINT64_MAX - offset ? UINT64_MAX : offset + length - 1;
+}
+
+/// Ranges of no bytes meet those that they lie inside of.
+bool overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length) {
+  if (a_length == 0 && b_length == 0) return false;
+  if (a_length == 0) return a > b && a <= last_byte(b, b_length);
+  if (b_length == 0) return b > a && b <= last_byte(a, a_length);
+  return a <= last_byte(b, b_length) && b <= last_byte(a, a_length);
+}
+
+/// The volume's lock of a range: owners are never the same, so nothing is joined. Only what a POSIX lock can be.
+std::optional<Lock> volume_lock(const RangeLock& l, LockType type) {
+  if (l.owner == 0 || l.length == 0 || l.offset > INT64_MAX) return {};
+  Lock lock;
+  lock.owner = l.owner;
+  lock.start = l.offset;
+  lock.end = std::min<uint64_t>(last_byte(l.offset, l.length), kLockEof);
+  lock.type = type;
+  return lock;
+}
+
+op::SetLock set_lock(const Open& open, const Lock& lock, bool wait) {
+  op::SetLock set;
+  set.node = open.file->node;
+  set.handle = open.handle;
+  set.lock = lock;
+  set.wait = wait;
+  return set;
+}
+
+std::atomic<uint64_t> next_owner{1};
+
+/// Puts a lock into the file's list, unless one is in the way.
+bool add_lock(OpenedFile& file, RangeLock& l, bool& too_many) {
+  std::lock_guard lock(file.m);
+  too_many = file.locks.size() >= kMostLocks;
+  if (too_many) return false;
+  for (const RangeLock& other : file.locks) {
+    if (!(l.exclusive || other.exclusive) || !overlap(l.offset, l.length, other.offset, other.length)) continue;
+    // A shared lock on top of one's own exclusive one is allowed; others see the exclusive one.
+    if (l.exclusive || other.open != l.open) return false;
+    l.owner = 0;
+  }
+  file.locks.push_back(l);
+  return true;
+}
+
+void drop_lock(OpenedFile& file, const RangeLock& gone) {
+  std::lock_guard lock(file.m);
+  const auto it = std::find(file.locks.begin(), file.locks.end(), gone);
+  if (it != file.locks.end()) file.locks.erase(it);
+}
+
+/// Without waiting.
+NtStatus lock_now(Request& r, RangeLock& l) {
+  bool too_many = false;
+  OpenedFile& file = *r.open->file;
+  if (!add_lock(file, l, too_many)) return too_many ? NtStatus::insufficient_resources : NtStatus::lock_not_granted;
+  const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
+  if (!lock) return NtStatus::success;
+  const Status done = r.call(set_lock(*r.open, *lock, false));
+  if (done) return NtStatus::success;
+  drop_lock(file, l);
+  return status_of(done.error());
+}
+
+/// Waits in the volume's queue, which knows of other doors' locks, too. The list gets it afterwards.
+void lock_later(Request& r, const RangeLock& l) {
+  const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
+  const auto self = r.shared_from_this();
+  if (!lock) return self->finish(NtStatus::lock_not_granted);
+  {
+    std::lock_guard guard(r.open->m);
+    auto& all = r.open->waiting_locks;
+    std::erase_if(all, [](const auto& w) { return w.expired(); });
+    all.push_back(self);
+  }
+  call_then(r.files(), r.ctx, set_lock(*r.open, *lock, true), [self, l](Status done) {
+    if (!done) {
+      const bool closed = self->open->closed.load() && done.error() == err(EINTR);
+      return self->finish(closed ? NtStatus::range_not_locked : status_of(done.error()));
+    }
+    OpenedFile& file = *self->open->file;
+    bool gone = false;
+    {
+      std::lock_guard guard(file.m);
+      gone = self->open->closed.load();
+      if (!gone) file.locks.push_back(l);
+    }
+    if (gone) {
+      unlock_range(self->server, *self->open, l);
+      return self->finish(NtStatus::range_not_locked);
+    }
+    self->finish(smb2::EmptyMessage{});
+  });
+}
+
+NtStatus unlock(Request& r, const LockElement& e) {
+  OpenedFile& file = *r.open->file;
+  RangeLock found;
+  {
+    std::lock_guard lock(file.m);
+    const auto it = std::find_if(file.locks.begin(), file.locks.end(), [&](const RangeLock& l) {
+      return l.open == r.open->id.temporary && l.offset == e.offset && l.length == e.length;
+    });
+    if (it == file.locks.end()) return NtStatus::range_not_locked;
+    found = *it;
+    file.locks.erase(it);
+  }
+  unlock_range(r.server, *r.open, found);
+  return NtStatus::success;
+}
+
+}  // namespace
+
+bool is_locked(const Open& open, uint64_t offset, uint64_t length, bool write) {
+  if (length == 0) return false;
+  OpenedFile& file = *open.file;
+  std::lock_guard lock(file.m);
+  return std::any_of(file.locks.begin(), file.locks.end(), [&](const RangeLock& l) {
+    if (!overlap(offset, length, l.offset, l.length) || l.length == 0) return false;
+    return l.exclusive ? l.open != open.id.temporary : write;
+  });
+}
+
+void unlock_range(Server& server, const Open& open, const RangeLock& l) {
+  if (const auto lock = volume_lock(l, LockType::unlock))
+    (void)call_and_wait(server.port, set_lock(open, *lock, false), open.ctx);
+}
+
+std::optional<Reply> lock(Request& r) {
+  const auto m = r.read<smb2::LockRequest>();
+  if (!m || m->locks.empty()) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  if (!r.open->file || r.open->file->directory || r.open->reparse) return Reply(NtStatus::invalid_device_request);
+  const bool unlocks = m->locks.front().flags & LockElement::kUnlock;
+  std::vector<RangeLock> taken;
+  auto undo = [&](NtStatus why) {
+    for (const RangeLock& l : taken) {
+      drop_lock(*r.open->file, l);
+      unlock_range(r.server, *r.open, l);
+    }
+    return Reply(why);
+  };
+  for (const LockElement& e : m->locks) {
+    if (unlocks) {
+      if (e.flags != LockElement::kUnlock) return Reply(NtStatus::invalid_parameter);
+      if (const NtStatus s = unlock(r, e); s != NtStatus::success) return Reply(s);
+      continue;
+    }
+    const uint32_t kind = e.flags & ~LockElement::kFailImmediately;
+    if (kind != LockElement::kShared && kind != LockElement::kExclusive) return undo(NtStatus::invalid_parameter);
+    const bool waits = !(e.flags & LockElement::kFailImmediately);
+    if (waits && m->locks.size() > 1) return undo(NtStatus::invalid_parameter);
+    if (e.length > 0 && e.length - 1 > UINT64_MAX - e.offset) return undo(NtStatus::invalid_lock_range);
+    RangeLock l{r.open->id.temporary, e.offset, e.length, kind == LockElement::kExclusive,
+                next_owner.fetch_add(1, std::memory_order_relaxed)};
+    const NtStatus s = lock_now(r, l);
+    if (s == NtStatus::lock_not_granted && waits && r.last) {
+      lock_later(r, l);
+      return {};
+    }
+    if (s != NtStatus::success) return undo(s);
+    taken.push_back(l);
+  }
+  return Reply(smb2::EmptyMessage{});
+}
+
+}  // namespace isthmus::smb

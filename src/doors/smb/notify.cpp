@@ -1,0 +1,157 @@
+#include "doors/smb/notify.h"
+
+#include <algorithm>
+#include <future>
+
+#include "doors/smb/errors.h"
+#include "doors/smb/logon.h"
+#include "doors/smb/names.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/security.h"
+#include "wire/smb2/notify_info.h"
+#include "wire/smb2/query.h"
+
+/// CHANGE_NOTIFY (MS-SMB2 section 3.3.5.19).
+namespace isthmus::smb {
+namespace {
+
+using smb2::NotifyAction;
+using smb2::NtStatus;
+
+uint32_t watch_bits(uint32_t filter) {
+  uint32_t bits = 0;
+  if (filter & (smb2::kChangeFileName | smb2::kChangeDirName))
+    bits |= kWatchCreated | kWatchRemoved | kWatchRenamedFrom | kWatchRenamedTo;
+  if (filter & (smb2::kChangeSize | smb2::kChangeLastWrite)) bits |= kWatchModified;
+  if (filter & (smb2::kChangeAttributes | smb2::kChangeLastWrite | smb2::kChangeLastAccess | smb2::kChangeCreation |
+                smb2::kChangeSecurity))
+    bits |= kWatchAttributes;
+  if (filter & smb2::kChangeEa) bits |= kWatchXattr;
+  return bits;
+}
+
+NotifyAction action_of(uint32_t what) {
+  const bool created = what & kWatchCreated, removed = what & kWatchRemoved;
+  if (created && removed) return NotifyAction::modified;
+  if (created) return NotifyAction::added;
+  if (removed) return NotifyAction::removed;
+  if (what & kWatchRenamedFrom) return NotifyAction::renamed_old;
+  if (what & kWatchRenamedTo) return NotifyAction::renamed_new;
+  return NotifyAction::modified;
+}
+
+/// "\a\b" without its beginning.
+std::string relative_name(std::string_view path) { return client_path(path).substr(2); }
+
+/// What has happened, for one who waits. None: nothing that concerns him.
+std::optional<Reply> news(const std::vector<WatchEvent>& events, uint32_t room) {
+  smb2::NotifyWriter writer(room);
+  bool overflow = false;
+  for (const WatchEvent& e : events) {
+    overflow |= e.overflow;
+    if (overflow) break;
+    if (e.path.empty()) continue;  // the directory itself
+    const std::string name = relative_name(e.path);
+    overflow |= !writer.add(action_of(e.what), as_bytes(name));
+  }
+  if (!overflow && writer.empty()) return {};
+  const std::string list = overflow ? std::string() : writer.finish();
+  Reply reply = smb2::DataResponse{as_bytes(list)};
+  if (overflow) reply.status = NtStatus::notify_enum_dir;
+  return reply;
+}
+
+/// Answers the one who has waited longest, if there is news.
+void deliver(Open& open) {
+  while (true) {
+    std::shared_ptr<Request> who;
+    std::optional<Reply> reply;
+    {
+      std::lock_guard lock(open.m);
+      if (!open.watching || open.watchers.empty()) return;
+      const auto events = open.watching->take();
+      if (events.empty()) return;
+      reply = news(events, open.notify_size);
+      if (!reply) continue;
+      who = open.watchers.front();
+      open.watchers.pop_front();
+    }
+    who->cancel->clear();
+    who->finish(std::move(*reply));
+  }
+}
+
+NtStatus start_watch(Request& r, const smb2::ChangeNotifyRequest& m) {
+  WatchWish wish;
+  wish.node = r.open->file->node;
+  wish.what = watch_bits(m.filter);
+  wish.subtree = m.flags & smb2::ChangeNotifyRequest::kWatchTree;
+  std::promise<Result<std::unique_ptr<Watching>>> promise;
+  const std::weak_ptr<Open> open = r.open;
+  r.server.port.watch(
+      r.ctx, wish,
+      [open] {
+        if (const auto o = open.lock()) deliver(*o);
+      },
+      [&promise](Result<std::unique_ptr<Watching>> made) { promise.set_value(std::move(made)); });
+  auto made = promise.get_future().get();
+  if (!made) return status_of(made.error());
+  std::lock_guard lock(r.open->m);
+  if (!r.open->watching) r.open->watching = std::move(*made);
+  return NtStatus::success;
+}
+
+}  // namespace
+
+void end_notify(Open& open, NtStatus status) {
+  std::unique_ptr<Watching> watching;
+  std::deque<std::shared_ptr<Request>> all;
+  {
+    std::lock_guard lock(open.m);
+    watching = std::move(open.watching);
+    all.swap(open.watchers);
+  }
+  for (const auto& r : all) {
+    r->cancel->clear();
+    r->finish(status);
+  }
+}
+
+std::optional<Reply> change_notify(Request& r) {
+  const auto m = r.read<smb2::ChangeNotifyRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  if (!r.open->file || !r.open->file->directory) return Reply(NtStatus::invalid_parameter);
+  if (m->max_output > most_io(r.link->agreed)) return Reply(NtStatus::invalid_parameter);
+  if (!r.open->may(windows::kReadData)) return Reply(NtStatus::access_denied);
+  if (!r.last) return Reply(NtStatus::internal_error);  // nothing may follow one that waits
+  bool fresh = false;
+  {
+    std::lock_guard lock(r.open->m);
+    fresh = !r.open->watching;
+    if (fresh) r.open->notify_size = m->max_output;
+  }
+  // The first one says what is watched, as long as the directory is open.
+  if (fresh)
+    if (const NtStatus s = start_watch(r, *m); s != NtStatus::success) return Reply(s);
+  const auto self = r.shared_from_this();
+  {
+    std::lock_guard lock(r.open->m);
+    if (r.open->closed.load()) return Reply(NtStatus::notify_cleanup);
+    r.open->watchers.push_back(self);
+  }
+  r.cancel->on_request([weak = std::weak_ptr<Request>(self)] {
+    const auto request = weak.lock();
+    if (!request) return;
+    {
+      std::lock_guard lock(request->open->m);
+      if (std::erase(request->open->watchers, request) == 0) return;
+    }
+    request->finish(NtStatus::cancelled);
+  });
+  deliver(*r.open);
+  return {};
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,10 @@
+#pragma once
+#include "doors/smb/open.h"
+#include "wire/smb2/status.h"
+
+namespace isthmus::smb {
+
+/// The watch of an open ends; who waits for news is answered by `status`.
+void end_notify(Open& open, smb2::NtStatus status);
+
+}  // namespace isthmus::smb

@@ -1,0 +1,182 @@
+#include "doors/smb/open.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "doors/common/secret.h"
+#include "doors/smb/listing.h"
+#include "doors/smb/locks.h"
+#include "doors/smb/notify.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "vfs/then.h"
+
+namespace isthmus::smb {
+
+Open::Open() = default;
+Open::~Open() = default;
+
+std::shared_ptr<OpenedFile> FileTable::open(Server& server, NodeId node, bool directory, NodeId parent,
+                                            std::string_view name, std::string_view path) {
+  std::shared_ptr<OpenedFile> file;
+  bool fresh = false;
+  {
+    std::lock_guard lock(m_);
+    auto& place = files_[node];
+    fresh = !place;
+    if (fresh) {
+      place = std::make_shared<OpenedFile>(node, directory);
+      place->parent = parent;
+      place->name = name;
+      place->path = path;
+    }
+    file = place;
+    std::lock_guard also(file->m);
+    file->opens++;
+  }
+  if (!fresh) {
+    if (node != NodeId::root) forget(server.port, {}, node);
+    if (parent != NodeId::none && parent != NodeId::root) forget(server.port, {}, parent);
+  }
+  return file;
+}
+
+std::shared_ptr<OpenedFile> FileTable::find(NodeId node) const {
+  std::lock_guard lock(m_);
+  const auto it = files_.find(node);
+  return it == files_.end() ? nullptr : it->second;
+}
+
+bool FileTable::close(OpenedFile& file) {
+  std::lock_guard lock(m_);
+  std::lock_guard also(file.m);
+  if (--file.opens > 0) return false;
+  files_.erase(file.node);
+  return true;
+}
+
+namespace {
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
+}
+}  // namespace
+
+void FileTable::moved(const std::string& from, const std::string& to) {
+  std::lock_guard lock(m_);
+  for (const auto& [node, file] : files_) {
+    std::lock_guard also(file->m);
+    if (is_below(file->path, from)) file->path.replace(0, from.size(), to);
+  }
+}
+
+bool FileTable::any_below(const std::string& path) const {
+  std::lock_guard lock(m_);
+  return std::any_of(files_.begin(), files_.end(), [&](const auto& f) {
+    std::lock_guard also(f.second->m);
+    return is_below(f.second->path, path);
+  });
+}
+
+void FileTable::add(const std::shared_ptr<Open>& open) {
+  std::lock_guard lock(m_);
+  open->id.temporary = next_++;
+  const auto random = random_bytes<8>();
+  for (size_t i = 0; i < random.size(); i++) open->id.persistent = open->id.persistent << 8 | random[i];
+  opens_[open->id.temporary] = open;
+  if (open->handle != HandleId::none) by_handle_[open->handle] = open;
+}
+
+std::shared_ptr<Open> FileTable::find(const smb2::FileId& id) const {
+  std::lock_guard lock(m_);
+  const auto it = opens_.find(id.temporary);
+  return it == opens_.end() || it->second->id.persistent != id.persistent ? nullptr : it->second;
+}
+
+std::shared_ptr<Open> FileTable::find(HandleId handle) const {
+  std::lock_guard lock(m_);
+  const auto it = by_handle_.find(handle);
+  return it == by_handle_.end() ? nullptr : it->second;
+}
+
+bool FileTable::remove(const Open& open) {
+  std::lock_guard lock(m_);
+  if (open.handle != HandleId::none) by_handle_.erase(open.handle);
+  return opens_.erase(open.id.temporary) > 0;
+}
+
+std::vector<std::shared_ptr<Open>> FileTable::of_session(uint64_t session_id, std::optional<uint32_t> tree) const {
+  std::vector<std::shared_ptr<Open>> all;
+  std::lock_guard lock(m_);
+  for (const auto& [id, open] : opens_)
+    if (open->session_id == session_id && (!tree || open->tree_id == *tree)) all.push_back(open);
+  return all;
+}
+
+namespace {
+
+/// The last open of a file that is to go has ended. Only what is still the same file under its name goes.
+void remove_file(Server& server, const Open& open, const OpenedFile& file) {
+  const Context ctx = server.own_context();
+  auto found = call_and_wait(server.port, op::Lookup{{}, file.parent, file.name}, ctx);
+  if (!found || found->node == NodeId::none) return;
+  const bool same = found->node == file.node;
+  forget(server.port, ctx, found->node);
+  if (!same) return;
+  const Status done = file.directory
+                          ? call_and_wait(server.port, op::Rmdir{{}, file.parent, file.name, open.handle}, ctx)
+                          : call_and_wait(server.port, op::Unlink{{}, file.parent, file.name, open.handle}, ctx);
+  if (done)
+    server.names.forget(file.node);
+  else
+    log(LogLevel::warning, "smb: cannot delete '{}' at its close: {}", file.path, text_of(done.error()));
+}
+
+void unlock_all(Server& server, const Open& open) {
+  OpenedFile& file = *open.file;
+  std::vector<RangeLock> mine;
+  {
+    std::lock_guard lock(file.m);
+    for (const RangeLock& l : file.locks)
+      if (l.open == open.id.temporary) mine.push_back(l);
+    std::erase_if(file.locks, [&](const RangeLock& l) { return l.open == open.id.temporary; });
+  }
+  for (const RangeLock& l : mine) unlock_range(server, open, l);
+}
+
+}  // namespace
+
+void close_open(Server& server, const std::shared_ptr<Open>& open) {
+  if (open->closed.exchange(true)) return;
+  server.files.remove(*open);
+  if (const auto link = open->link.lock()) link->opens.fetch_sub(1, std::memory_order_relaxed);
+  end_notify(*open, smb2::NtStatus::notify_cleanup);
+  std::vector<std::weak_ptr<Request>> locks;
+  {
+    std::lock_guard lock(open->m);
+    end_listing(server, *open);
+    locks.swap(open->waiting_locks);
+  }
+  for (const auto& w : locks)
+    if (const auto r = w.lock()) r->cancel->request();
+  if (!open->file) return;
+  OpenedFile& file = *open->file;
+  unlock_all(server, *open);
+  {
+    std::lock_guard lock(open->m);
+    std::lock_guard also(file.m);
+    if (open->delete_on_close) file.delete_pending = true;
+  }
+  const bool last = server.files.close(file);
+  if (last && file.delete_pending) remove_file(server, *open, file);
+  if (open->handle != HandleId::none) {
+    op::Release end;
+    end.node = file.node;
+    end.handle = open->handle;
+    (void)call_and_wait(server.port, end, open->ctx);
+  }
+  if (!last) return;
+  if (file.node != NodeId::root) forget(server.port, open->ctx, file.node);
+  if (file.parent != NodeId::none && file.parent != NodeId::root) forget(server.port, open->ctx, file.parent);
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,130 @@
+#pragma once
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "vfs/types.h"
+#include "vfs/volume/port.h"
+#include "wire/dcerpc/pipe.h"
+#include "wire/smb2/create.h"
+#include "wire/smb2/file_id.h"
+
+namespace isthmus::smb {
+
+class Link;
+class Request;
+class Session;
+struct Listing;
+struct Server;
+
+/// A byte-range lock of an open, as it was asked for: ranges are never joined, and unlocked as they were locked.
+struct RangeLock {
+  uint64_t open = 0;  ///< temporary id
+  uint64_t offset = 0, length = 0;
+  bool exclusive = false;
+  uint64_t owner = 0;  ///< of the volume's lock; 0: it has none
+
+  bool operator==(const RangeLock&) const = default;
+};
+
+/// A file or directory that clients have open, shared by its opens (an MS-FSA File).
+struct OpenedFile {
+  explicit OpenedFile(NodeId n, bool dir) : node(n), directory(dir) {}
+
+  const NodeId node;  ///< held
+  const bool directory;
+  /// Guards what follows. A leaf.
+  std::mutex m;
+  NodeId parent = NodeId::none;  ///< held; none: the root
+  std::string name;              ///< in parent, as the file system has it
+  std::string path;              ///< from the share's root, '/' between names; what clients asked for
+  bool delete_pending = false;
+  size_t opens = 0;
+  std::vector<RangeLock> locks;
+};
+
+/// What a client got for a CREATE (MS-SMB2 section 3.3.1.10).
+struct Open {
+  smb2::FileId id;
+  std::shared_ptr<OpenedFile> file;  ///< null: a pipe
+  std::unique_ptr<dcerpc::Pipe> pipe;
+  std::weak_ptr<Link> link;
+  std::weak_ptr<Session> session;
+  uint64_t session_id = 0;
+  uint32_t tree_id = 0;
+  HandleId handle = HandleId::none;  ///< the volume's
+  Context ctx;                       ///< whose lease key is the open's
+  uint32_t access = 0;               ///< granted, windows::Rights
+  uint32_t options = 0;
+  bool reparse = false;  ///< of the symlink or special file itself
+  bool posix = false;    ///< opened by the POSIX extensions
+  std::atomic<bool> closed{false};
+
+  /// Guards what follows. Taken before OpenedFile::m.
+  std::mutex m;
+  bool delete_on_close = false;
+  uint64_t position = 0;
+  uint32_t mode = 0;  ///< FileModeInformation
+  std::unique_ptr<Listing> listing;
+  std::vector<std::weak_ptr<Request>> waiting_locks;  ///< end with the open
+  // Oplock or lease.
+  smb2::OplockLevel oplock = smb2::OplockLevel::none;
+  std::optional<smb2::Guid> lease_key;
+  bool lease_v2 = false;
+  uint8_t lease_bits = 0;  ///< held, LeaseBits
+  uint16_t epoch = 0;
+  bool breaking = false;
+  uint8_t break_to = 0;
+  // Change notification.
+  std::unique_ptr<Watching> watching;
+  std::deque<std::shared_ptr<Request>> watchers;
+  uint32_t notify_filter = 0, notify_size = 0;
+  bool notify_overflow = false;
+
+  Open();
+  ~Open();
+  bool may(uint32_t rights) const { return (access & rights) == rights; }
+  bool may_some(uint32_t rights) const { return (access & rights) != 0; }
+};
+
+/// What clients have open. Any thread.
+class FileTable {
+ public:
+  /// The file of a node, with one open more. The caller gives one lookup of `node`, and of `parent` if there is one,
+  /// which the table keeps or gives back.
+  std::shared_ptr<OpenedFile> open(Server& server, NodeId node, bool directory, NodeId parent, std::string_view name,
+                                   std::string_view path);
+  /// The file of a node if somebody has it open.
+  std::shared_ptr<OpenedFile> find(NodeId node) const;
+  /// One open less. True: it was the last one; the file's lookups are the caller's to give back.
+  bool close(OpenedFile& file);
+  /// After a rename of a directory: what is below it moves along.
+  void moved(const std::string& from, const std::string& to);
+  /// Whether anything is open below a directory.
+  bool any_below(const std::string& path) const;
+
+  void add(const std::shared_ptr<Open>& open);
+  std::shared_ptr<Open> find(const smb2::FileId& id) const;
+  std::shared_ptr<Open> find(HandleId handle) const;
+  /// False: somebody else removes it.
+  bool remove(const Open& open);
+  std::vector<std::shared_ptr<Open>> of_session(uint64_t session_id, std::optional<uint32_t> tree = {}) const;
+
+ private:
+  mutable std::mutex m_;  // taken before OpenedFile::m
+  std::unordered_map<NodeId, std::shared_ptr<OpenedFile>> files_;
+  std::unordered_map<uint64_t, std::shared_ptr<Open>> opens_;
+  std::unordered_map<HandleId, std::shared_ptr<Open>> by_handle_;
+  uint64_t next_ = 1;
+};
+
+/// Ends an open, once: its locks, lease and watch go, and the file too if it is to be deleted and this was the last.
+void close_open(Server& server, const std::shared_ptr<Open>& open);
+
+}  // namespace isthmus::smb

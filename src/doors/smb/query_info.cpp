@@ -1,0 +1,176 @@
+#include <sys/stat.h>
+
+#include "base/utf16.h"
+#include "doors/smb/errors.h"
+#include "doors/smb/extended.h"
+#include "doors/smb/facts.h"
+#include "doors/smb/logon.h"
+#include "doors/smb/names.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/security.h"
+#include "wire/smb2/file_info.h"
+#include "wire/smb2/query.h"
+#include "wire/smb2/volume_info.h"
+
+/// QUERY_INFO (MS-SMB2 section 3.3.5.20).
+namespace isthmus::smb {
+namespace {
+
+using smb2::FileInfoClass;
+using smb2::FsInfoClass;
+using smb2::NtStatus;
+using windows::Rights;
+
+/// An answer that may be cut where the client has less room (section 3.3.5.20.1).
+Reply data_reply(const std::string& data, uint32_t room, size_t minimum) {
+  if (room < minimum) return NtStatus::info_length_mismatch;
+  if (data.size() <= room) return smb2::DataResponse{as_bytes(data)};
+  Reply cut = smb2::DataResponse{as_bytes(data).first(room)};
+  cut.status = NtStatus::buffer_overflow;
+  return cut;
+}
+
+uint32_t rights_for(FileInfoClass c) {
+  switch (c) {
+    case FileInfoClass::basic:
+    case FileInfoClass::all:
+    case FileInfoClass::network_open:
+    case FileInfoClass::attribute_tag:
+      return Rights::kReadAttributes;
+    case FileInfoClass::full_ea:
+      return Rights::kReadEa;
+    default:
+      return 0;
+  }
+}
+
+Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
+  Open& open = *r.open;
+  const auto what = static_cast<FileInfoClass>(m.info_class);
+  if (!open.file) return NtStatus::invalid_parameter;
+  if (!open.may(rights_for(what))) return NtStatus::access_denied;
+  if (what == FileInfoClass::posix && !open.posix) return NtStatus::invalid_info_class;
+  const size_t minimum = smb2::minimum_size(what);
+  if (minimum == 0) return NtStatus::invalid_info_class;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return status_of(attr.error());
+  std::string path;
+  bool pending = false;
+  size_t name_at = 0;
+  {
+    std::lock_guard lock(open.file->m);
+    path = open.file->path;
+    pending = open.file->delete_pending;
+    name_at = path.size() - std::min(path.size(), open.file->name.size());
+  }
+  smb2::FileFacts facts =
+      facts_of(r.server, *attr, attributes_of(r, open.file->node, *attr, std::string_view(path).substr(name_at)));
+  facts.name = client_path(path);
+  facts.delete_pending = pending;
+  if (pending && facts.links > 0) facts.links--;
+  facts.granted_access = open.access;
+  {
+    std::lock_guard lock(open.m);
+    facts.mode = open.mode;
+    facts.position = open.position;
+  }
+  facts.volume_serial = 1;
+  if (!facts.directory && !open.reparse)
+    facts.streams.push_back({*utf16_of("::$DATA"), facts.end_of_file, facts.allocation});
+  facts.case_sensitive = open.posix || r.server.options.case_sensitive;
+  if (what == FileInfoClass::full_ea || what == FileInfoClass::ea || what == FileInfoClass::all) {
+    auto list = extended_attributes(r, open.file->node);
+    if (!list) return status_of(list.error());
+    if (what == FileInfoClass::full_ea && list->empty()) return NtStatus::no_eas_on_file;
+    facts.eas = std::move(*list);
+    for (const smb2::Ea& ea : facts.eas) facts.ea_size += static_cast<uint32_t>(smb2::ea_size(ea));
+  }
+  if (what == FileInfoClass::alternate_name) return NtStatus::object_name_not_found;  // there are no names of 8.3
+  const auto data = smb2::write_file_info(what, facts);
+  if (!data) return NtStatus::invalid_info_class;
+  return data_reply(*data, m.max_output, minimum);
+}
+
+Reply query_volume(Request& r, const smb2::QueryInfoRequest& m) {
+  const auto what = static_cast<FsInfoClass>(m.info_class);
+  const size_t minimum = smb2::minimum_size(what);
+  if (minimum == 0) return NtStatus::invalid_info_class;
+  op::Statfs stat;
+  if (r.open->file) stat.node = r.open->file->node;
+  auto fs = r.call(stat);
+  if (!fs) return status_of(fs.error());
+  smb2::VolumeFacts v;
+  v.serial = 1;
+  v.label = utf16_of(fs->volume_name.empty() ? r.server.options.share : fs->volume_name).value_or("");
+  const uint32_t unit = std::max(fs->fragment_size, 512u);
+  v.bytes_per_sector = 512;
+  v.sectors_per_unit = unit / 512;
+  v.total_units = fs->blocks;
+  v.available_units = fs->blocks_available;
+  v.free_units = fs->blocks_free;
+  v.attributes = smb2::kFsCasePreserved | smb2::kFsUnicode | smb2::kFsPersistentAcls | smb2::kFsSparseFiles |
+                 smb2::kFsReparsePoints | smb2::kFsHardLinks;
+  if (r.server.port.capabilities().has(Op::GetXattr)) v.attributes |= smb2::kFsExtendedAttributes;
+  if (r.open->posix || r.server.options.case_sensitive) v.attributes |= smb2::kFsCaseSensitiveSearch;
+  if (r.server.read_only) {
+    v.attributes |= smb2::kFsReadOnly;
+    v.characteristics |= smb2::VolumeFacts::kReadOnly;
+  }
+  v.longest_name = fs->name_max;
+  v.filesystem = *utf16_of("NTFS");
+  v.object_id = r.server.guid;
+  v.block_size = unit;
+  v.optimal_transfer = 1 << 20;
+  v.blocks = fs->blocks;
+  v.blocks_free = fs->blocks_free;
+  v.blocks_available = fs->blocks_available;
+  v.files = fs->files;
+  v.files_free = fs->files_free;
+  const auto data = smb2::write_volume_info(what, v);
+  if (!data) return NtStatus::invalid_info_class;
+  return data_reply(*data, m.max_output, minimum);
+}
+
+Reply query_security(Request& r, const smb2::QueryInfoRequest& m) {
+  if (!r.open->file) return NtStatus::invalid_parameter;
+  if (!r.open->may(Rights::kReadControl)) return NtStatus::access_denied;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return status_of(attr.error());
+  const auto& ids = r.server.options.identities;
+  windows::SecurityDescriptor d =
+      windows::security_of_mode(attr->mode, ids.of_user(attr->uid), ids.of_group(attr->gid));
+  if (!(m.additional & smb2::kSecurityOwner)) d.owner.reset();
+  if (!(m.additional & smb2::kSecurityGroup)) d.group.reset();
+  if (!(m.additional & smb2::kSecurityDacl)) {
+    d.has_dacl = false;
+    d.dacl.reset();
+  }
+  const std::string bytes = windows::to_bytes(d);
+  if (bytes.size() <= m.max_output) return smb2::DataResponse{as_bytes(bytes)};
+  Reply small(NtStatus::buffer_too_small);  // says how much is needed
+  append_le<uint32_t>(small.error_data, static_cast<uint32_t>(bytes.size()));
+  return small;
+}
+
+}  // namespace
+
+std::optional<Reply> query_info(Request& r) {
+  const auto m = r.read<smb2::QueryInfoRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  if (m->max_output > most_io(r.link->agreed)) return Reply(NtStatus::invalid_parameter);
+  switch (m->type) {
+    case smb2::InfoType::file:
+      return query_file(r, *m);
+    case smb2::InfoType::filesystem:
+      return query_volume(r, *m);
+    case smb2::InfoType::security:
+      return query_security(r, *m);
+    case smb2::InfoType::quota:
+      return Reply(NtStatus::not_supported);
+  }
+  return Reply(NtStatus::invalid_parameter);
+}
+
+}  // namespace isthmus::smb

@@ -1,0 +1,143 @@
+#include "doors/smb/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "doors/common/secret.h"
+#include "doors/smb/link.h"
+#include "doors/smb/oplock.h"
+#include "windows/fold.h"
+
+namespace isthmus::smb {
+namespace {
+
+constexpr std::array<std::string_view, smb2::kCommands> kNames = {
+    "NEGOTIATE",       "SESSION_SETUP", "LOGOFF",     "TREE_CONNECT", "TREE_DISCONNECT", "CREATE", "CLOSE",
+    "FLUSH",           "READ",          "WRITE",      "LOCK",         "IOCTL",           "CANCEL", "ECHO",
+    "QUERY_DIRECTORY", "CHANGE_NOTIFY", "QUERY_INFO", "SET_INFO",     "OPLOCK_BREAK"};
+
+/// 15 characters at most, as NetBIOS has it. Clients keep what they know of a server under its name.
+std::string random_name() {
+  std::string name = "ISTHMUS-" + random_secret(4).substr(0, 6);
+  for (char& c : name) c = static_cast<char>(toupper(c));
+  return name;
+}
+
+smb2::Guid random_guid() {
+  smb2::Guid guid{};
+  fill_random(guid);
+  return guid;
+}
+
+}  // namespace
+
+std::span<const std::string_view> command_names() { return kNames; }
+
+Server::Server(VolumePort& volume_port, Options door_options)
+    : port(volume_port),
+      options(std::move(door_options)),
+      read_only(options.read_only || volume_port.traits().read_only),
+      name(options.server_name.empty() ? random_name() : options.server_name),
+      guid(random_guid()),
+      metrics(command_names()) {
+  logons.names = {name, name, name, ""};
+  logons.upper = windows::upper_case;
+  logons.account = [this, hash = ntlm::nt_hash(options.password)](std::string_view user, std::string_view) {
+    return windows::same_but_case(user, options.user) ? hash : std::nullopt;
+  };
+  fill_environment(*this);
+}
+
+Context Server::own_context() const {
+  Context ctx;
+  ctx.cred.umask = options.umask;
+  ctx.umask_pending = true;
+  ctx.cred.known = true;
+  ctx.cred.uid = geteuid();
+  ctx.cred.gid = getegid();
+  ctx.cred.pid = static_cast<uint32_t>(getpid());
+  ctx.door = DoorKind::smb;
+  return ctx;
+}
+
+std::shared_ptr<Session> Server::new_session(const std::shared_ptr<Link>& link) {
+  std::lock_guard lock(m_);
+  uint64_t id = 0;
+  do {
+    std::array<std::byte, 8> bytes{};
+    fill_random(bytes);
+    id = 0;
+    for (std::byte b : bytes) id = id << 8 | std::to_integer<uint64_t>(b);
+  } while (id == 0 || id == UINT64_MAX || sessions_.contains(id));
+  auto made = std::make_shared<Session>(id, link);
+  sessions_[id] = made;
+  return made;
+}
+
+std::shared_ptr<Session> Server::find_session(uint64_t id) const {
+  std::lock_guard lock(m_);
+  const auto it = sessions_.find(id);
+  return it == sessions_.end() ? nullptr : it->second;
+}
+
+void Server::end_session(Session& session) {
+  {
+    std::lock_guard lock(session.m);
+    if (session.state == Session::State::over) return;
+    session.state = Session::State::over;
+    session.trees.clear();
+    session.acceptor.reset();
+  }
+  if (const auto link = session.link.lock()) {
+    std::lock_guard lock(link->sessions_m);
+    link->sessions.erase(session.id);
+  }
+  for (const auto& open : files.of_session(session.id)) close_open(*this, open);
+  port.client_gone(session.id);
+  std::lock_guard lock(m_);
+  sessions_.erase(session.id);
+}
+
+void Server::end_link(Link& link) {
+  std::map<uint64_t, std::shared_ptr<Session>> all;
+  {
+    std::lock_guard lock(link.sessions_m);
+    all = link.sessions;
+  }
+  for (const auto& [id, session] : all) end_session(*session);
+  std::lock_guard lock(m_);
+  std::erase_if(links_, [&](const auto& w) {
+    const auto l = w.lock();
+    return !l || l.get() == &link;
+  });
+}
+
+void Server::add_link(const std::shared_ptr<Link>& link) {
+  std::lock_guard lock(m_);
+  links_.push_back(link);
+}
+
+void Server::cancel_all() {
+  std::vector<std::weak_ptr<Link>> all;
+  {
+    std::lock_guard lock(m_);
+    all = links_;
+  }
+  for (const auto& w : all)
+    if (const auto link = w.lock()) {
+      link->end();
+      link->cancel_all();
+    }
+}
+
+void Server::invalidate_entry(NodeId dir, std::string_view entry) { names.may_be(dir, entry); }
+void Server::invalidate_all_names() { names.forget_all(); }
+void Server::deleted(NodeId, NodeId child, std::string_view) { names.forget(child); }
+
+void Server::break_lease(NodeId, HandleId handle, uint8_t bits) {
+  if (const auto open = files.find(handle)) send_break(*this, *open, bits);
+}
+
+}  // namespace isthmus::smb

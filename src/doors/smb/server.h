@@ -1,0 +1,63 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "doors/common/door_metrics.h"
+#include "doors/smb/names.h"
+#include "doors/smb/open.h"
+#include "doors/smb/session.h"
+#include "doors/smb/smb_door.h"
+#include "vfs/volume/port.h"
+#include "wire/dcerpc/environment.h"
+#include "wire/ntlm/server.h"
+#include "wire/smb2/codes.h"
+
+namespace isthmus::smb {
+
+/// What all connections share. Any thread.
+struct Server final : Upcalls {
+  Server(VolumePort& volume_port, Options door_options);
+
+  VolumePort& port;
+  const Options options;
+  const bool read_only;
+  const std::string name;  ///< NetBIOS name
+  const smb2::Guid guid;
+  ntlm::Settings logons;
+  DoorMetrics metrics;
+  FileTable files;
+  FoldedNames names;
+  dcerpc::Environment environment;
+
+  /// Of the server's user, as which all clients come.
+  Context own_context() const;
+
+  std::shared_ptr<Session> new_session(const std::shared_ptr<Link>& link);
+  std::shared_ptr<Session> find_session(uint64_t id) const;
+  /// Its files are closed, and nothing comes of it any more.
+  void end_session(Session& session);
+  void end_link(Link& link);
+  void add_link(const std::shared_ptr<Link>& link);
+  /// What waits ends soon.
+  void cancel_all();
+
+  // Upcalls: what the volume tells.
+  void invalidate_entry(NodeId dir, std::string_view name) override;
+  void invalidate_all_names() override;
+  void deleted(NodeId dir, NodeId child, std::string_view name) override;
+  void break_lease(NodeId node, HandleId handle, uint8_t bits) override;
+
+ private:
+  mutable std::mutex m_;  // a leaf
+  std::unordered_map<uint64_t, std::shared_ptr<Session>> sessions_;
+  std::vector<std::weak_ptr<Link>> links_;
+};
+
+/// What clients see of the server over IPC$.
+void fill_environment(Server& server);
+/// For the names of requests in metrics.
+std::span<const std::string_view> command_names();
+
+}  // namespace isthmus::smb

@@ -1,0 +1,384 @@
+#include "wire/smb2/set_info.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+
+#include "doors/smb/errors.h"
+#include "doors/smb/extended.h"
+#include "doors/smb/facts.h"
+#include "doors/smb/locks.h"
+#include "doors/smb/place.h"
+#include "doors/smb/request.h"
+#include "doors/smb/server.h"
+#include "windows/security.h"
+#include "wire/smb2/create.h"
+#include "wire/smb2/query.h"
+
+/// SET_INFO (MS-SMB2 section 3.3.5.21, MS-FSA section 2.1.5.14).
+namespace isthmus::smb {
+namespace {
+
+using smb2::FileInfoClass;
+using smb2::NtStatus;
+using windows::Rights;
+
+/// A reader that found nothing: too short for the class.
+constexpr NtStatus kShort = NtStatus::info_length_mismatch;
+
+NtStatus status_of(const Status& s) { return s ? NtStatus::success : smb::status_of(s.error()); }
+
+NtStatus change(Request& r, const SetAttr& set) {
+  op::Setattr a;
+  a.node = r.open->file->node;
+  a.set = set;
+  auto done = r.call(a);
+  return done ? NtStatus::success : smb::status_of(done.error());
+}
+
+NtStatus set_basic(Request& r, Bytes data) {
+  if (!r.open->may(Rights::kWriteAttributes)) return NtStatus::access_denied;
+  const auto m = smb2::read_basic_change(data);
+  if (!m) return kShort;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return smb::status_of(attr.error());
+  const bool directory = (attr->mode & S_IFMT) == S_IFDIR;
+  if ((m->attributes & smb2::kAttrDirectory) && !directory) return NtStatus::invalid_parameter;
+  if (directory && (m->attributes & smb2::kAttrTemporary)) return NtStatus::invalid_parameter;
+  if (m->attributes != 0)
+    if (const Status s = set_attributes(r, r.open->file->node, *attr, m->attributes); !s) return status_of(s);
+  SetAttr set;
+  if (smb2::time_change(m->times.access) == smb2::TimeChange::set) {
+    set.mask |= kSetAtime;
+    set.to.atime = time_of(m->times.access);
+  }
+  if (smb2::time_change(m->times.write) == smb2::TimeChange::set) {
+    set.mask |= kSetMtime;
+    set.to.mtime = time_of(m->times.write);
+  }
+  if (set.mask)
+    if (const NtStatus s = change(r, set); s != NtStatus::success) return s;
+  // Not every file system has a time of birth, or of the last change, that can be set.
+  SetAttr rare;
+  if (smb2::time_change(m->times.creation) == smb2::TimeChange::set) {
+    rare.mask |= kSetBtime;
+    rare.to.btime = time_of(m->times.creation);
+    rare.to.has_btime = true;
+  }
+  if (smb2::time_change(m->times.change) == smb2::TimeChange::set) {
+    rare.mask |= kSetCtime;
+    rare.to.ctime = time_of(m->times.change);
+  }
+  if (rare.mask) {
+    const NtStatus s = change(r, rare);
+    if (s != NtStatus::success && s != NtStatus::not_supported && s != NtStatus::invalid_parameter) return s;
+  }
+  return NtStatus::success;
+}
+
+/// A name is put into a directory by opening it so (MS-FSA section 2.1.5.14.11): who has it open otherwise is asked.
+NtStatus parent_allows(Request& r, NodeId parent) {
+  op::Open open;
+  open.node = parent;
+  open.flags = O_PATH;
+  open.share = smb2::kShareRead | smb2::kShareWrite;
+  open.access = smb2::kShareWrite;
+  auto opened = r.call(open);
+  if (!opened) return smb::status_of(opened.error());
+  op::Release end;
+  end.node = parent;
+  end.handle = opened->handle;
+  return status_of(r.call(end));
+}
+
+NtStatus rename(Request& r, Bytes data, bool ex) {
+  Open& open = *r.open;
+  if (!open.may(Rights::kDelete)) return NtStatus::access_denied;
+  const auto m = smb2::read_name_change(data, ex);
+  if (!m) return kShort;
+  if (m->root != 0) return NtStatus::invalid_parameter;
+  std::string_view name = as_text(m->name);
+  if (name.starts_with(std::string_view("\\\0", 2))) name.remove_prefix(2);
+  const ClientPath path = read_path(as_bytes(name), open.posix);
+  if (path.status != NtStatus::success) return path.status;
+  if (path.names.empty()) return NtStatus::object_name_invalid;
+  if (!path.stream.empty()) return NtStatus::not_supported;
+  OpenedFile& file = *open.file;
+  if (file.node == NodeId::root) return NtStatus::access_denied;
+  const bool posix = open.posix || (m->flags & smb2::NameChange::kPosix);
+  const bool replace = m->flags & smb2::NameChange::kReplace;
+  Place to(r);
+  if (const NtStatus s = walk(r, path.names, open.posix || r.server.options.case_sensitive, to); s != NtStatus::success)
+    return s;
+  NodeId from_dir{};
+  std::string from_name, from_path;
+  {
+    std::lock_guard lock(file.m);
+    if (file.delete_pending) return NtStatus::delete_pending;
+    from_dir = file.parent;
+    from_name = file.name;
+    from_path = file.path;
+  }
+  if (!posix && file.directory && r.server.files.any_below(from_path)) return NtStatus::access_denied;
+  bool keeps = !replace;
+  if (to.exists() && to.entry.node == file.node) {
+    // The same file in another case, or another link of it.
+    if (to.name == path.names.back() && to.parent == from_dir) return NtStatus::success;
+    keeps = false;
+    to.name = path.names.back();
+  } else if (to.exists()) {
+    if (!replace) return NtStatus::object_name_collision;
+    if ((to.entry.attr.mode & S_IFMT) == S_IFDIR && !posix) return NtStatus::access_denied;
+    if (r.server.files.find(to.entry.node) && !posix) return NtStatus::access_denied;
+    const uint32_t bits = attributes_of(r, to.entry.node, to.entry.attr, to.name);
+    if ((bits & smb2::kAttrReadOnly) && !(m->flags & smb2::NameChange::kIgnoreReadOnly)) return NtStatus::access_denied;
+  }
+  if (const NtStatus s = parent_allows(r, to.parent); s != NtStatus::success) return s;
+  op::Rename move{{}, from_dir, from_name, to.parent, to.name, keeps ? RENAME_NOREPLACE : 0u, open.handle};
+  Status done = r.call(move);
+  if (!done && keeps && (done.code() == EINVAL || done.code() == ENOSYS || done.code() == EOPNOTSUPP)) {
+    move.flags = 0;
+    done = r.call(move);
+  }
+  if (!done) return status_of(done);
+  r.server.names.may_be(to.parent, to.name);
+  const std::string parent_path = above(to);
+  const std::string to_path = parent_path.empty() ? to.name : parent_path + "/" + to.name;
+  NodeId given = NodeId::none;
+  {
+    std::lock_guard lock(file.m);
+    given = std::exchange(file.parent, to.take_parent());
+    file.name = to.name;
+    file.path = to_path;
+  }
+  if (given != NodeId::none && given != NodeId::root) forget(r.files(), r.ctx, given);
+  if (file.directory) r.server.files.moved(from_path, to_path);
+  return NtStatus::success;
+}
+
+NtStatus link(Request& r, Bytes data, bool ex) {
+  const auto m = smb2::read_name_change(data, ex);
+  if (!m) return kShort;
+  if (m->root != 0) return NtStatus::invalid_parameter;
+  if (r.open->file->directory) return NtStatus::file_is_a_directory;
+  std::string_view name = as_text(m->name);
+  if (name.starts_with(std::string_view("\\\0", 2))) name.remove_prefix(2);
+  const ClientPath path = read_path(as_bytes(name), r.open->posix);
+  if (path.status != NtStatus::success) return path.status;
+  if (path.names.empty() || !path.stream.empty()) return NtStatus::object_name_invalid;
+  Place to(r);
+  if (const NtStatus s = walk(r, path.names, r.open->posix || r.server.options.case_sensitive, to);
+      s != NtStatus::success)
+    return s;
+  if (to.exists()) {
+    if (!(m->flags & smb2::NameChange::kReplace)) return NtStatus::object_name_collision;
+    if (to.entry.node == r.open->file->node) return NtStatus::success;
+    if ((to.entry.attr.mode & S_IFMT) == S_IFDIR) return NtStatus::access_denied;
+    const Status gone = r.call(op::Unlink{{}, to.parent, to.name, HandleId::none});
+    if (!gone) return status_of(gone);
+  }
+  auto made = r.call(op::Link{{}, r.open->file->node, to.parent, to.name});
+  if (!made) return smb::status_of(made.error());
+  r.server.names.may_be(to.parent, to.name);
+  if (made->node != NodeId::root) forget(r.files(), r.ctx, made->node);
+  return NtStatus::success;
+}
+
+Result<bool> is_empty(Request& r, NodeId dir) {
+  struct Sink final : DirSink {
+    bool add(const DirEntry& e) override {
+      cookie = e.cookie;
+      some = true;
+      found |= e.name != "." && e.name != "..";
+      return !found;
+    }
+    uint64_t cookie = 0;
+    bool some = false, found = false;
+  } sink;
+  op::OpenDir begin;
+  begin.node = dir;
+  auto opened = r.call(begin);
+  if (!opened) return opened.error();
+  Status done = Unit{};
+  do {
+    sink.some = false;
+    op::ReadDir read;
+    read.node = dir;
+    read.handle = opened->handle;
+    read.cookie = sink.cookie;
+    read.sink = &sink;
+    done = r.call(read);
+  } while (done && sink.some && !sink.found);
+  (void)r.call(op::ReleaseDir{{}, dir, opened->handle});
+  if (!done) return done.error();
+  return !sink.found;
+}
+
+NtStatus set_disposition(Request& r, Bytes data, bool ex) {
+  Open& open = *r.open;
+  if (!open.may(Rights::kDelete)) return NtStatus::access_denied;
+  const auto m = smb2::read_disposition_change(data, ex);
+  if (!m) return kShort;
+  OpenedFile& file = *open.file;
+  if (!(m->flags & smb2::DispositionChange::kDelete)) {
+    std::lock_guard lock(open.m);
+    std::lock_guard also(file.m);
+    open.delete_on_close = false;
+    file.delete_pending = false;
+    return NtStatus::success;
+  }
+  if (file.node == NodeId::root) return NtStatus::access_denied;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return smb::status_of(attr.error());
+  if (!file.directory && !(m->flags & smb2::DispositionChange::kIgnoreReadOnly) && !open.posix &&
+      (attributes_of(r, file.node, *attr, {}) & smb2::kAttrReadOnly))
+    return NtStatus::cannot_delete;
+  if (file.directory) {
+    auto empty = is_empty(r, file.node);
+    if (!empty) return smb::status_of(empty.error());
+    if (!*empty) return NtStatus::directory_not_empty;
+  }
+  std::lock_guard lock(file.m);
+  file.delete_pending = true;
+  return NtStatus::success;
+}
+
+NtStatus set_size(Request& r, Bytes data, bool allocation) {
+  Open& open = *r.open;
+  if (!open.may(Rights::kWriteData)) return NtStatus::access_denied;
+  if (open.file->directory || open.reparse) return NtStatus::invalid_parameter;
+  const auto size = smb2::read_size_change(data);
+  if (!size) return data.size() < 8 ? kShort : NtStatus::invalid_parameter;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return smb::status_of(attr.error());
+  if (allocation && *size >= attr->size) {
+    op::Fallocate room;
+    room.node = open.file->node;
+    room.handle = open.handle;
+    room.mode = FALLOC_FL_KEEP_SIZE;
+    room.length = *size;
+    if (*size == 0) return NtStatus::success;
+    const Status done = r.call(room);
+    return done || done.code() == EOPNOTSUPP || done.code() == ENOSYS ? NtStatus::success : status_of(done);
+  }
+  const uint64_t from = std::min(*size, attr->size);
+  if (is_locked(open, from, std::max(*size, attr->size) - from, true)) return NtStatus::file_lock_conflict;
+  op::Setattr set;
+  set.node = open.file->node;
+  set.handle = open.handle;
+  set.set.mask = kSetSize;
+  set.set.to.size = *size;
+  auto done = r.call(set);
+  return done ? NtStatus::success : smb::status_of(done.error());
+}
+
+NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
+  Open& open = *r.open;
+  if (!open.file) return NtStatus::invalid_parameter;
+  const auto d = windows::read_security(m.data);
+  if (!d) return NtStatus::invalid_security_descriptor;
+  if ((m.additional & (smb2::kSecurityOwner | smb2::kSecurityGroup)) && !open.may(Rights::kWriteOwner))
+    return NtStatus::access_denied;
+  if ((m.additional & smb2::kSecurityDacl) && !open.may(Rights::kWriteDac)) return NtStatus::access_denied;
+  auto attr = r.attr_of(r.open->file->node);
+  if (!attr) return smb::status_of(attr.error());
+  const auto& ids = r.server.options.identities;
+  SetAttr set;
+  if ((m.additional & smb2::kSecurityOwner) && d->owner) {
+    const auto who = ids.identity_of(*d->owner);
+    if (!who.uid) return NtStatus::invalid_owner;
+    if (*who.uid != attr->uid) set.mask |= kSetUid;
+    set.to.uid = *who.uid;
+  }
+  if ((m.additional & smb2::kSecurityGroup) && d->group) {
+    const auto who = ids.identity_of(*d->group);
+    if (!who.gid) return NtStatus::invalid_owner;
+    if (*who.gid != attr->gid) set.mask |= kSetGid;
+    set.to.gid = *who.gid;
+  }
+  if ((m.additional & smb2::kSecurityDacl) && d->has_dacl && d->dacl) {
+    const uint32_t mode =
+        windows::mode_of_security(*d, open.file->directory, ids.of_user(attr->uid), ids.of_group(attr->gid));
+    if ((mode & 01777) != (attr->mode & 01777)) {
+      set.mask |= kSetMode;
+      set.to.mode = (attr->mode & ~uint32_t{01777}) | (mode & 01777);
+    }
+  }
+  return set.mask ? change(r, set) : NtStatus::success;
+}
+
+NtStatus set_file(Request& r, const smb2::SetInfoRequest& m) {
+  Open& open = *r.open;
+  if (!open.file) return NtStatus::invalid_parameter;
+  switch (static_cast<FileInfoClass>(m.info_class)) {
+    case FileInfoClass::basic:
+      return set_basic(r, m.data);
+    case FileInfoClass::rename:
+      return rename(r, m.data, false);
+    case FileInfoClass::rename_ex:
+      return rename(r, m.data, true);
+    case FileInfoClass::link:
+      return link(r, m.data, false);
+    case FileInfoClass::link_ex:
+      return link(r, m.data, true);
+    case FileInfoClass::disposition:
+      return set_disposition(r, m.data, false);
+    case FileInfoClass::disposition_ex:
+      return set_disposition(r, m.data, true);
+    case FileInfoClass::end_of_file:
+      return set_size(r, m.data, false);
+    case FileInfoClass::allocation:
+      return set_size(r, m.data, true);
+    case FileInfoClass::position: {
+      const auto at = smb2::read_size_change(m.data);
+      if (!at) return kShort;
+      std::lock_guard lock(open.m);
+      open.position = *at;
+      return NtStatus::success;
+    }
+    case FileInfoClass::mode: {
+      const auto mode = smb2::read_flags_change(m.data);
+      if (!mode) return kShort;
+      std::lock_guard lock(open.m);
+      open.mode = *mode;
+      return NtStatus::success;
+    }
+    case FileInfoClass::full_ea: {
+      if (!open.may(Rights::kWriteEa)) return NtStatus::access_denied;
+      const auto list = smb2::read_ea_list(m.data);
+      if (!list) return NtStatus::ea_list_inconsistent;
+      return status_of(set_extended(r, open.file->node, *list));
+    }
+    case FileInfoClass::valid_data_length:
+      return open.may(Rights::kWriteData) ? NtStatus::success : NtStatus::access_denied;
+    case FileInfoClass::short_name:
+      return NtStatus::not_supported;
+    default:
+      return NtStatus::invalid_info_class;
+  }
+}
+
+}  // namespace
+
+std::optional<Reply> set_info(Request& r) {
+  const auto m = r.read<smb2::SetInfoRequest>();
+  if (!m) return Reply(NtStatus::invalid_parameter);
+  if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  NtStatus status = NtStatus::invalid_parameter;
+  switch (m->type) {
+    case smb2::InfoType::file:
+      status = set_file(r, *m);
+      break;
+    case smb2::InfoType::security:
+      status = set_security(r, *m);
+      break;
+    case smb2::InfoType::filesystem:
+    case smb2::InfoType::quota:
+      status = NtStatus::not_supported;
+      break;
+  }
+  if (status != NtStatus::success) return Reply(status);
+  return Reply(smb2::SetInfoResponse{});
+}
+
+}  // namespace isthmus::smb
