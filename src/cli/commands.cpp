@@ -90,6 +90,15 @@ int serve_command(const ServeArguments& a) {
     job.webdav = a.webdav;
     job.webdav->at = *a.webdav_at;
   }
+  if (a.smb_at) {
+    job.smb = a.smb;
+    job.smb->at = *a.smb_at;
+    // What doors have in common is said once.
+    job.smb->user = a.webdav.user;
+    job.smb->password_file = a.webdav.password_file;
+    job.smb->allow_uids = a.webdav.allow_uids;
+    job.smb->read_only = a.webdav.read_only;
+  }
   return tell(ctl::run_serve(job));
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/smb_job.h"
 #include "ctl/webdav_job.h"
 
 namespace isthmus::cli {
@@ -23,6 +24,8 @@ struct MountArguments : SourceArguments {
 struct ServeArguments : SourceArguments {
   std::optional<std::string> webdav_at;  ///< there is to be a WebDAV door; its `at`
   ctl::WebdavJob webdav;
+  std::optional<std::string> smb_at;  ///< the same of an SMB door
+  ctl::SmbJob smb;
   std::string fuse, log_file;
   std::vector<std::string> options;
 };

@@ -91,6 +91,10 @@ CLI::App* add_serve(CLI::App& app, Parsed& p) {
       ->type_name("[ADDRESS:]PORT")
       ->expected(0, 1)
       ->default_str("");
+  c->add_option("--smb", p.serve.smb_at, "open an SMB door; default: a free port of 127.0.0.1")
+      ->type_name("[ADDRESS:]PORT")
+      ->expected(0, 1)
+      ->default_str("");
   c->add_option("--fuse", p.serve.fuse, "and mount it by the kernel's FUSE driver")->type_name("MOUNTPOINT");
   c->add_option("-o,--options", p.serve.options, "mount options of --fuse (isthmus help mount-options)")
       ->type_name("OPTIONS")
@@ -98,7 +102,7 @@ CLI::App* add_serve(CLI::App& app, Parsed& p) {
   c->add_option("--auth", p.serve.webdav.auth, "ask for a password besides the secret in the URL")
       ->type_name("none|digest|basic")
       ->check(CLI::IsMember({"none", "digest", "basic"}));
-  c->add_option("--user", p.serve.webdav.user, "for --auth; default isthmus")->type_name("NAME");
+  c->add_option("--user", p.serve.webdav.user, "for --auth and --smb; default isthmus")->type_name("NAME");
   c->add_option("--password-file", p.serve.webdav.password_file,
                 "its first line is the password; default: a random one, told at the start")
       ->type_name("FILE");
@@ -111,7 +115,18 @@ CLI::App* add_serve(CLI::App& app, Parsed& p) {
       ->type_name("NAME:PORT")
       ->allow_extra_args(false);
   c->add_flag("--no-secret", p.serve.webdav.no_secret, "leave the random part of the URL out");
-  c->add_flag("--read-only", p.serve.webdav.read_only, "refuse all changes that come by WebDAV");
+  c->add_flag("--read-only", p.serve.webdav.read_only, "refuse all changes that come by WebDAV or SMB");
+  c->add_option("--share", p.serve.smb.share, "name of the share of --smb; default isthmus")->type_name("NAME");
+  c->add_option("--encrypt", p.serve.smb.encrypt, "whether SMB's messages are sealed, besides being signed")
+      ->type_name("off|offered|required")
+      ->check(CLI::IsMember({"off", "offered", "required"}));
+  c->add_option("--signing", p.serve.smb.signing, "whether SMB's messages have to be signed")
+      ->type_name("required|offered")
+      ->check(CLI::IsMember({"required", "offered"}));
+  c->add_flag("--case-sensitive", p.serve.smb.case_sensitive, "names that differ in case alone are two, also by SMB");
+  c->add_flag("--show-dot-files", p.serve.smb.show_dot_files,
+              "names with a dot in front are not hidden from SMB's clients");
+  c->add_option("--uidmap", p.serve.smb.uidmap, "SIDs of users for SMB's clients")->type_name("UID:SID[;UID:SID...]");
   c->add_option("--log", p.serve.log_file, "write the log to the end of FILE; default: standard error")
       ->type_name("FILE");
   c->footer("\nServes until SIGTERM or Ctrl-C. Only this user's programs and root's are let in.\n\n" +

@@ -71,7 +71,7 @@ class MountedServer {
     door->user = kUser;
     door->password = password;
     door->allow_uids = *uids;
-    Served served(std::move(*door));
+    Served served({.webdav = std::move(*door)});
     if (auto taken = served.take(std::move(*fs), source_); !taken) return outcome(ServeStage::opening, taken.problem());
     fuse::StopSignals signals;
     if (auto started = served.start_doors(); !started) return outcome(ServeStage::serving, started.problem());

@@ -19,8 +19,10 @@ namespace isthmus::ctl {
 namespace {
 
 /// Clients are asked by name, as what they are called differs.
-void print_webdav(const webdav::WebdavDoor& door) {
-  fmt::print("WebDAV at {}\n{}", door.url(), client_commands(door.url()));
+void print_doors(const Served& served, const ServeJob& job) {
+  if (const auto* webdav = served.webdav())
+    fmt::print("WebDAV at {}\n{}", webdav->url(), client_commands(webdav->url()));
+  if (const auto* smb = served.smb()) fmt::print("{}", smb_instructions(*smb, job.smb->password_file.empty()));
   fflush(stdout);
 }
 
@@ -30,7 +32,7 @@ Failure serve_without_kernel(Served& served, const ServeJob& job, const Source& 
   auto status = [&served, &source, now = int64_t{time(nullptr)}] { return status_of(served, source, now); };
   if (auto started = served.start_doors(status); !started) return {kExitFailure, started.problem()};
   auto shown = show_in_list(status);
-  print_webdav(*served.webdav());
+  print_doors(served, job);
   pollfd fd{signals.fd(), POLLIN, 0};
   while (signals.take() == 0) poll(&fd, 1, -1);
   shown.reset();
@@ -69,8 +71,7 @@ Failure serve_with_kernel(Served& served, const ServeJob& job, const Source& sou
     }
     shown = show_in_list(status);
     fmt::print("Mounted on {}\n", serving.mounted.path);
-    if (served.webdav()) print_webdav(*served.webdav());
-    fflush(stdout);
+    print_doors(served, job);
   };
   hooks.ended = [&] {
     shown.reset();
@@ -85,19 +86,24 @@ Failure serve_with_kernel(Served& served, const ServeJob& job, const Source& sou
 }  // namespace
 
 Failure run_serve(const ServeJob& job) {
-  if (!job.webdav && job.mountpoint.empty())
-    return {kExitUsage, {err(EINVAL), "no door was named", "for instance: isthmus serve SOURCE --webdav"}};
+  if (!job.webdav && !job.smb && job.mountpoint.empty())
+    return {kExitUsage, {err(EINVAL), "no door was named", "for instance: isthmus serve SOURCE --webdav, or --smb"}};
   auto source = settled_source(job);
   if (!source) return {exit_code_of_source(source.problem()), source.problem()};
   if (!job.log_file.empty())
     if (auto opened = log_to_file(job.log_file); !opened) return {kExitFailure, opened.problem()};
-  std::optional<webdav::Options> door;
+  DoorOptions doors;
   if (job.webdav) {
     auto options = webdav_options(*job.webdav);
     if (!options) return {kExitUsage, options.problem()};
-    door = std::move(*options);
+    doors.webdav = std::move(*options);
   }
-  Served served(std::move(door));
+  if (job.smb) {
+    auto options = smb_options(*job.smb);
+    if (!options) return {kExitUsage, options.problem()};
+    doors.smb = std::move(*options);
+  }
+  Served served(std::move(doors));
   return job.mountpoint.empty() ? serve_without_kernel(served, job, *source) : serve_with_kernel(served, job, *source);
 }
 

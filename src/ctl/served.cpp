@@ -37,14 +37,24 @@ FileSystem& Served::kernel_port() {
 }
 
 Expected<Unit> Served::start_doors(std::function<control::Status()> status) {
-  if (!webdav_options_) return Unit{};
+  if (options_.webdav)
+    if (auto started = start_webdav(status); !started) return started.problem();
+  if (!options_.smb) return Unit{};
+  PortOptions options;
+  options.door = DoorKind::smb;
+  smb_port_ = volume_->port(options);
+  smb_ = std::make_unique<smb::SmbDoor>(*smb_port_, *options_.smb);
+  return smb_->start();
+}
+
+Expected<Unit> Served::start_webdav(const std::function<control::Status()>& status) {
   PortOptions options;
   options.door = DoorKind::webdav;
   webdav_port_ = volume_->port(options);
   if (Status started = webdav_port_->start(webdav_news_); !started)
     return Problem{started.error(), "cannot start the WebDAV door: " + std::string(text_of(started.error())), ""};
   webdav_started_ = true;
-  webdav::Options own = *webdav_options_;
+  webdav::Options own = *options_.webdav;
   if (status)
     own.status = webdav::StatusSource{[status] { return control::to_json(status()); },
                                       // By way of JSON, which makes UTF-8 of names that are not.
@@ -58,6 +68,9 @@ Expected<Unit> Served::start_doors(std::function<control::Status()> status) {
 }
 
 void Served::stop_doors() {
+  if (smb_) smb_->stop();
+  smb_.reset();
+  smb_port_.reset();
   if (webdav_) webdav_->stop();  // while its threads can still ask for the status
   webdav_.reset();
   if (std::exchange(webdav_started_, false)) webdav_port_->stop();
@@ -77,14 +90,24 @@ control::Status status_of(const Served& served, const Source& source, int64_t st
   s.started = started;
   s.transport = s.protocol = "";
   s.door = "";
+  const auto add = [&s](control::DoorStatus door) {
+    s.door += s.door.empty() ? door.door : "+" + door.door;
+    if (s.mountpoint.empty()) s.mountpoint = door.at;
+    s.doors.push_back(std::move(door));
+  };
   if (served.webdav()) {
-    s.door = "webdav";
     const Endpoint at = served.webdav()->endpoint();
     const bool tls = served.webdav()->url().starts_with("https");
     // The rest of the URL is the secret.
-    s.mountpoint = fmt::format("{}://{}:{}/", tls ? "https" : "http", at.address, at.port);
     s.transport = tls ? "TLS" : "HTTP/1.1";
-    s.doors.push_back({s.door, s.mountpoint, served.webdav()->metrics(), served.webdav()->locks()});
+    add({"webdav", fmt::format("{}://{}:{}/", tls ? "https" : "http", at.address, at.port), served.webdav()->metrics(),
+         served.webdav()->locks()});
+  }
+  if (served.smb()) {
+    const Endpoint at = served.smb()->endpoint();
+    if (s.transport.empty()) s.transport = "SMB";
+    add({"smb", fmt::format("smb://{}:{}/{}", at.address, at.port, served.smb()->options().share),
+         served.smb()->metrics(), 0});
   }
   return s;
 }

@@ -5,15 +5,22 @@
 
 #include "control/control.h"
 #include "ctl/registry.h"
+#include "doors/smb/smb_door.h"
 #include "doors/webdav/webdav_door.h"
 #include "vfs/volume/volume.h"
 
 namespace isthmus::ctl {
 
+/// Which doors there are to be.
+struct DoorOptions {
+  std::optional<webdav::Options> webdav = {};
+  std::optional<smb::Options> smb = {};
+};
+
 /// A file system, its volume, and the doors that have no kernel behind them. Of one thread.
 class Served {
  public:
-  explicit Served(std::optional<webdav::Options> webdav) : webdav_options_(std::move(webdav)) {}
+  explicit Served(DoorOptions doors) : options_(std::move(doors)) {}
   ~Served() { stop(); }
 
   Expected<Unit> open(const Source& source, const SourceHooks& hooks);
@@ -28,16 +35,20 @@ class Served {
   void stop();
 
   const webdav::WebdavDoor* webdav() const { return webdav_.get(); }
+  const smb::SmbDoor* smb() const { return smb_.get(); }
   const Counters& counters() const { return fs_->counters(); }
 
  private:
-  const std::optional<webdav::Options> webdav_options_;
+  Expected<Unit> start_webdav(const std::function<control::Status()>& status);
+
+  const DoorOptions options_;
   std::unique_ptr<FileSystem> fs_;
   std::unique_ptr<Volume> volume_;
-  std::unique_ptr<VolumePort> kernel_port_, webdav_port_;
+  std::unique_ptr<VolumePort> kernel_port_, webdav_port_, smb_port_;
   Upcalls webdav_news_;  // a client of WebDAV asks again instead of being told
   bool webdav_started_ = false;
   std::unique_ptr<webdav::WebdavDoor> webdav_;
+  std::unique_ptr<smb::SmbDoor> smb_;
 };
 
 /// What `isthmus list` shows of it, without the kernel's door.

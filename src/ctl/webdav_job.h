@@ -19,7 +19,4 @@ struct WebdavJob {
 /// Reads the password's file, or makes a password, which is told to standard output. No thread may run yet.
 Expected<webdav::Options> webdav_options(const WebdavJob& job);
 
-/// "127.0.0.1:8080", "8080", "[::1]:8080", "::1".
-Expected<Endpoint> parse_endpoint(const std::string& text);
-
 }  // namespace isthmus::ctl

@@ -17,7 +17,7 @@ _isthmus() {
         word=${COMP_WORDS[n]}
         case $word in
             --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --fuse | --auth | --user | --tls | \
-                --password-file | --allow-uid | --host) ((n++)) ;;
+                --password-file | --allow-uid | --host | --share | --signing | --encrypt | --uidmap) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
         esac
@@ -40,7 +40,7 @@ _isthmus() {
                 --timeout --via --no-progress --log-level --help' -- "$current")
             ;;
         serve:-*)
-            mapfile -t COMPREPLY < <(compgen -W '--webdav --fuse --options --set --cache --trace --trace=json --trace-file --auth --user
+            mapfile -t COMPREPLY < <(compgen -W '--webdav --smb --share --signing --encrypt --case-sensitive --show-dot-files --uidmap --fuse --options --set --cache --trace --trace=json --trace-file --auth --user
                 --password-file --tls --allow-uid --host --no-secret --read-only --log --no-progress --log-level --help' -- "$current")
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;

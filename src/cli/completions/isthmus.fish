@@ -34,6 +34,13 @@ complete -c isthmus -n '__fish_seen_subcommand_from mount' -l no-progress -d 'no
 complete -c isthmus -n '__fish_seen_subcommand_from mount' -a '(__isthmus_list_of + sources)'
 
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l webdav -d 'open a WebDAV door'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l smb -d 'open an SMB door'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l share -x -d 'name of the share of --smb'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l signing -x -a 'required offered' -d 'of --smb'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l encrypt -x -a 'off offered required' -d 'of --smb'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l case-sensitive -d 'names by SMB'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l show-dot-files -d 'not hidden by SMB'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l uidmap -x -d 'SIDs of users'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l fuse -r -F -d 'and mount it by the kernel'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -s o -l options -x -a '(__isthmus_list_of , mount-options)' -d 'mount options'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -s s -l set -x -d 'option of the source'

@@ -1,4 +1,4 @@
-#include "ctl/webdav_job.h"
+#include "ctl/door_job.h"
 
 #include <gtest/gtest.h>
 
