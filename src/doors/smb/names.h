@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/result.h"
 #include "vfs/types.h"
 #include "wire/smb2/status.h"
 

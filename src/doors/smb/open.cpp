@@ -127,7 +127,7 @@ void remove_file(Server& server, const Open& open, const OpenedFile& file) {
                           : call_and_wait(server.port, op::Unlink{{}, file.parent, file.name, open.handle}, ctx);
   if (done)
     server.names.forget(file.node);
-  else
+  else if (done.code() != ENOTEMPTY)
     log(LogLevel::warning, "smb: cannot delete '{}' at its close: {}", file.path, text_of(done.error()));
 }
 
