@@ -5,8 +5,13 @@
 namespace isthmus::windows {
 namespace {
 
+/// From U+F020 on, what Services for Macintosh has there, as Apple's smbfs and Linux's cifs do.
+constexpr std::string_view kSfm = "\"*:<>?\\| .";
+
 /// U+F000 + byte: EF 80..83 80..BF.
-void append_private(std::string& out, unsigned char byte) {
+void append_private(std::string& out, unsigned char byte, NameRules rules) {
+  if (const size_t at = kSfm.find(static_cast<char>(byte)); rules == NameRules::sfm && at != std::string_view::npos)
+    byte = static_cast<unsigned char>(0x20 + at);
   out += '\xEF';
   out += static_cast<char>(0x80 | byte >> 6);
   out += static_cast<char>(0x80 | (byte & 0x3F));
@@ -20,9 +25,16 @@ int private_byte(std::string_view s) {
   return (second & 3) << 6 | (third & 0x3F);
 }
 
+/// What stands for the byte that a private character means, or -1.
+int meaning_of(std::string_view s, NameRules rules) {
+  const int byte = private_byte(s);
+  if (rules != NameRules::sfm || byte < 0x20 || byte >= 0x7f) return byte;
+  return static_cast<size_t>(byte - 0x20) < kSfm.size() ? kSfm[static_cast<size_t>(byte - 0x20)] : -1;
+}
+
 bool refused(char c, NameRules rules) {
   if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') return true;
-  return rules == NameRules::windows && std::string_view("<>:\"|?*").find(c) != std::string_view::npos;
+  return rules != NameRules::text && std::string_view("<>:\"|?*").find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -31,7 +43,7 @@ std::string to_client(std::string_view name, NameRules rules) {
   std::string out;
   out.reserve(name.size());
   size_t plain_end = name.size();
-  if (rules == NameRules::windows && !name.empty() && (name.back() == '.' || name.back() == ' ')) --plain_end;
+  if (rules != NameRules::text && !name.empty() && (name.back() == '.' || name.back() == ' ')) --plain_end;
   for (size_t i = 0; i < name.size();) {
     const std::string_view rest = name.substr(i);
     const size_t n = utf8_sequence(rest);
@@ -41,7 +53,7 @@ std::string to_client(std::string_view name, NameRules rules) {
       if (keep)
         out += rest[k];
       else
-        append_private(out, static_cast<unsigned char>(rest[k]));
+        append_private(out, static_cast<unsigned char>(rest[k]), rules);
     }
     i += taken;
   }
@@ -53,7 +65,7 @@ std::optional<std::string> from_client(std::string_view name, NameRules rules) {
   if (name.find('\xEF') == std::string_view::npos) return std::string(name);
   std::string out;
   for (size_t i = 0; i < name.size();) {
-    if (const int byte = private_byte(name.substr(i)); byte >= 0) {
+    if (const int byte = meaning_of(name.substr(i), rules); byte >= 0) {
       out += static_cast<char>(byte);
       i += 3;
     } else {

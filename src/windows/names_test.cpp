@@ -9,7 +9,7 @@ namespace {
 
 TEST(Names, PlainOnesStay) {
   for (std::string name : {"a", "a b", "\xC3\xA9t\xC3\xA9", "a.b", ".hidden", "\xF0\x9F\x98\x80"})
-    for (auto rules : {NameRules::text, NameRules::windows}) {
+    for (auto rules : {NameRules::text, NameRules::windows, NameRules::sfm}) {
       EXPECT_EQ(to_client(name, rules), name);
       EXPECT_EQ(from_client(name, rules), name);
     }
@@ -23,6 +23,16 @@ TEST(Names, WhatAClientCannotTake) {
   EXPECT_EQ(to_client("end ", NameRules::windows), "end\uF020");
   EXPECT_EQ(to_client("\xFFx", NameRules::text), "\uF0FFx");
   EXPECT_EQ(to_client("a\nb", NameRules::text), "a\uF00Ab");
+}
+
+TEST(Names, AsServicesForMacintoshHadThem) {
+  EXPECT_EQ(to_client("a:b*c?\"d\\e|<>", NameRules::sfm), "a\uF022b\uF021c\uF025\uF020d\uF026e\uF027\uF023\uF024");
+  EXPECT_EQ(to_client("end ", NameRules::sfm), "end\uF028");
+  EXPECT_EQ(to_client("end.", NameRules::sfm), "end\uF029");
+  EXPECT_EQ(to_client("a\nb\xFF", NameRules::sfm), "a\uF00Ab\uF0FF");
+  EXPECT_EQ(from_client("a\uF022b", NameRules::sfm), "a:b");
+  EXPECT_EQ(from_client("a\uF028b", NameRules::sfm), "a\uF028b") << "a space in the middle is written as it is";
+  EXPECT_EQ(from_client("a\uF03Ab", NameRules::sfm), "a\uF03Ab") << "not of this table";
 }
 
 TEST(Names, GenuinePrivateCharactersComeBack) {
@@ -50,7 +60,7 @@ TEST(Names, AnyBytesComeBackAndNoTwoAreOne) {
       if (c != '/' && c != '\0') name += c;
     }
     if (name == "." || name == "..") continue;
-    for (auto rules : {NameRules::text, NameRules::windows})
+    for (auto rules : {NameRules::text, NameRules::windows, NameRules::sfm})
       EXPECT_EQ(from_client(to_client(name, rules), rules), name);
   }
 }
