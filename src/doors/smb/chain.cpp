@@ -13,8 +13,8 @@ namespace {
 using smb2::Command;
 using smb2::NtStatus;
 
-constexpr size_t kMostRequests = 64;  // of one frame
-constexpr uint32_t kMostCharge = 128 + 1;
+constexpr size_t kMostRequests = 64;                                           // of one frame
+constexpr size_t kMostAnswers = smb2::kMaxFrame - (kMostRequests + 1) * 1024;  // bytes, without headers and errors
 
 struct Row {
   Handler handler = nullptr;
@@ -78,6 +78,7 @@ Result<Attr> Request::attr_of(NodeId node) {
 bool Request::find_open(const smb2::FileId& id) {
   if (id == smb2::kNoFileId && header.related()) {
     open = chain->open_;
+    if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
   } else {
     open = server.files.find(id);
     if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
@@ -107,7 +108,7 @@ void Request::finish(Reply reply) {
       return;
     }
   }
-  chain->send_final(*this, std::move(reply));
+  chain->send_final(*this, std::move(reply), true);
 }
 
 bool Chain::admit(bool& idle) {
@@ -118,7 +119,7 @@ bool Chain::admit(bool& idle) {
     const smb2::Header& h = pdu.header;
     if (h.flags & smb2::kFlagResponse) return false;
     if (h.command == Command::cancel) {
-      link_->cancel(h.async(), h.async() ? h.async_id : h.message_id);
+      if (!h.async() || h.async_id != 0) link_->cancel(h.async(), h.async() ? h.async_id : h.message_id);
       continue;
     }
     const uint32_t charge = std::max<uint32_t>(1, link_->agreed.large() ? h.credit_charge : 1);
@@ -145,6 +146,10 @@ void Chain::run() {
     std::optional<Reply> reply;
     NtStatus status = NtStatus::success;
     if (i == 0) begins_related_ = r.header.related();
+    if (!r.header.related()) {
+      open_.reset();
+      before_ = NtStatus::success;
+    }
     status = begins_related_ && r.header.related() ? NtStatus::invalid_parameter : admit_request(r);
     if (status == NtStatus::success && r.header.related() && names_file(r.header.command) && !open_ &&
         smb2::is_error(before_))
@@ -163,7 +168,7 @@ void Chain::run() {
         reply = std::exchange(r.early_, std::nullopt);
       }
       if (!reply) {
-        send_interim(r);
+        if (!r.is_async()) send_interim(r);
         std::optional<Reply> meanwhile;
         {
           std::lock_guard lock(r.m_);
@@ -259,10 +264,15 @@ void Chain::append(const Request& r, Reply&& reply) {
   }
   if (r.session) head.session_id = r.session->id;
   if (r.header.command == Command::tree_connect) head.tree_id = r.tree.id;
+  answered_ += reply.body.size() + reply.data_size;
+  if (answered_ > kMostAnswers) {
+    reply = Reply(NtStatus::insufficient_resources);
+    head.status = static_cast<uint32_t>(reply.status);
+  }
   Outgoing out = outgoing(r, head, std::move(reply));
   // The hash of 3.1.1 takes NEGOTIATE, and the steps of a logon but the last.
   const Bytes text[] = {as_bytes(out.head), as_bytes(out.body)};
-  if (r.header.command == Command::negotiate) {
+  if (r.header.command == Command::negotiate && head.status == static_cast<uint32_t>(NtStatus::success)) {
     if (!link_->agreed.preauth.add(r.bytes) || !link_->agreed.preauth.add(text)) link_->end();
   } else if (r.header.command == Command::session_setup && r.session &&
              head.status == static_cast<uint32_t>(NtStatus::more_processing_required)) {
@@ -273,7 +283,7 @@ void Chain::append(const Request& r, Reply&& reply) {
 }
 
 void Chain::send_interim(Request& r) {
-  r.async_id_ = link_->make_async(r.header.message_id);
+  r.async_id_ = link_->make_async(r.header.message_id, r.cancel);
   const uint32_t charge = std::max<uint32_t>(1, r.header.credit_charge);
   smb2::Header head =
       smb2::answer_to(r.header, NtStatus::pending, link_->grant(charge + std::max<uint32_t>(1, r.header.credits) - 1));
@@ -287,14 +297,16 @@ void Chain::send_interim(Request& r) {
   out_.clear();
 }
 
-void Chain::send_final(Request& r, Reply&& reply) {
+void Chain::send_final(Request& r, Reply&& reply, bool news) {
   link_->remove_pending(r.header.message_id);
   smb2::Header head = smb2::answer_to(r.header, reply.status, 0);
   head.flags |= smb2::kFlagAsync;
   head.async_id = r.async_id_;
   if (r.session) head.session_id = r.session->id;
+  Outgoing out = outgoing(r, head, std::move(reply));
+  if (news) return link_->send_news(std::move(out), sealed_by_);
   std::vector<Outgoing> one;
-  one.push_back(outgoing(r, head, std::move(reply)));
+  one.push_back(std::move(out));
   link_->send(one, sealed_by_.get());
 }
 

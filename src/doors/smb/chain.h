@@ -29,7 +29,8 @@ class Chain : public std::enable_shared_from_this<Chain> {
   Outgoing outgoing(const Request& r, smb2::Header head, Reply&& reply) const;
   void append(const Request& r, Reply&& reply);
   void send_interim(Request& r);
-  void send_final(Request& r, Reply&& reply);
+  /// `news`: on another's thread.
+  void send_final(Request& r, Reply&& reply, bool news = false);
 
   Server& server_;
   const std::shared_ptr<Link> link_;
@@ -38,6 +39,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
   std::vector<smb2::Pdu> pdus_;
   std::vector<std::shared_ptr<Request>> requests_;
   std::vector<Outgoing> out_;
+  size_t answered_ = 0;  ///< bytes of bodies and data
   // Of the request before, for related ones.
   uint64_t session_id_ = 0;
   uint32_t tree_id_ = 0;

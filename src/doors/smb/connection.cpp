@@ -35,16 +35,17 @@ Connection::~Connection() {
   server_.end_link(*link_);
 }
 
-bool Connection::logged_on() const {
-  std::lock_guard lock(link_->sessions_m);
-  return !link_->sessions.empty();
+size_t Connection::longest() const {
+  return link_->known.load(std::memory_order_relaxed) ? kLongest : kLongestOfStrangers;
 }
 
-size_t Connection::longest() const { return logged_on() ? kLongest : kLongestOfStrangers; }
-
 std::chrono::milliseconds Connection::patience() const {
+  if (!link_->known.load(std::memory_order_relaxed)) {
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - since_);
+    return std::max(kHelloTime - spent, std::chrono::milliseconds{0});
+  }
   if (have_ > 0 || !frame_.empty()) return kFrameTime;
-  return logged_on() ? std::chrono::milliseconds(kIdleTime) : kHelloTime;
+  return kIdleTime;
 }
 
 Connection::Got Connection::read_frame(std::string& frame) {

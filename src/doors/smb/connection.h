@@ -20,20 +20,20 @@ class Connection final : public Stream {
   Next ready() override;
   std::function<void()> take_work() override;
   std::chrono::milliseconds patience() const override;
-  bool idle() const override { return !logged_on() && have_ == 0; }
+  bool idle() const override { return !link_->known.load(std::memory_order_relaxed); }
 
  private:
   enum class Got : uint8_t { frame, nothing, over };
   Got read_frame(std::string& frame);
   /// False: the connection ends.
   bool take(std::string frame);
-  bool logged_on() const;
   size_t longest() const;
 
   Server& server_;
   const int socket_;
   const std::shared_ptr<Link> link_;
   DoorMetrics::Connected connected_;
+  const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::string in_;  // bytes of the peer, have_ of them
   size_t have_ = 0;
   std::string frame_;  // one that is longer than in_, got_ of it there

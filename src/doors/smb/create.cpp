@@ -79,6 +79,7 @@ NtStatus Creation::grant(const Place&, uint32_t rights) {
   if (overwrites()) wanted |= Rights::kWriteData;
   if (wanted & ~rights) return NtStatus::access_denied;
   access = maximum ? wanted | rights : wanted;
+  if ((m.options & smb2::kOptionDeleteOnClose) && !(access & Rights::kDelete)) return NtStatus::access_denied;
   return NtStatus::success;
 }
 
@@ -89,10 +90,7 @@ NtStatus Creation::open_existing(Place& at) {
   if (directory && (m.options & smb2::kOptionNonDirectory)) return NtStatus::file_is_a_directory;
   if (!directory && (m.options & smb2::kOptionDirectory)) return NtStatus::not_a_directory;
   if (directory && overwrites()) return NtStatus::file_is_a_directory;
-  if (const auto file = r.server.files.find(at.entry.node)) {
-    std::lock_guard lock(file->m);
-    if (file->delete_pending) return NtStatus::delete_pending;
-  }
+  if (r.server.files.is_going(at.entry.node, at.parent, at.name)) return NtStatus::delete_pending;
   if (const NtStatus s = grant(at, rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success)
     return s;
   const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
@@ -229,6 +227,10 @@ Reply answer(Creation& c, Place& at) {
                      smb2::kOptionSynchronousAlert | smb2::kOptionSynchronousNonAlert | smb2::kOptionDeleteOnClose);
   r.link->opens.fetch_add(1, std::memory_order_relaxed);
   r.server.files.add(open);
+  if (!r.session->valid()) {  // it ended meanwhile, and did not see this one
+    close_open(r.server, open);
+    return NtStatus::user_session_deleted;
+  }
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
   ask_for_cache(r, *open, c.wish);
   r.use(open);

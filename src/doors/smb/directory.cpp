@@ -20,7 +20,8 @@ namespace {
 using smb2::NtStatus;
 using smb2::QueryDirectoryRequest;
 
-constexpr size_t kAtOnce = 256;  // entries asked of the file system
+constexpr size_t kAtOnce = 256;           // entries asked of the file system
+constexpr size_t kLongestPattern = 4096;  // bytes; each entry is tried
 
 struct ListingSink final : DirSink {
   explicit ListingSink(Listing& l) : listing(l) {}
@@ -97,7 +98,7 @@ Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& 
   while (true) {
     while (!l.waiting.empty()) {
       Listing::Item& item = l.waiting.front();
-      const std::string shown = open.posix ? item.name : windows::to_client(item.name, windows::NameRules::windows);
+      const std::string shown = open.posix ? item.name : windows::to_client(item.name, windows::NameRules::sfm);
       if (!l.pattern->matches(shown)) {
         give(r, item);
         l.waiting.pop_front();
@@ -145,9 +146,9 @@ std::optional<Reply> query_directory(Request& r) {
   if (m->max_output > most_io(r.link->agreed)) return Reply(NtStatus::invalid_parameter);
   if (!open.may(windows::kReadData)) return Reply(NtStatus::access_denied);
   const auto pattern = utf8_of(m->pattern);
-  if (!pattern) return Reply(NtStatus::object_name_invalid);
+  if (!pattern || pattern->size() > kLongestPattern) return Reply(NtStatus::object_name_invalid);
 
-  std::lock_guard lock(open.m);
+  std::lock_guard lock(open.listing_m);
   if (open.closed.load()) return Reply(NtStatus::file_closed);
   const bool again = m->flags & (QueryDirectoryRequest::kReopen | QueryDirectoryRequest::kRestartScans);
   if (again) end_listing(r.server, open);
@@ -155,7 +156,9 @@ std::optional<Reply> query_directory(Request& r) {
   Listing& l = *open.listing;
   if (!l.pattern) l.pattern.emplace(pattern->empty() ? "*" : *pattern, !open.posix && !r.server.options.case_sensitive);
   smb2::DirectoryWriter writer(m->find_class, m->max_output);
-  if (const Status s = write_entries(r, open, l, writer, m->flags & QueryDirectoryRequest::kReturnSingleEntry); !s)
+  // An error waits until what was listed before it has been told.
+  if (const Status s = write_entries(r, open, l, writer, m->flags & QueryDirectoryRequest::kReturnSingleEntry);
+      !s && writer.empty())
     return Reply(status_of(s.error()));
   if (writer.first_did_not_fit()) return Reply(NtStatus::info_length_mismatch);
   if (writer.empty()) return Reply(l.found_some ? NtStatus::no_more_files : NtStatus::no_such_file);

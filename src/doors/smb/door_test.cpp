@@ -157,6 +157,105 @@ TEST_F(DoorTest, AFileGoesWithItsLastOpen) {
   EXPECT_EQ(c.open("file", third, Disposition::open), NtStatus::object_name_not_found);
 }
 
+/// Of a SET_INFO that names a file: a rename (10) or a link (11).
+NtStatus name_change(Client& c, const FileId& id, uint8_t what, const std::string& name, bool replace) {
+  const std::string wide = *utf16_of(name);
+  std::string data(1, replace ? '\1' : '\0');
+  data.append(15, '\0');
+  append_le<uint32_t>(data, static_cast<uint32_t>(wide.size()));
+  data += wide;
+  smb2::SetInfoRequest m;
+  m.info_class = what;
+  m.data = as_bytes(data);
+  m.file_id = id;
+  return c.ask(Command::set_info, m).status();
+}
+constexpr uint8_t kRename = 10, kLink = 11;
+
+TEST_F(DoorTest, EachLinkOfAFileIsItsOwn) {
+  Client c(port());
+  c.begin();
+  FileId a, b;
+  ASSERT_EQ(c.open("a", a), NtStatus::success);
+  ASSERT_EQ(c.write(a, 0, "text"), NtStatus::success);
+  ASSERT_EQ(name_change(c, a, kLink, "b", false), NtStatus::success);
+  ASSERT_EQ(c.open("b", b, Disposition::open, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(c.close_file(b), NtStatus::success);
+  EXPECT_EQ(c.open("b", b, Disposition::open), NtStatus::object_name_not_found) << "that link goes";
+  FileId again;
+  ASSERT_EQ(c.open("a", again, Disposition::open), NtStatus::success) << "and not the other, which was opened first";
+  EXPECT_EQ(c.close_file(again), NtStatus::success);
+  // A rename moves the link that it is asked of, and onto another link of the file leaves one.
+  ASSERT_EQ(name_change(c, a, kLink, "b", false), NtStatus::success);
+  ASSERT_EQ(c.open("b", b, Disposition::open), NtStatus::success);
+  EXPECT_EQ(name_change(c, b, kRename, "c", false), NtStatus::success);
+  EXPECT_EQ(c.open("a", again, Disposition::open), NtStatus::success);
+  EXPECT_EQ(c.close_file(again), NtStatus::success);
+  EXPECT_EQ(name_change(c, b, kRename, "a", false), NtStatus::object_name_collision);
+  EXPECT_EQ(name_change(c, b, kRename, "a", true), NtStatus::success);
+  EXPECT_EQ(c.open("c", again, Disposition::open), NtStatus::object_name_not_found);
+  EXPECT_EQ(c.read(a, 0, 10), "text");
+  EXPECT_EQ(c.close_file(a), NtStatus::success);
+  EXPECT_EQ(c.close_file(b), NtStatus::success);
+  files_ = {"a"};
+}
+
+TEST_F(DoorTest, WhatIsReplacedStaysWhenThatFails) {
+  start({}, "rename:ENOSPC;link:ENOSPC:after=1");
+  Client c(port());
+  c.begin();
+  FileId a, b;
+  ASSERT_EQ(c.open("a", a), NtStatus::success);
+  ASSERT_EQ(c.open("b", b), NtStatus::success);
+  ASSERT_EQ(c.write(b, 0, "kept"), NtStatus::success);
+  EXPECT_EQ(name_change(c, a, kLink, "b", true), NtStatus::disk_full) << "the rename";
+  EXPECT_EQ(name_change(c, a, kLink, "b", true), NtStatus::disk_full) << "the link";
+  FileId again;
+  ASSERT_EQ(c.open("b", again, Disposition::open), NtStatus::success);
+  EXPECT_EQ(c.read(again, 0, 10), "kept");
+  for (const FileId& id : {a, b, again}) EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"a", "b"};
+}
+
+TEST_F(DoorTest, ANameThatMeansAnotherFileNowIsLeftAlone) {
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id, Disposition::create, smb2::kOptionDeleteOnClose), NtStatus::success);
+  put_through_another_door("file");
+  EXPECT_EQ(name_change(c, id, kRename, "moved", false), NtStatus::object_name_not_found);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  FileId again;
+  ASSERT_EQ(c.open("file", again, Disposition::open), NtStatus::success) << "the new one";
+  EXPECT_EQ(c.close_file(again), NtStatus::success);
+  files_ = {"file"};
+}
+
+/// Requests and the end of what they are about, at the same time.
+TEST_F(DoorTest, ClosingUnderRequests) {
+  for (int round = 0; round < 50; round++) {
+    Client c(port());
+    c.begin();
+    FileId id;
+    ASSERT_EQ(c.open("file", id, Disposition::open_if, smb2::kOptionDeleteOnClose), NtStatus::success);
+    smb2::QueryInfoRequest query;
+    query.info_class = static_cast<uint8_t>(smb2::FileInfoClass::all);
+    query.max_output = 1000;
+    query.file_id = id;
+    std::string frames;
+    const auto add = [&](Command command, const std::string& body) {
+      const std::string text = c.message(command, body);
+      frames += std::string(as_text(smb2::frame_head(static_cast<uint32_t>(text.size())))) + text;
+    };
+    for (int i = 0; i < 8; i++) add(Command::query_info, smb2::write_message(query));
+    if (round % 2) add(Command::close, smb2::write_message(smb2::CloseRequest{0, id}));
+    for (int i = 0; i < 4; i++)
+      add(Command::create, smb2::write_message(c.creation("file", Disposition::open_if, smb2::kOptionDeleteOnClose)));
+    ASSERT_TRUE(c.send_bytes(frames));
+    if (round % 3) (void)c.receive();
+  }
+}
+
 TEST_F(DoorTest, WhatAClientLeavesBehindIsClosed) {
   {
     Client c(port());
@@ -277,6 +376,15 @@ TEST_F(DoorTest, AReadOnlyDoorChangesNothing) {
   EXPECT_EQ(c.open("", id, Disposition::open, smb2::kOptionDirectory), NtStatus::access_denied);
   EXPECT_EQ(c.open("", id, Disposition::open, smb2::kOptionDirectory, 0x1), NtStatus::success);
   EXPECT_EQ(c.close_file(id), NtStatus::success);
+  put_through_another_door("file");
+  constexpr uint32_t kMaximumAllowed = 0x02000000;
+  EXPECT_EQ(c.open("file", id, Disposition::open, smb2::kOptionDeleteOnClose, kMaximumAllowed),
+            NtStatus::access_denied);
+  ASSERT_EQ(c.open("file", id, Disposition::open, 0, kMaximumAllowed), NtStatus::success);
+  EXPECT_EQ(name_change(c, id, kLink, "other", true), NtStatus::media_write_protected);
+  EXPECT_EQ(name_change(c, id, kRename, "other", true), NtStatus::access_denied);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
 }
 
 TEST_F(DoorTest, StopDoesNotWaitForClients) {

@@ -5,20 +5,31 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 
 #include "wire/smb2/compound.h"
 
 namespace isthmus::smb {
 namespace {
 
-constexpr int kSendTime = 60'000;  // ms that a peer may leave our answers lie
-constexpr size_t kMostParts = 64;  // of one call
+constexpr std::chrono::milliseconds kSendTime{60'000};  // that a client may leave an answer lie
+constexpr size_t kMostParts = 64;                       // of one call
+constexpr size_t kMostNews = 4096;                      // that a client has not taken
 
 MutableBytes mutable_bytes(std::string& s) { return std::as_writable_bytes(std::span(s.data(), s.size())); }
 
 }  // namespace
 
-void Link::send(std::vector<Outgoing>& messages, Session* seal_by) {
+/// A frame on its way to the socket.
+struct Link::Frame {
+  std::array<std::byte, smb2::kFrameHead> head{};
+  std::string sealed;
+  std::vector<Bytes> parts;  // of these, and of the messages
+};
+
+/// With send_m_ held. False: it cannot be sent.
+bool Link::assemble(std::vector<Outgoing>& messages, Session* seal_by, Frame& frame) {
   // The padding belongs to the message before it, also for its signature.
   for (size_t i = 0; i + 1 < messages.size(); i++) {
     Outgoing& m = messages[i];
@@ -31,36 +42,97 @@ void Link::send(std::vector<Outgoing>& messages, Session* seal_by) {
     const auto next = static_cast<uint32_t>(padded);
     for (size_t b = 0; b < 4; b++) m.head[smb2::kNextCommandAt + b] = static_cast<char>(next >> 8 * b & 0xff);
   }
-  std::vector<Bytes> parts(1);  // the frame's head comes last
+  frame.parts.resize(1);  // the head comes last
   size_t size = 0;
-  std::lock_guard lock(send_m_);
-  if (socket_ < 0 || ended()) return;
   for (Outgoing& m : messages) {
     const Bytes rest[] = {as_bytes(m.body), Bytes(m.data.get(), m.data_size)};
     if (m.sign_by && !seal_by && m.sign_by->signer && !m.sign_by->signer->sign(mutable_bytes(m.head), rest))
-      return end();
-    parts.push_back(as_bytes(m.head));
+      return false;
+    frame.parts.push_back(as_bytes(m.head));
     for (Bytes b : rest)
-      if (!b.empty()) parts.push_back(b);
+      if (!b.empty()) frame.parts.push_back(b);
     size += m.size();
   }
-  std::string sealed;
   if (seal_by) {
-    if (!seal_by->sealer || size + smb2::kTransformHeader > smb2::kMaxFrame) return end();
-    sealed.resize(size + smb2::kTransformHeader);
-    if (!seal_by->sealer->seal(seal_by->id, std::span(parts).subspan(1), mutable_bytes(sealed))) return end();
-    parts.resize(1);
-    parts.push_back(as_bytes(sealed));
-    size = sealed.size();
+    if (!seal_by->sealer || size + smb2::kTransformHeader > smb2::kMaxFrame) return false;
+    frame.sealed.resize(size + smb2::kTransformHeader);
+    if (!seal_by->sealer->seal(seal_by->id, std::span(frame.parts).subspan(1), mutable_bytes(frame.sealed)))
+      return false;
+    frame.parts.resize(1);
+    frame.parts.push_back(as_bytes(frame.sealed));
+    size = frame.sealed.size();
   }
-  if (size > smb2::kMaxFrame) return end();
-  const auto head = smb2::frame_head(static_cast<uint32_t>(size));
-  parts[0] = head;
-  if (!write(parts) || ending_.load(std::memory_order_relaxed)) end();
+  if (size > smb2::kMaxFrame) return false;
+  frame.head = smb2::frame_head(static_cast<uint32_t>(size));
+  frame.parts[0] = frame.head;
+  return true;
 }
 
-bool Link::write(std::vector<Bytes>& parts) {
+void Link::send(std::vector<Outgoing>& messages, Session* seal_by) {
+  {
+    std::lock_guard lock(send_m_);
+    if (socket_ < 0 || ended()) return;
+    Frame frame;
+    std::vector<Bytes> before{as_bytes(backlog_)};
+    if (!assemble(messages, seal_by, frame) || !write(before, true) || !write(frame.parts, true) ||
+        ending_.load(std::memory_order_relaxed))
+      return end();
+    backlog_.clear();
+  }
+  flush_news();
+}
+
+void Link::send_news(Outgoing message, std::shared_ptr<Session> seal_by) {
+  {
+    std::lock_guard lock(news_m_);
+    if (news_.size() >= kMostNews) return end();
+    news_.push_back({std::move(message), std::move(seal_by)});
+  }
+  flush_news();
+}
+
+/// Whoever has send_m_ sends the news of those who have not, when he lets it go.
+void Link::flush_news() {
+  while (true) {
+    {
+      std::lock_guard lock(news_m_);
+      if (news_.empty()) return;
+    }
+    std::unique_lock lock(send_m_, std::try_to_lock);
+    if (!lock || socket_ < 0 || ended()) return;
+    std::vector<Bytes> before{as_bytes(backlog_)};
+    if (!write(before, false)) return end();
+    backlog_.erase(0, backlog_.size() - (before.empty() ? 0 : before.front().size()));
+    if (!backlog_.empty()) return;  // the client reads nothing now
+    News one;
+    {
+      std::lock_guard news(news_m_);
+      if (news_.empty()) return;
+      one = std::move(news_.front());
+      news_.pop_front();
+    }
+    std::vector<Outgoing> messages;
+    messages.push_back(std::move(one.message));
+    Frame frame;
+    if (!assemble(messages, one.seal_by.get(), frame) || !write(frame.parts, false)) return end();
+    for (Bytes b : frame.parts) backlog_ += as_text(b);
+  }
+}
+
+/// What has been written leaves `parts`; with `wait` that is all, or the client has taken too long. False: the
+/// connection is at its end.
+bool Link::write(std::vector<Bytes>& parts, bool wait) {
+  const auto deadline = std::chrono::steady_clock::now() + kSendTime;
   size_t first = 0;
+  const auto drop = [&](size_t gone) {
+    while (first < parts.size() && (gone > 0 || parts[first].empty())) {
+      const size_t taken = std::min(gone, parts[first].size());
+      parts[first] = parts[first].subspan(taken);
+      gone -= taken;
+      if (parts[first].empty()) first++;
+    }
+  };
+  drop(0);
   while (first < parts.size()) {
     iovec v[kMostParts];
     const size_t n = std::min(parts.size() - first, kMostParts);
@@ -68,21 +140,21 @@ bool Link::write(std::vector<Bytes>& parts) {
     msghdr m{};
     m.msg_iov = v;
     m.msg_iovlen = n;
-    ssize_t sent = sendmsg(socket_, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return false;
-      pollfd p{socket_, POLLOUT, 0};
-      if (poll(&p, 1, kSendTime) == 0 || (p.revents & (POLLERR | POLLHUP)) || ended()) return false;
+    const ssize_t sent = sendmsg(socket_, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      drop(static_cast<size_t>(sent));
       continue;
     }
-    for (auto left = static_cast<size_t>(sent); left > 0 || (first < parts.size() && parts[first].empty());) {
-      const size_t taken = std::min(left, parts[first].size());
-      parts[first] = parts[first].subspan(taken);
-      left -= taken;
-      if (parts[first].empty()) first++;
-    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return false;
+    if (!wait) break;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd p{socket_, POLLOUT, 0};
+    if (left.count() <= 0 || poll(&p, 1, static_cast<int>(left.count())) == 0 || (p.revents & (POLLERR | POLLHUP)) ||
+        ended())
+      return false;
   }
+  parts.erase(parts.begin(), parts.begin() + static_cast<ptrdiff_t>(first));
   return true;
 }
 
@@ -106,9 +178,11 @@ void Link::add_pending(uint64_t message_id, std::shared_ptr<Cancel> cancel) {
   pending_[message_id] = {std::move(cancel), 0};
 }
 
-uint64_t Link::make_async(uint64_t message_id) {
+uint64_t Link::make_async(uint64_t message_id, const std::shared_ptr<Cancel>& cancel) {
   std::lock_guard lock(pending_m_);
-  return pending_[message_id].async_id = next_async_++;
+  Waiting& w = pending_[message_id];
+  w.cancel = cancel;
+  return w.async_id = next_async_++;
 }
 
 void Link::remove_pending(uint64_t message_id) {

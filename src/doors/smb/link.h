@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,8 +51,11 @@ class Link {
   Agreed agreed;
 
   /// Sends one frame: messages in a row (a compound), each signed by its session's key, or all sealed by `seal_by`'s.
-  /// What cannot be sent ends the connection.
+  /// What cannot be sent in a minute ends the connection.
   void send(std::vector<Outgoing>& messages, Session* seal_by);
+  /// Sends what other clients, doors and file systems bring on their threads, which never wait for this client: what it
+  /// does not take now goes with the next frame.
+  void send_news(Outgoing message, std::shared_ptr<Session> seal_by);
   /// The peer gets no more answers, and hears that the connection ends.
   void end();
   /// The same when the answer in hand has been sent.
@@ -71,11 +75,13 @@ class Link {
 
   /// Requests under way, for CANCEL: by message id, and by async id once they have one.
   void add_pending(uint64_t message_id, std::shared_ptr<Cancel> cancel);
-  uint64_t make_async(uint64_t message_id);
+  uint64_t make_async(uint64_t message_id, const std::shared_ptr<Cancel>& cancel);
   void remove_pending(uint64_t message_id);
   void cancel(bool by_async_id, uint64_t id);
   void cancel_all();
 
+  /// Somebody has logged on here.
+  std::atomic<bool> known{false};
   /// Frames in hand.
   std::atomic<unsigned> running{0};
 
@@ -86,10 +92,20 @@ class Link {
   std::atomic<size_t> opens{0};
 
  private:
-  bool write(std::vector<Bytes>& parts);
+  struct Frame;
+  struct News {
+    Outgoing message;
+    std::shared_ptr<Session> seal_by;
+  };
+  bool assemble(std::vector<Outgoing>& messages, Session* seal_by, Frame& frame);
+  bool write(std::vector<Bytes>& parts, bool wait);
+  void flush_news();
 
   std::mutex send_m_;    // the order of frames; taken before a session's mutexes
-  std::mutex socket_m_;  // a leaf; socket_ changes with both held
+  std::string backlog_;  // under send_m_: the rest of a frame that found no room
+  std::mutex news_m_;    // a leaf
+  std::deque<News> news_;
+  std::mutex socket_m_;  // a leaf; socket_ changes with this and send_m_ held
   int socket_;
   std::atomic<bool> ended_{false}, ending_{false};
   std::mutex credits_m_;  // a leaf

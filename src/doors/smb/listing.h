@@ -27,7 +27,7 @@ struct Listing {
   std::deque<Item> waiting;  ///< read, not told yet
 };
 
-/// Closes the directory and gives back what was not told. With the open's mutex held.
+/// Closes the directory and gives back what was not told. With the open's listing_m held.
 void end_listing(Server& server, Open& open);
 
 }  // namespace isthmus::smb

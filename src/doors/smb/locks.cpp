@@ -54,18 +54,26 @@ op::SetLock set_lock(const Open& open, const Lock& lock, bool wait) {
 std::atomic<uint64_t> next_owner{1};
 
 /// Puts a lock into the file's list, unless one is in the way.
-bool add_lock(OpenedFile& file, RangeLock& l, bool& too_many) {
+bool add_lock(const Open& open, RangeLock& l, bool& too_many) {
+  OpenedFile& file = *open.file;
+  bool on_top = false;
   std::lock_guard lock(file.m);
-  too_many = file.locks.size() >= kMostLocks;
+  too_many = file.locks.size() >= kMostLocks || open.closed.load();
   if (too_many) return false;
   for (const RangeLock& other : file.locks) {
     if (!(l.exclusive || other.exclusive) || !overlap(l.offset, l.length, other.offset, other.length)) continue;
     // A shared lock on top of one's own exclusive one is allowed; others see the exclusive one.
     if (l.exclusive || other.open != l.open) return false;
-    l.owner = 0;
+    on_top = true;
   }
+  if (on_top) l.owner = 0;
   file.locks.push_back(l);
   return true;
+}
+
+bool has_lock(OpenedFile& file, const RangeLock& l) {
+  std::lock_guard lock(file.m);
+  return std::find(file.locks.begin(), file.locks.end(), l) != file.locks.end();
 }
 
 void drop_lock(OpenedFile& file, const RangeLock& gone) {
@@ -78,17 +86,21 @@ void drop_lock(OpenedFile& file, const RangeLock& gone) {
 NtStatus lock_now(Request& r, RangeLock& l) {
   bool too_many = false;
   OpenedFile& file = *r.open->file;
-  if (!add_lock(file, l, too_many)) return too_many ? NtStatus::insufficient_resources : NtStatus::lock_not_granted;
+  if (!add_lock(*r.open, l, too_many)) return too_many ? NtStatus::insufficient_resources : NtStatus::lock_not_granted;
   const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
   if (!lock) return NtStatus::success;
   const Status done = r.call(set_lock(*r.open, *lock, false));
-  if (done) return NtStatus::success;
+  if (done && has_lock(file, l)) return NtStatus::success;
+  if (done) {  // the open has ended meanwhile
+    unlock_range(r.server, *r.open, l);
+    return NtStatus::range_not_locked;
+  }
   drop_lock(file, l);
   return status_of(done.error());
 }
 
 /// Waits in the volume's queue, which knows of other doors' locks, too. The list gets it afterwards.
-void lock_later(Request& r, const RangeLock& l) {
+void lock_later(Request& r, RangeLock l) {
   const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
   const auto self = r.shared_from_this();
   if (!lock) return self->finish(NtStatus::lock_not_granted);
@@ -98,21 +110,15 @@ void lock_later(Request& r, const RangeLock& l) {
     std::erase_if(all, [](const auto& w) { return w.expired(); });
     all.push_back(self);
   }
-  call_then(r.files(), r.ctx, set_lock(*r.open, *lock, true), [self, l](Status done) {
+  call_then(r.files(), r.ctx, set_lock(*r.open, *lock, true), [self, l](Status done) mutable {
     if (!done) {
       const bool closed = self->open->closed.load() && done.error() == err(EINTR);
       return self->finish(closed ? NtStatus::range_not_locked : status_of(done.error()));
     }
-    OpenedFile& file = *self->open->file;
-    bool gone = false;
-    {
-      std::lock_guard guard(file.m);
-      gone = self->open->closed.load();
-      if (!gone) file.locks.push_back(l);
-    }
-    if (gone) {
+    bool too_many = false;
+    if (!add_lock(*self->open, l, too_many)) {
       unlock_range(self->server, *self->open, l);
-      return self->finish(NtStatus::range_not_locked);
+      return self->finish(self->open->closed.load() ? NtStatus::range_not_locked : NtStatus::lock_not_granted);
     }
     self->finish(smb2::EmptyMessage{});
   });
@@ -147,8 +153,13 @@ bool is_locked(const Open& open, uint64_t offset, uint64_t length, bool write) {
 }
 
 void unlock_range(Server& server, const Open& open, const RangeLock& l) {
-  if (const auto lock = volume_lock(l, LockType::unlock))
-    (void)call_and_wait(server.port, set_lock(open, *lock, false), open.ctx);
+  const auto lock = volume_lock(l, LockType::unlock);
+  if (!lock) return;
+  op::SetLock set = set_lock(open, *lock, false);
+  const Status done = call_and_wait(server.port, set, open.ctx);
+  if (done || done.code() != EBADF) return;
+  set.handle = HandleId::none;  // the open has ended first
+  (void)call_and_wait(server.port, set, open.ctx);
 }
 
 std::optional<Reply> lock(Request& r) {

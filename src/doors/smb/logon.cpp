@@ -70,10 +70,17 @@ std::optional<Reply> session_setup(Request& r) {
     }
     session = r.server.new_session(r.link);
     session->preauth = r.link->agreed.preauth;
-    std::lock_guard lock(r.link->sessions_m);
-    r.link->sessions[session->id] = session;
+    {
+      std::lock_guard lock(r.link->sessions_m);
+      r.link->sessions[session->id] = session;
+    }
     r.session = session;
+    if (r.link->ended()) {  // whoever ended the connection may not have seen it
+      r.server.end_session(*session);
+      return Reply(NtStatus::user_session_deleted);
+    }
   }
+  std::lock_guard one_at_a_time(session->logon_m);
   spnego::Acceptor::Answer answer;
   std::optional<ntlm::Logon> logon;
   {
@@ -130,6 +137,7 @@ std::optional<Reply> session_setup(Request& r) {
   {
     std::lock_guard lock(r.link->sessions_m);
     r.link->bad_logons = 0;
+    r.link->known = true;
   }
   if (session->encrypts) response.flags |= smb2::SessionSetupResponse::kEncrypt;
   return Reply(response);

@@ -60,7 +60,7 @@ ClientPath read_path(Bytes utf16, bool posix) {
       if (part.empty()) continue;  // of the directory above, or of the root
     }
     if (is_refused(part)) return refuse(smb2::NtStatus::object_name_invalid);
-    auto own = windows::from_client(part, windows::NameRules::windows);
+    auto own = windows::from_client(part, windows::NameRules::sfm);
     if (!own) return refuse(smb2::NtStatus::object_name_invalid);
     path.names.push_back(std::move(*own));
   }
@@ -68,7 +68,7 @@ ClientPath read_path(Bytes utf16, bool posix) {
 }
 
 std::string client_name(std::string_view name, bool posix) {
-  return utf16_of(posix ? std::string(name) : windows::to_client(name, windows::NameRules::windows))
+  return utf16_of(posix ? std::string(name) : windows::to_client(name, windows::NameRules::sfm))
       .value_or(std::string());
 }
 

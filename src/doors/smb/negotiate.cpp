@@ -45,7 +45,8 @@ smb2::NegotiateResponse response(Server& server, const Agreed& agreed, Dialect d
 
 uint32_t capabilities_of(const Server& server, Dialect d, uint32_t asked) {
   uint32_t caps = 0;
-  if (d >= Dialect::smb210) caps |= smb2::kCapLeasing | smb2::kCapLargeMtu;
+  // Not kCapLeasing: a client's lease is one for all its opens of a file, which opens here do not share yet.
+  if (d >= Dialect::smb210) caps |= smb2::kCapLargeMtu;
   const bool seals = server.options.encrypt != Options::Encrypt::off;
   // In 3.1.1 the contexts say so.
   if ((d == Dialect::smb300 || d == Dialect::smb302) && seals) caps |= asked & smb2::kCapEncryption;
@@ -110,7 +111,6 @@ std::optional<Reply> negotiate(Request& r) {
       agreed.signing = choose({aes_gmac, aes_cmac, hmac_sha256}, theirs.signing, aes_cmac);
       contexts.signing = {static_cast<uint16_t>(agreed.signing)};
     }
-    agreed.posix = contexts.posix = theirs.posix;
   } else {
     agreed.signing =
         *dialect >= Dialect::smb300 ? smb2::SigningAlgorithm::aes_cmac : smb2::SigningAlgorithm::hmac_sha256;

@@ -97,8 +97,13 @@ NtStatus start_watch(Request& r, const smb2::ChangeNotifyRequest& m) {
       [&promise](Result<std::unique_ptr<Watching>> made) { promise.set_value(std::move(made)); });
   auto made = promise.get_future().get();
   if (!made) return status_of(made.error());
-  std::lock_guard lock(r.open->m);
-  if (!r.open->watching) r.open->watching = std::move(*made);
+  // One that came too late ends here, without the mutex.
+  const std::unique_ptr<Watching> late = [&]() -> std::unique_ptr<Watching> {
+    std::lock_guard lock(r.open->m);
+    if (r.open->watching || r.open->closed.load()) return std::move(*made);
+    r.open->watching = std::move(*made);
+    return nullptr;
+  }();
   return NtStatus::success;
 }
 

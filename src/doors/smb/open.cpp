@@ -16,16 +16,21 @@ namespace isthmus::smb {
 Open::Open() = default;
 Open::~Open() = default;
 
+OpenedFile::~OpenedFile() {
+  if (node != NodeId::root) forget(server.port, {}, node);
+  if (parent != NodeId::none && parent != NodeId::root) forget(server.port, {}, parent);
+}
+
 std::shared_ptr<OpenedFile> FileTable::open(Server& server, NodeId node, bool directory, NodeId parent,
                                             std::string_view name, std::string_view path) {
   std::shared_ptr<OpenedFile> file;
   bool fresh = false;
   {
     std::lock_guard lock(m_);
-    auto& place = files_[node];
+    auto& place = files_[Name(node, parent, name)];
     fresh = !place;
     if (fresh) {
-      place = std::make_shared<OpenedFile>(node, directory);
+      place = std::make_shared<OpenedFile>(server, node, directory);
       place->parent = parent;
       place->name = name;
       place->path = path;
@@ -41,17 +46,25 @@ std::shared_ptr<OpenedFile> FileTable::open(Server& server, NodeId node, bool di
   return file;
 }
 
-std::shared_ptr<OpenedFile> FileTable::find(NodeId node) const {
+bool FileTable::is_going(NodeId node, NodeId parent, const std::string& name) const {
   std::lock_guard lock(m_);
-  const auto it = files_.find(node);
-  return it == files_.end() ? nullptr : it->second;
+  const auto it = files_.find(Name(node, parent, name));
+  if (it == files_.end()) return false;
+  std::lock_guard also(it->second->m);
+  return it->second->delete_pending;
+}
+
+bool FileTable::is_open(NodeId node) const {
+  std::lock_guard lock(m_);
+  const auto it = files_.lower_bound(Name(node, NodeId::none, std::string()));
+  return it != files_.end() && std::get<0>(it->first) == node;
 }
 
 bool FileTable::close(OpenedFile& file) {
   std::lock_guard lock(m_);
   std::lock_guard also(file.m);
   if (--file.opens > 0) return false;
-  files_.erase(file.node);
+  files_.erase(Name(file.node, file.parent, file.name));  // the caller holds it
   return true;
 }
 
@@ -61,12 +74,27 @@ bool is_below(std::string_view path, std::string_view directory) {
 }
 }  // namespace
 
-void FileTable::moved(const std::string& from, const std::string& to) {
+NodeId FileTable::renamed(OpenedFile& file, NodeId parent, const std::string& name, const std::string& path) {
   std::lock_guard lock(m_);
-  for (const auto& [node, file] : files_) {
-    std::lock_guard also(file->m);
-    if (is_below(file->path, from)) file->path.replace(0, from.size(), to);
+  std::string from;
+  NodeId was = NodeId::none;
+  {
+    std::lock_guard also(file.m);
+    auto place = files_.extract(Name(file.node, file.parent, file.name));
+    from = std::exchange(file.path, path);
+    was = std::exchange(file.parent, parent);
+    file.name = name;
+    if (!place.empty()) {
+      place.key() = Name(file.node, parent, name);
+      files_.insert(std::move(place));
+    }
   }
+  if (!file.directory) return was;
+  for (const auto& [key, other] : files_) {
+    std::lock_guard also(other->m);
+    if (is_below(other->path, from)) other->path.replace(0, from.size(), path);
+  }
+  return was;
 }
 
 bool FileTable::any_below(const std::string& path) const {
@@ -114,13 +142,15 @@ std::vector<std::shared_ptr<Open>> FileTable::of_session(uint64_t session_id, st
 
 namespace {
 
-/// The last open of a file that is to go has ended. Only what is still the same file under its name goes.
-void remove_file(Server& server, const Open& open, const OpenedFile& file) {
-  const Context ctx = server.own_context();
+/// The last open of a file that is to go has ended. Only what is still the same file under its name goes. With naming_m
+/// held.
+void remove_file(Server& server, const Open& open, OpenedFile& file) {
+  if (server.read_only || file.parent == NodeId::none) return;
+  const Context& ctx = open.ctx;
   auto found = call_and_wait(server.port, op::Lookup{{}, file.parent, file.name}, ctx);
   if (!found || found->node == NodeId::none) return;
   const bool same = found->node == file.node;
-  forget(server.port, ctx, found->node);
+  if (found->node != NodeId::root) forget(server.port, ctx, found->node);
   if (!same) return;
   const Status done = file.directory
                           ? call_and_wait(server.port, op::Rmdir{{}, file.parent, file.name, open.handle}, ctx)
@@ -150,10 +180,13 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   server.files.remove(*open);
   if (const auto link = open->link.lock()) link->opens.fetch_sub(1, std::memory_order_relaxed);
   end_notify(*open, smb2::NtStatus::notify_cleanup);
+  {
+    std::lock_guard lock(open->listing_m);
+    end_listing(server, *open);
+  }
   std::vector<std::weak_ptr<Request>> locks;
   {
     std::lock_guard lock(open->m);
-    end_listing(server, *open);
     locks.swap(open->waiting_locks);
   }
   for (const auto& w : locks)
@@ -162,21 +195,21 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   OpenedFile& file = *open->file;
   unlock_all(server, *open);
   {
-    std::lock_guard lock(open->m);
-    std::lock_guard also(file.m);
-    if (open->delete_on_close) file.delete_pending = true;
+    std::lock_guard naming(file.naming_m);
+    bool going = false;
+    {
+      std::lock_guard lock(open->m);
+      std::lock_guard also(file.m);
+      if (open->delete_on_close) file.delete_pending = true;
+      going = file.delete_pending;
+    }
+    if (server.files.close(file) && going) remove_file(server, *open, file);
   }
-  const bool last = server.files.close(file);
-  if (last && file.delete_pending) remove_file(server, *open, file);
-  if (open->handle != HandleId::none) {
-    op::Release end;
-    end.node = file.node;
-    end.handle = open->handle;
-    (void)call_and_wait(server.port, end, open->ctx);
-  }
-  if (!last) return;
-  if (file.node != NodeId::root) forget(server.port, open->ctx, file.node);
-  if (file.parent != NodeId::none && file.parent != NodeId::root) forget(server.port, open->ctx, file.parent);
+  if (open->handle == HandleId::none) return;
+  op::Release end;
+  end.node = file.node;
+  end.handle = open->handle;
+  (void)call_and_wait(server.port, end, open->ctx);
 }
 
 }  // namespace isthmus::smb

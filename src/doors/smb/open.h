@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -33,19 +34,26 @@ struct RangeLock {
   bool operator==(const RangeLock&) const = default;
 };
 
-/// A file or directory that clients have open, shared by its opens (an MS-FSA File).
+/// A file or directory that clients have open by one of its names, shared by its opens (an MS-FSA Link). Gives its
+/// lookups back when the last request that uses it has ended.
 struct OpenedFile {
-  explicit OpenedFile(NodeId n, bool dir) : node(n), directory(dir) {}
+  OpenedFile(Server& s, NodeId n, bool dir) : server(s), node(n), directory(dir) {}
+  ~OpenedFile();
+  OpenedFile(const OpenedFile&) = delete;
+  OpenedFile& operator=(const OpenedFile&) = delete;
 
+  Server& server;
   const NodeId node;  ///< held
   const bool directory;
-  /// Guards what follows. A leaf.
+  /// Held while the name is changed or removed. Taken before all others.
+  std::mutex naming_m;
+  /// Guards what follows, of which `parent` and `name` also need naming_m to change. A leaf.
   std::mutex m;
   NodeId parent = NodeId::none;  ///< held; none: the root
   std::string name;              ///< in parent, as the file system has it
   std::string path;              ///< from the share's root, '/' between names; what clients asked for
   bool delete_pending = false;
-  size_t opens = 0;
+  size_t opens = 0;  ///< 0: the last one has ended
   std::vector<RangeLock> locks;
 };
 
@@ -66,12 +74,14 @@ struct Open {
   bool posix = false;    ///< opened by the POSIX extensions
   std::atomic<bool> closed{false};
 
-  /// Guards what follows. Taken before OpenedFile::m.
+  std::mutex listing_m;  ///< held while the file system lists
+  std::unique_ptr<Listing> listing;
+
+  /// Guards what follows. Taken before OpenedFile::m; nothing is asked of the file system with it held.
   std::mutex m;
   bool delete_on_close = false;
   uint64_t position = 0;
-  uint32_t mode = 0;  ///< FileModeInformation
-  std::unique_ptr<Listing> listing;
+  uint32_t mode = 0;                                  ///< FileModeInformation
   std::vector<std::weak_ptr<Request>> waiting_locks;  ///< end with the open
   // Oplock or lease.
   smb2::OplockLevel oplock = smb2::OplockLevel::none;
@@ -81,6 +91,8 @@ struct Open {
   uint16_t epoch = 0;
   bool breaking = false;
   uint8_t break_to = 0;
+  bool asking = false;  ///< a grant is on its way; what is taken back meanwhile:
+  uint8_t left = 0;
   // Change notification.
   std::unique_ptr<Watching> watching;
   std::deque<std::shared_ptr<Request>> watchers;
@@ -100,12 +112,15 @@ class FileTable {
   /// which the table keeps or gives back.
   std::shared_ptr<OpenedFile> open(Server& server, NodeId node, bool directory, NodeId parent, std::string_view name,
                                    std::string_view path);
-  /// The file of a node if somebody has it open.
-  std::shared_ptr<OpenedFile> find(NodeId node) const;
-  /// One open less. True: it was the last one; the file's lookups are the caller's to give back.
+  /// Whether what is to be deleted has that name.
+  bool is_going(NodeId node, NodeId parent, const std::string& name) const;
+  /// Whether somebody has it open, by whatever name.
+  bool is_open(NodeId node) const;
+  /// One open less. True: it was the last one.
   bool close(OpenedFile& file);
-  /// After a rename of a directory: what is below it moves along.
-  void moved(const std::string& from, const std::string& to);
+  /// After a rename, with the file's naming_m held; what is below a directory moves along. Answers the directory it was
+  /// in, whose lookup is the caller's from now on.
+  NodeId renamed(OpenedFile& file, NodeId parent, const std::string& name, const std::string& path);
   /// Whether anything is open below a directory.
   bool any_below(const std::string& path) const;
 
@@ -117,8 +132,9 @@ class FileTable {
   std::vector<std::shared_ptr<Open>> of_session(uint64_t session_id, std::optional<uint32_t> tree = {}) const;
 
  private:
-  mutable std::mutex m_;  // taken before OpenedFile::m
-  std::unordered_map<NodeId, std::shared_ptr<OpenedFile>> files_;
+  mutable std::mutex m_;                                 // taken before OpenedFile::m
+  using Name = std::tuple<NodeId, NodeId, std::string>;  // node, parent, name
+  std::map<Name, std::shared_ptr<OpenedFile>> files_;
   std::unordered_map<uint64_t, std::shared_ptr<Open>> opens_;
   std::unordered_map<HandleId, std::shared_ptr<Open>> by_handle_;
   uint64_t next_ = 1;

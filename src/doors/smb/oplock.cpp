@@ -90,11 +90,23 @@ void ask_for_cache(Request& r, Open& open, const CacheWish& wish) {
   if (!wish.lease && !open.may_some(~kStatAccess)) return;  // who has no data open caches none
   uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kAll) : bits_of(wish.level);
   if (want == kLeaseNone && !wish.lease) return;
+  {
+    std::lock_guard lock(open.m);
+    open.asking = true;
+    open.left = kAll;
+  }
   uint8_t got = want ? set_lease(r.server.port, open, want) : uint8_t{kLeaseNone};
   // An oplock has fewer states than a lease.
   if (!wish.lease)
     if (const uint8_t as = bits_of(level_of(got)); as != got) got = set_lease(r.server.port, open, as);
-  std::lock_guard lock(open.m);
+  std::unique_lock lock(open.m);
+  while (got & ~open.left) {  // taken back before the client has heard of it
+    got = bits_of(level_of(got & open.left));
+    lock.unlock();
+    got = set_lease(r.server.port, open, got);
+    lock.lock();
+  }
+  open.asking = false;
   open.lease_bits = got;
   if (!wish.lease) {
     open.oplock = level_of(got);
@@ -113,6 +125,10 @@ void send_break(Server& server, Open& open, uint8_t bits) {
   bool must_answer = false;
   {
     std::lock_guard lock(open.m);
+    if (open.asking) {
+      open.left &= bits;
+      return;
+    }
     if (open.lease_bits == kLeaseNone && !open.breaking) return;
     must_answer = (open.lease_bits & (kLeaseWrite | kLeaseHandle)) != 0;
     smb2::append_header(out.head, notification());
@@ -140,9 +156,7 @@ void send_break(Server& server, Open& open, uint8_t bits) {
     set_lease(server.port, open, kLeaseNone);
     return;
   }
-  std::vector<Outgoing> one;
-  one.push_back(std::move(out));
-  link->send(one, session->encrypts ? session.get() : nullptr);
+  link->send_news(std::move(out), session->encrypts ? session : nullptr);
 }
 
 void break_own_level2(Request& r) {

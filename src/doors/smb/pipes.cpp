@@ -63,6 +63,10 @@ Reply open_pipe(Request& r, const smb2::CreateRequest& m) {
   open->access = windows::kReadData | windows::kWriteData | windows::kReadAttributes;
   r.link->opens.fetch_add(1, std::memory_order_relaxed);
   r.server.files.add(open);
+  if (!r.session->valid()) {
+    close_open(r.server, open);
+    return NtStatus::user_session_deleted;
+  }
   r.use(open);
   smb2::CreateResponse response;
   response.attributes = smb2::kAttrNormal;

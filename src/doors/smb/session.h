@@ -29,6 +29,8 @@ class Session {
   const uint64_t id;
   const std::weak_ptr<Link> link;  ///< the connection it was made on
 
+  /// One SESSION_SETUP at a time. Taken before all others.
+  std::mutex logon_m;
   /// Guards what follows. A leaf.
   mutable std::mutex m;
   enum class State : uint8_t { logging_on, valid, over } state = State::logging_on;

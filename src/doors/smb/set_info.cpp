@@ -4,6 +4,7 @@
 #include <linux/falloc.h>
 #include <sys/stat.h>
 
+#include "doors/common/secret.h"
 #include "doors/smb/errors.h"
 #include "doors/smb/extended.h"
 #include "doors/smb/facts.h"
@@ -91,97 +92,124 @@ NtStatus parent_allows(Request& r, NodeId parent) {
   return status_of(r.call(end));
 }
 
+/// The name that a rename or a link is to make. `to`: its place.
+NtStatus find_target(Request& r, const smb2::NameChange& m, Place& to, std::string& name) {
+  if (m.root != 0) return NtStatus::invalid_parameter;
+  std::string_view text = as_text(m.name);
+  if (text.starts_with(std::string_view("\\\0", 2))) text.remove_prefix(2);
+  const ClientPath path = read_path(as_bytes(text), r.open->posix);
+  if (path.status != NtStatus::success) return path.status;
+  if (path.names.empty()) return NtStatus::object_name_invalid;
+  if (!path.stream.empty()) return NtStatus::not_supported;
+  name = path.names.back();
+  return walk(r, path.names, r.open->posix || r.server.options.case_sensitive, to);
+}
+
+bool is_read_only(Request& r, const Place& at) {
+  return attributes_of(r, at.entry.node, at.entry.attr, at.name) & smb2::kAttrReadOnly;
+}
+
+/// Whether a name leads to the file still: other doors and programs may have put something else there.
+bool leads_to(Request& r, NodeId dir, const std::string& name, NodeId node) {
+  auto found = r.call(op::Lookup{{}, dir, name});
+  if (!found || found->node == NodeId::none) return false;
+  if (found->node != NodeId::root) forget(r.files(), r.ctx, found->node);
+  return found->node == node;
+}
+
 NtStatus rename(Request& r, Bytes data, bool ex) {
   Open& open = *r.open;
   if (!open.may(Rights::kDelete)) return NtStatus::access_denied;
   const auto m = smb2::read_name_change(data, ex);
   if (!m) return kShort;
-  if (m->root != 0) return NtStatus::invalid_parameter;
-  std::string_view name = as_text(m->name);
-  if (name.starts_with(std::string_view("\\\0", 2))) name.remove_prefix(2);
-  const ClientPath path = read_path(as_bytes(name), open.posix);
-  if (path.status != NtStatus::success) return path.status;
-  if (path.names.empty()) return NtStatus::object_name_invalid;
-  if (!path.stream.empty()) return NtStatus::not_supported;
   OpenedFile& file = *open.file;
   if (file.node == NodeId::root) return NtStatus::access_denied;
   const bool posix = open.posix || (m->flags & smb2::NameChange::kPosix);
   const bool replace = m->flags & smb2::NameChange::kReplace;
   Place to(r);
-  if (const NtStatus s = walk(r, path.names, open.posix || r.server.options.case_sensitive, to); s != NtStatus::success)
-    return s;
+  std::string name;
+  if (const NtStatus s = find_target(r, *m, to, name); s != NtStatus::success) return s;
+  std::lock_guard naming(file.naming_m);
   NodeId from_dir{};
   std::string from_name, from_path;
   {
     std::lock_guard lock(file.m);
+    if (file.opens == 0) return NtStatus::file_closed;
     if (file.delete_pending) return NtStatus::delete_pending;
     from_dir = file.parent;
     from_name = file.name;
     from_path = file.path;
   }
+  if (!leads_to(r, from_dir, from_name, file.node)) return NtStatus::object_name_not_found;
   if (!posix && file.directory && r.server.files.any_below(from_path)) return NtStatus::access_denied;
+  const bool same_name = to.exists() && to.entry.node == file.node && to.parent == from_dir && to.name == from_name;
   bool keeps = !replace;
-  if (to.exists() && to.entry.node == file.node) {
-    // The same file in another case, or another link of it.
-    if (to.name == path.names.back() && to.parent == from_dir) return NtStatus::success;
-    keeps = false;
-    to.name = path.names.back();
+  if (same_name) {
+    if (name == from_name) return NtStatus::success;
+    keeps = false;  // another case of it
   } else if (to.exists()) {
     if (!replace) return NtStatus::object_name_collision;
     if ((to.entry.attr.mode & S_IFMT) == S_IFDIR && !posix) return NtStatus::access_denied;
-    if (r.server.files.find(to.entry.node) && !posix) return NtStatus::access_denied;
-    const uint32_t bits = attributes_of(r, to.entry.node, to.entry.attr, to.name);
-    if ((bits & smb2::kAttrReadOnly) && !(m->flags & smb2::NameChange::kIgnoreReadOnly)) return NtStatus::access_denied;
+    if (to.entry.node != file.node && r.server.files.is_open(to.entry.node) && !posix) return NtStatus::access_denied;
+    if (is_read_only(r, to) && !(m->flags & smb2::NameChange::kIgnoreReadOnly)) return NtStatus::access_denied;
+    name = to.name;
   }
   if (const NtStatus s = parent_allows(r, to.parent); s != NtStatus::success) return s;
-  op::Rename move{{}, from_dir, from_name, to.parent, to.name, keeps ? RENAME_NOREPLACE : 0u, open.handle};
-  Status done = r.call(move);
-  if (!done && keeps && (done.code() == EINVAL || done.code() == ENOSYS || done.code() == EOPNOTSUPP)) {
-    move.flags = 0;
+  Status done = Unit{};
+  if (to.exists() && !same_name && to.entry.node == file.node) {
+    // Another link of the file: rename(2) would leave both.
+    done = r.call(op::Unlink{{}, from_dir, from_name, open.handle});
+  } else {
+    op::Rename move{{}, from_dir, from_name, to.parent, name, keeps ? RENAME_NOREPLACE : 0u, open.handle};
     done = r.call(move);
+    if (!done && keeps && (done.code() == EINVAL || done.code() == ENOSYS || done.code() == EOPNOTSUPP)) {
+      auto there = r.call(op::Lookup{{}, to.parent, name});
+      if (there && there->node != NodeId::none) {
+        if (there->node != NodeId::root) forget(r.files(), r.ctx, there->node);
+        return NtStatus::object_name_collision;
+      }
+      move.flags = 0;
+      done = r.call(move);
+    }
   }
   if (!done) return status_of(done);
-  r.server.names.may_be(to.parent, to.name);
+  r.server.names.may_be(to.parent, name);
   const std::string parent_path = above(to);
-  const std::string to_path = parent_path.empty() ? to.name : parent_path + "/" + to.name;
-  NodeId given = NodeId::none;
-  {
-    std::lock_guard lock(file.m);
-    given = std::exchange(file.parent, to.take_parent());
-    file.name = to.name;
-    file.path = to_path;
-  }
-  if (given != NodeId::none && given != NodeId::root) forget(r.files(), r.ctx, given);
-  if (file.directory) r.server.files.moved(from_path, to_path);
+  const NodeId was =
+      r.server.files.renamed(file, to.take_parent(), name, parent_path.empty() ? name : parent_path + "/" + name);
+  if (was != NodeId::none && was != NodeId::root) forget(r.files(), r.ctx, was);
   return NtStatus::success;
 }
 
 NtStatus link(Request& r, Bytes data, bool ex) {
   const auto m = smb2::read_name_change(data, ex);
   if (!m) return kShort;
-  if (m->root != 0) return NtStatus::invalid_parameter;
+  if (r.server.read_only) return NtStatus::media_write_protected;
+  const NodeId node = r.open->file->node;
   if (r.open->file->directory) return NtStatus::file_is_a_directory;
-  std::string_view name = as_text(m->name);
-  if (name.starts_with(std::string_view("\\\0", 2))) name.remove_prefix(2);
-  const ClientPath path = read_path(as_bytes(name), r.open->posix);
-  if (path.status != NtStatus::success) return path.status;
-  if (path.names.empty() || !path.stream.empty()) return NtStatus::object_name_invalid;
   Place to(r);
-  if (const NtStatus s = walk(r, path.names, r.open->posix || r.server.options.case_sensitive, to);
-      s != NtStatus::success)
+  std::string name;
+  if (const NtStatus s = find_target(r, *m, to, name); s != NtStatus::success) return s;
+  const auto make = [&](const std::string& as) {
+    auto made = r.call(op::Link{{}, node, to.parent, as});
+    if (!made) return smb::status_of(made.error());
+    if (made->node != NodeId::root) forget(r.files(), r.ctx, made->node);
+    return NtStatus::success;
+  };
+  if (!to.exists()) {
+    const NtStatus s = make(name);
+    if (s == NtStatus::success) r.server.names.may_be(to.parent, name);
     return s;
-  if (to.exists()) {
-    if (!(m->flags & smb2::NameChange::kReplace)) return NtStatus::object_name_collision;
-    if (to.entry.node == r.open->file->node) return NtStatus::success;
-    if ((to.entry.attr.mode & S_IFMT) == S_IFDIR) return NtStatus::access_denied;
-    const Status gone = r.call(op::Unlink{{}, to.parent, to.name, HandleId::none});
-    if (!gone) return status_of(gone);
   }
-  auto made = r.call(op::Link{{}, r.open->file->node, to.parent, to.name});
-  if (!made) return smb::status_of(made.error());
-  r.server.names.may_be(to.parent, to.name);
-  if (made->node != NodeId::root) forget(r.files(), r.ctx, made->node);
-  return NtStatus::success;
+  if (!(m->flags & smb2::NameChange::kReplace)) return NtStatus::object_name_collision;
+  if (to.entry.node == node) return NtStatus::success;
+  if ((to.entry.attr.mode & S_IFMT) == S_IFDIR || is_read_only(r, to)) return NtStatus::access_denied;
+  // Whatever fails, what is there stays.
+  const std::string temporary = ".~isthmus-" + random_secret();
+  if (const NtStatus s = make(temporary); s != NtStatus::success) return s;
+  const Status done = r.call(op::Rename{{}, to.parent, temporary, to.parent, to.name, 0, HandleId::none});
+  if (!done) (void)r.call(op::Unlink{{}, to.parent, temporary, HandleId::none});
+  return status_of(done);
 }
 
 Result<bool> is_empty(Request& r, NodeId dir) {
@@ -227,7 +255,7 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
     file.delete_pending = false;
     return NtStatus::success;
   }
-  if (file.node == NodeId::root) return NtStatus::access_denied;
+  if (file.node == NodeId::root || r.server.read_only) return NtStatus::access_denied;
   auto attr = r.attr_of(r.open->file->node);
   if (!attr) return smb::status_of(attr.error());
   if (!file.directory && !(m->flags & smb2::DispositionChange::kIgnoreReadOnly) && !open.posix &&

@@ -17,6 +17,7 @@
 #include "fs/fault/fault.h"
 #include "fs/mem/mem_fs.h"
 #include "vfs/sync.h"
+#include "vfs/then.h"
 #include "vfs/volume/volume.h"
 #include "wire/ntlm/test_client.h"
 #include "wire/smb2/create.h"
@@ -274,6 +275,17 @@ class DoorTest : public ::testing::Test {
     files_.clear();
     EXPECT_EQ(fs_->inodes(), 1u);
     whole_.reset();
+  }
+  /// As an editor saves: a new file takes the name.
+  void put_through_another_door(const std::string& name) {
+    auto other = volume_->port({.door = DoorKind::webdav});
+    Upcalls news;
+    ASSERT_TRUE(other->start(news));
+    const auto made = call_and_wait(*other, op::Mknod{{}, NodeId::root, "new", S_IFREG | 0644, 0, {}});
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(call_and_wait(*other, op::Rename{{}, NodeId::root, "new", NodeId::root, name, 0, HandleId::none}));
+    forget(*other, {}, made->node);
+    other->stop();
   }
   uint16_t port() const { return door_->endpoint().port; }
 
