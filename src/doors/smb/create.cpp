@@ -271,7 +271,8 @@ std::optional<Reply> create(Request& r) {
   if (path.status != NtStatus::success) return Reply(path.status);
   if (!path.stream.empty()) return Reply(NtStatus::object_name_invalid);  // there are no streams here
   c.wish = cache_wish(r, *m, *contexts);
-  if (c.wish.lease) r.ctx.lease_key = lease_number(r, c.wish.lease->key);
+  // What comes through an open does not break its own oplock, whichever operation it takes.
+  r.ctx.lease_key = c.wish.lease ? lease_number(r, c.wish.lease->key) : r.server.next_key.fetch_add(1);
   const bool exact = c.posix || r.server.options.case_sensitive;
   for (int i = 0; i < kTries; i++) {
     Place at(r);

@@ -1,5 +1,6 @@
 #include "doors/smb/test_door.h"
 #include "wire/smb2/notify_info.h"
+#include "wire/smb2/oplock.h"
 #include "wire/smb2/query.h"
 
 namespace isthmus::smb::testing {
@@ -198,6 +199,47 @@ TEST_F(DoorTest, EachLinkOfAFileIsItsOwn) {
   EXPECT_EQ(c.close_file(a), NtStatus::success);
   EXPECT_EQ(c.close_file(b), NtStatus::success);
   files_ = {"a"};
+}
+
+TEST_F(DoorTest, OplocksGiveWayToOthersAndNotToTheirOwn) {
+  Client a(port()), b(port());
+  a.begin();
+  b.begin();
+  smb2::CreateRequest m = a.creation("file", Disposition::open_if);
+  m.oplock = smb2::OplockLevel::batch;
+  const Message made = a.ask(Command::create, m);
+  const auto opened = smb2::read_message<smb2::CreateResponse>(as_bytes(made.bytes));
+  ASSERT_TRUE(opened);
+  ASSERT_EQ(opened->oplock, smb2::OplockLevel::batch);
+  const FileId id = opened->file_id;
+  // Attributes, times and size, all through the open that has it.
+  std::string basic(36, '\0');
+  basic[32] = static_cast<char>(smb2::kAttrHidden);
+  smb2::SetInfoRequest set;
+  set.info_class = static_cast<uint8_t>(smb2::FileInfoClass::basic);
+  set.data = as_bytes(basic.append(4, '\0'));
+  set.file_id = id;
+  Message answer = a.ask(Command::set_info, set);
+  EXPECT_EQ(answer.header.command, Command::set_info) << "and not a break";
+  EXPECT_EQ(answer.status(), NtStatus::success);
+  EXPECT_EQ(a.write(id, 0, "text"), NtStatus::success);
+  // Another opens it: he waits until the holder has answered.
+  b.send_frame(b.message(Command::create, smb2::write_message(b.creation("file", Disposition::open))));
+  const Message broken = a.receive();
+  ASSERT_EQ(broken.header.command, Command::oplock_break);
+  const auto news = smb2::read_message<smb2::OplockBreak>(as_bytes(broken.bytes));
+  ASSERT_TRUE(news);
+  EXPECT_EQ(news->file_id, id);
+  EXPECT_EQ(news->level, smb2::OplockLevel::level2);
+  EXPECT_EQ(b.receive().status(), NtStatus::pending);
+  EXPECT_EQ(a.ask(Command::oplock_break, smb2::OplockBreak{smb2::OplockLevel::level2, id}).status(), NtStatus::success);
+  const Message second = b.receive();
+  EXPECT_EQ(second.status(), NtStatus::success);
+  const auto theirs = smb2::read_message<smb2::CreateResponse>(as_bytes(second.bytes));
+  ASSERT_TRUE(theirs);
+  EXPECT_EQ(b.close_file(theirs->file_id), NtStatus::success);
+  EXPECT_EQ(a.close_file(id), NtStatus::success);
+  files_ = {"file"};
 }
 
 TEST_F(DoorTest, WhatIsReplacedStaysWhenThatFails) {

@@ -29,6 +29,7 @@ struct Server final : Upcalls {
   DoorMetrics metrics;
   FileTable files;
   FoldedNames names;
+  std::atomic<uint64_t> next_key{1};  ///< of the opens without a lease, for Context::lease_key
   dcerpc::Environment environment;
 
   /// Of the server's user, as which all clients come.
