@@ -59,11 +59,9 @@ bool names_file(Command c) {
 }  // namespace
 
 Request::Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b)
-    : server(s), chain(std::move(c)), header(h), bytes(b), ctx(s.own_context()) {
+    : server(s), chain(std::move(c)), header(h), bytes(b), ctx(s.own) {
   ctx.id = h.message_id;
 }
-
-Request::~Request() = default;
 
 FileSystem& Request::files() const { return server.port; }
 
@@ -76,13 +74,8 @@ Result<Attr> Request::attr_of(NodeId node) {
 }
 
 bool Request::find_open(const smb2::FileId& id) {
-  if (id == smb2::kNoFileId && header.related()) {
-    open = chain->open_;
-    if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
-  } else {
-    open = server.files.find(id);
-    if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
-  }
+  open = id == smb2::kNoFileId && header.related() ? chain->open_ : server.files.find(id);
+  if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
   if (open && open->closed.load(std::memory_order_acquire)) open.reset();
   if (!open) return false;
   use(open);
@@ -253,10 +246,13 @@ Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) con
   return out;
 }
 
+/// What the request has spent, and what it asks for besides.
+uint16_t Chain::grant(const Request& r) const {
+  return link_->grant(std::max<uint32_t>(1, r.header.credit_charge) + std::max<uint32_t>(1, r.header.credits) - 1);
+}
+
 void Chain::append(const Request& r, Reply&& reply) {
-  const uint32_t charge = std::max<uint32_t>(1, r.header.credit_charge);
-  smb2::Header head =
-      smb2::answer_to(r.header, reply.status, link_->grant(charge + std::max<uint32_t>(1, r.header.credits) - 1));
+  smb2::Header head = smb2::answer_to(r.header, reply.status, grant(r));
   if (r.header.related()) {
     head.flags |= smb2::kFlagRelated;
     head.session_id = session_id_;
@@ -284,9 +280,7 @@ void Chain::append(const Request& r, Reply&& reply) {
 
 void Chain::send_interim(Request& r) {
   r.async_id_ = link_->make_async(r.header.message_id, r.cancel);
-  const uint32_t charge = std::max<uint32_t>(1, r.header.credit_charge);
-  smb2::Header head =
-      smb2::answer_to(r.header, NtStatus::pending, link_->grant(charge + std::max<uint32_t>(1, r.header.credits) - 1));
+  smb2::Header head = smb2::answer_to(r.header, NtStatus::pending, grant(r));
   head.flags |= smb2::kFlagAsync;
   head.async_id = r.async_id_;
   if (r.session) head.session_id = r.session->id;

@@ -27,6 +27,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
   smb2::NtStatus admit_request(Request& r);
   smb2::NtStatus check_signature(Request& r);
   Outgoing outgoing(const Request& r, smb2::Header head, Reply&& reply) const;
+  uint16_t grant(const Request& r) const;
   void append(const Request& r, Reply&& reply);
   void send_interim(Request& r);
   /// `news`: on another's thread.

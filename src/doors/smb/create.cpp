@@ -45,7 +45,7 @@ struct Creation {
   NtStatus check() const;
   NtStatus open_existing(Place& at);
   NtStatus make_new(Place& at);
-  NtStatus grant(const Place& at, uint32_t rights);
+  NtStatus grant(uint32_t rights);
   uint32_t share() const { return (access & ~kStatAccess) == 0 ? 7 : m.share_access; }
   uint32_t share_bits() const { return access & Rights::kDelete ? 4 : 0; }
   bool overwrites() const {
@@ -72,7 +72,7 @@ NtStatus Creation::check() const {
 }
 
 /// The rights that are wanted, against those there are.
-NtStatus Creation::grant(const Place&, uint32_t rights) {
+NtStatus Creation::grant(uint32_t rights) {
   uint32_t wanted = windows::expand_generic(m.desired_access);
   maximum = wanted & kMaximumAllowed;
   wanted &= ~kMaximumAllowed;
@@ -91,8 +91,7 @@ NtStatus Creation::open_existing(Place& at) {
   if (!directory && (m.options & smb2::kOptionDirectory)) return NtStatus::not_a_directory;
   if (directory && overwrites()) return NtStatus::file_is_a_directory;
   if (r.server.files.is_going(at.entry.node, at.parent, at.name)) return NtStatus::delete_pending;
-  if (const NtStatus s = grant(at, rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success)
-    return s;
+  if (const NtStatus s = grant(rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success) return s;
   const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
   if (!directory && (attributes & smb2::kAttrReadOnly)) {
     if (overwrites() || (windows::expand_generic(m.desired_access) & kWrites)) return NtStatus::access_denied;
@@ -134,7 +133,7 @@ NtStatus Creation::make_new(Place& at) {
   if (m.disposition == Disposition::open || m.disposition == Disposition::overwrite)
     return NtStatus::object_name_not_found;
   if (r.server.read_only) return NtStatus::media_write_protected;
-  if (const NtStatus s = grant(at, windows::kAllRights); s != NtStatus::success) return s;
+  if (const NtStatus s = grant(windows::kAllRights); s != NtStatus::success) return s;
   if ((m.attributes & smb2::kAttrReadOnly) && (m.options & smb2::kOptionDeleteOnClose)) return NtStatus::cannot_delete;
   Result<Entry> made = err(EIO);
   if (m.options & smb2::kOptionDirectory) {
@@ -217,7 +216,7 @@ Reply answer(Creation& c, Place& at) {
   open->handle = c.handle;
   open->access = c.access;
   open->options = c.m.options;
-  open->ctx = r.server.own_context();
+  open->ctx = r.server.own;
   open->ctx.client = r.session->id;
   open->ctx.lease_key = r.ctx.lease_key;
   open->posix = c.posix;

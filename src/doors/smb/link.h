@@ -38,7 +38,6 @@ struct Agreed {
   uint32_t capabilities = 0;
 
   constexpr bool done() const { return dialect != smb2::Dialect::any; }
-  constexpr bool smb3() const { return done() && dialect >= smb2::Dialect::smb300; }
   constexpr bool large() const { return done() && dialect != smb2::Dialect::smb202; }
 };
 

@@ -83,15 +83,6 @@ std::string client_path(std::string_view path) {
   return out.empty() ? std::string("\\\0", 2) : out;
 }
 
-std::string path_of(const std::vector<std::string>& names, size_t count) {
-  std::string path;
-  for (size_t i = 0; i < count; i++) {
-    if (i > 0) path += '/';
-    path += names[i];
-  }
-  return path;
-}
-
 std::shared_ptr<FoldedNames::Directory> FoldedNames::find(NodeId dir) const {
   std::lock_guard lock(m_);
   const auto it = all_.find(dir);

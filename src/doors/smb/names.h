@@ -29,8 +29,6 @@ ClientPath read_path(Bytes utf16, bool posix);
 std::string client_name(std::string_view name, bool posix = false);
 /// The same of a path of ours, with '\' between names and in front.
 std::string client_path(std::string_view path);
-/// "a/b" of names.
-std::string path_of(const std::vector<std::string>& names, size_t count);
 
 /// Names of directories by what they are without case: for the names that a client writes in another case. What is kept
 /// is more than there is at times, so that each hit is looked up. Any thread.

@@ -96,8 +96,7 @@ struct Open {
   // Change notification.
   std::unique_ptr<Watching> watching;
   std::deque<std::shared_ptr<Request>> watchers;
-  uint32_t notify_filter = 0, notify_size = 0;
-  bool notify_overflow = false;
+  uint32_t notify_size = 0;  ///< bytes that the client takes at once
 
   Open();
   ~Open();

@@ -43,7 +43,6 @@ constexpr std::chrono::milliseconds kBeforeInterim{1};
 class Request : public std::enable_shared_from_this<Request> {
  public:
   Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b);
-  ~Request();
 
   Server& server;
   const std::shared_ptr<Chain> chain;  ///< keeps `bytes`

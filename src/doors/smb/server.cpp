@@ -25,6 +25,18 @@ std::string random_name() {
   return name;
 }
 
+Context own_context(uint32_t umask) {
+  Context ctx;
+  ctx.cred.umask = umask;
+  ctx.umask_pending = true;
+  ctx.cred.known = true;
+  ctx.cred.uid = geteuid();
+  ctx.cred.gid = getegid();
+  ctx.cred.pid = static_cast<uint32_t>(getpid());
+  ctx.door = DoorKind::smb;
+  return ctx;
+}
+
 smb2::Guid random_guid() {
   smb2::Guid guid{};
   fill_random(guid);
@@ -41,6 +53,7 @@ Server::Server(VolumePort& volume_port, Options door_options)
       read_only(options.read_only || volume_port.traits().read_only),
       name(options.server_name.empty() ? random_name() : options.server_name),
       guid(random_guid()),
+      own(own_context(options.umask)),
       metrics(command_names()) {
   logons.names = {name, name, name, ""};
   logons.upper = windows::upper_case;
@@ -48,18 +61,6 @@ Server::Server(VolumePort& volume_port, Options door_options)
     return windows::same_but_case(user, options.user) ? hash : std::nullopt;
   };
   fill_environment(*this);
-}
-
-Context Server::own_context() const {
-  Context ctx;
-  ctx.cred.umask = options.umask;
-  ctx.umask_pending = true;
-  ctx.cred.known = true;
-  ctx.cred.uid = geteuid();
-  ctx.cred.gid = getegid();
-  ctx.cred.pid = static_cast<uint32_t>(getpid());
-  ctx.door = DoorKind::smb;
-  return ctx;
 }
 
 std::shared_ptr<Session> Server::new_session(const std::shared_ptr<Link>& link) {

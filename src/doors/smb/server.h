@@ -25,15 +25,13 @@ struct Server final : Upcalls {
   const bool read_only;
   const std::string name;  ///< NetBIOS name
   const smb2::Guid guid;
+  const Context own;  ///< of the server's user, as which all clients come
   ntlm::Settings logons;
   DoorMetrics metrics;
   FileTable files;
   FoldedNames names;
   std::atomic<uint64_t> next_key{1};  ///< of the opens without a lease, for Context::lease_key
   dcerpc::Environment environment;
-
-  /// Of the server's user, as which all clients come.
-  Context own_context() const;
 
   std::shared_ptr<Session> new_session(const std::shared_ptr<Link>& link);
   std::shared_ptr<Session> find_session(uint64_t id) const;
