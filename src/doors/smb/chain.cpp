@@ -196,18 +196,15 @@ NtStatus Chain::admit_request(Request& r) {
   session_id_ = session_id;
   tree_id_ = tree_id;
   if (h.command == Command::negotiate) return NtStatus::success;
-  if (session_id != 0) {
-    std::lock_guard lock(link_->sessions_m);
-    const auto it = link_->sessions.find(session_id);
-    if (it != link_->sessions.end()) r.session = it->second;
-  }
-  if (h.command == Command::session_setup) {
-    if (session_id != 0 && !r.session) return NtStatus::user_session_deleted;
-    return r.session && r.session->valid() ? check_signature(r) : NtStatus::success;
-  }
-  if (e->needs_session && (!r.session || !r.session->valid())) return NtStatus::user_session_deleted;
-  if (sealed_by_ && r.session && sealed_by_->id != r.session->id) return NtStatus::access_denied;
-  if (r.session && r.session->valid()) {
+  if (session_id != 0) r.channel = link_->channel(session_id);
+  if (r.channel) r.session = r.channel->session;
+  // Whoever binds a session says so in the body.
+  if (h.command == Command::session_setup)
+    return r.channel && r.channel->has_keys() ? check_signature(r) : NtStatus::success;
+  const bool ready = r.channel && r.channel->ready() && r.session->valid();
+  if (e->needs_session && !ready) return NtStatus::user_session_deleted;
+  if (sealed_by_ && r.session && sealed_by_->session != r.session) return NtStatus::access_denied;
+  if (ready) {
     if (const NtStatus s = check_signature(r); s != NtStatus::success) return s;
     r.ctx.client = r.session->id;
   }
@@ -225,8 +222,7 @@ NtStatus Chain::check_signature(Request& r) {
     // ECHO may come in the open: it says nothing.
     return r.session->signs && r.header.command != Command::echo ? NtStatus::access_denied : NtStatus::success;
   }
-  std::lock_guard lock(r.session->read_m);
-  return r.session->verifier && r.session->verifier->verify(r.bytes) ? NtStatus::success : NtStatus::access_denied;
+  return r.channel->verify(r.bytes) ? NtStatus::success : NtStatus::access_denied;
 }
 
 Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) const {
@@ -240,9 +236,9 @@ Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) con
     out.data_size = reply.data_size;
   }
   // All of a session that has its keys, also the answer that ends it; at least the end of a logon.
-  if (r.session && !sealed_by_ && r.session->has_keys() &&
+  if (r.channel && !sealed_by_ && r.channel->has_keys() &&
       (r.session->signs || r.header.is_signed() || r.header.command == Command::session_setup))
-    out.sign_by = r.session;
+    out.sign_by = r.channel;
   return out;
 }
 
@@ -266,14 +262,20 @@ void Chain::append(const Request& r, Reply&& reply) {
     head.status = static_cast<uint32_t>(reply.status);
   }
   Outgoing out = outgoing(r, head, std::move(reply));
-  // The hash of 3.1.1 takes NEGOTIATE, and the steps of a logon but the last.
+  // The hash of 3.1.1 takes NEGOTIATE, and the steps of a logon but the last, as they are sent: with their signature.
+  const bool step = r.header.command == Command::session_setup && r.channel &&
+                    head.status == static_cast<uint32_t>(NtStatus::more_processing_required);
+  if (step && out.sign_by) {
+    const Bytes body = as_bytes(out.body);
+    const auto signer = std::exchange(out.sign_by, nullptr);
+    if (!r.last || !signer->sign(std::as_writable_bytes(std::span(out.head)), std::span(&body, 1))) return link_->end();
+  }
   const Bytes text[] = {as_bytes(out.head), as_bytes(out.body)};
   if (r.header.command == Command::negotiate && head.status == static_cast<uint32_t>(NtStatus::success)) {
     if (!link_->agreed.preauth.add(r.bytes) || !link_->agreed.preauth.add(text)) link_->end();
-  } else if (r.header.command == Command::session_setup && r.session &&
-             head.status == static_cast<uint32_t>(NtStatus::more_processing_required)) {
-    std::lock_guard lock(r.session->m);
-    if (!r.session->preauth.add(text)) link_->end();
+  } else if (step) {
+    std::lock_guard lock(r.channel->logon_m);
+    if (!r.channel->preauth.add(text)) link_->end();
   }
   out_.push_back(std::move(out));
 }

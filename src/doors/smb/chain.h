@@ -12,7 +12,7 @@ namespace isthmus::smb {
 /// does.
 class Chain : public std::enable_shared_from_this<Chain> {
  public:
-  Chain(Server& server, std::shared_ptr<Link> link, std::string frame, std::shared_ptr<Session> sealed_by)
+  Chain(Server& server, std::shared_ptr<Link> link, std::string frame, std::shared_ptr<Channel> sealed_by)
       : server_(server), link_(std::move(link)), frame_(std::move(frame)), sealed_by_(std::move(sealed_by)) {}
 
   /// On the thread that read the frame, before the next one is read: spends the credits, has CANCEL find the requests.
@@ -36,7 +36,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
   Server& server_;
   const std::shared_ptr<Link> link_;
   const std::string frame_;
-  const std::shared_ptr<Session> sealed_by_;  // null: in the open
+  const std::shared_ptr<Channel> sealed_by_;  // null: in the open
   std::vector<smb2::Pdu> pdus_;
   std::vector<std::shared_ptr<Request>> requests_;
   std::vector<Outgoing> out_;

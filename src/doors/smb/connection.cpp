@@ -27,6 +27,7 @@ constexpr std::chrono::hours kIdleTime{24 * 7};
 Connection::Connection(Server& server, int socket, std::optional<uint32_t> uid)
     : server_(server), socket_(socket), link_(std::make_shared<Link>(socket, uid)), connected_(server.metrics, uid) {
   in_.resize(kBuffer);
+  if (auto at = local_endpoint(socket)) link_->here = at->address;
   server_.add_link(link_);
 }
 
@@ -128,7 +129,7 @@ std::function<void()> Connection::take_work() {
 
 bool Connection::take(std::string frame) {
   connected_.request({});
-  std::shared_ptr<Session> sealed_by;
+  std::shared_ptr<Channel> sealed_by;
   switch (smb2::protocol_of(as_bytes(frame))) {
     case smb2::Protocol::smb2:
       break;
@@ -140,16 +141,9 @@ bool Connection::take(std::string frame) {
     case smb2::Protocol::transform: {
       const auto id = smb2::sealed_session(as_bytes(frame));
       if (!id) return false;
-      {
-        std::lock_guard lock(link_->sessions_m);
-        const auto it = link_->sessions.find(*id);
-        if (it == link_->sessions.end()) return false;
-        sealed_by = it->second;
-      }
-      if (!sealed_by->valid()) return false;
-      std::lock_guard lock(sealed_by->read_m);
-      if (!sealed_by->opener) return false;
-      const auto opened = sealed_by->opener->open(std::as_writable_bytes(std::span(frame.data(), frame.size())));
+      sealed_by = link_->channel(*id);
+      if (!sealed_by || !sealed_by->ready() || !sealed_by->session->valid()) return false;
+      const auto opened = sealed_by->open(std::as_writable_bytes(std::span(frame.data(), frame.size())));
       if (!opened) return false;
       frame.erase(0, frame.size() - opened->size());
       break;

@@ -225,6 +225,7 @@ Reply answer(Creation& c, Place& at) {
       c.m.options & (smb2::kOptionWriteThrough | smb2::kOptionSequentialOnly | smb2::kOptionNoBuffering |
                      smb2::kOptionSynchronousAlert | smb2::kOptionSynchronousNonAlert | smb2::kOptionDeleteOnClose);
   r.link->opens.fetch_add(1, std::memory_order_relaxed);
+  r.session->opens.fetch_add(1, std::memory_order_relaxed);
   r.server.files.add(open);
   if (!r.session->valid()) {  // it ended meanwhile, and did not see this one
     close_open(r.server, open);
@@ -252,7 +253,9 @@ Reply answer(Creation& c, Place& at) {
 std::optional<Reply> create(Request& r) {
   const auto m = r.read<smb2::CreateRequest>();
   if (!m) return Reply(NtStatus::invalid_parameter);
-  if (r.link->opens.load(std::memory_order_relaxed) >= r.server.options.max_opens)
+  // A session may outlive the connection that its opens were made on.
+  if (std::max(r.link->opens.load(std::memory_order_relaxed), r.session->opens.load(std::memory_order_relaxed)) >=
+      r.server.options.max_opens)
     return Reply(NtStatus::insufficient_resources);
   if (r.tree.pipes) return open_pipe(r, *m);
   const auto contexts = smb2::read_create_contexts(m->contexts);

@@ -1,11 +1,16 @@
 #include "wire/smb2/ioctl.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/falloc.h>
+#include <net/if.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "doors/smb/errors.h"
 #include "doors/smb/facts.h"
@@ -46,6 +51,39 @@ Output validate_negotiate(Request& r, Bytes input) {
   }
   return smb2::write_validate_negotiate(
       smb2::ValidateNegotiateResponse{agreed.capabilities, r.server.guid, security_mode(r.server), agreed.dialect});
+}
+
+/// Of the interface whose address is `address`; 0: it is not known.
+uint32_t index_of_interface(Bytes address) {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) < 0) return 0;
+  uint32_t found = 0;
+  for (const ifaddrs* i = all; i && !found; i = i->ifa_next) {
+    if (!i->ifa_addr) continue;
+    const auto* four = reinterpret_cast<const sockaddr_in*>(i->ifa_addr);
+    const auto* six = reinterpret_cast<const sockaddr_in6*>(i->ifa_addr);
+    const bool same = i->ifa_addr->sa_family == AF_INET && address.size() == sizeof(in_addr)
+                          ? std::memcmp(&four->sin_addr, address.data(), address.size()) == 0
+                          : i->ifa_addr->sa_family == AF_INET6 && address.size() == sizeof(in6_addr) &&
+                                std::memcmp(&six->sin6_addr, address.data(), address.size()) == 0;
+    if (same) found = if_nametoindex(i->ifa_name);
+  }
+  freeifaddrs(all);
+  return found;
+}
+
+/// Where else a client may come in: by the interface that it came by.
+Output network_interfaces(Request& r) {
+  constexpr uint64_t kSpeed = 10'000'000'000;
+  if (!(r.link->agreed.capabilities & smb2::kCapMultiChannel)) return NtStatus::not_supported;
+  const std::string text = r.link->here.starts_with("::ffff:") ? r.link->here.substr(7) : r.link->here;
+  std::array<std::byte, sizeof(in6_addr)> bytes{};
+  Bytes address(bytes);
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1)
+    address = address.first(sizeof(in_addr));
+  else if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1)
+    return NtStatus::not_supported;
+  return smb2::write_network_interfaces({{index_of_interface(address), kSpeed, address}});
 }
 
 bool is_file(const Open& open) { return open.file && !open.file->directory && !open.reparse; }
@@ -253,6 +291,7 @@ Output run(Request& r, const smb2::IoctlRequest& m) {
     case kFsctlDfsGetReferralsEx:
       return NtStatus::fs_driver_required;  // there is no DFS
     case kFsctlQueryNetworkInterfaceInfo:
+      return network_interfaces(r);
     case kFsctlLmrRequestResiliency:
     case kFsctlPipeWait:
       return NtStatus::not_supported;

@@ -29,7 +29,7 @@ struct Link::Frame {
 };
 
 /// With send_m_ held. False: it cannot be sent.
-bool Link::assemble(std::vector<Outgoing>& messages, Session* seal_by, Frame& frame) {
+bool Link::assemble(std::vector<Outgoing>& messages, Channel* seal_by, Frame& frame) {
   // The padding belongs to the message before it, also for its signature.
   for (size_t i = 0; i + 1 < messages.size(); i++) {
     Outgoing& m = messages[i];
@@ -46,18 +46,16 @@ bool Link::assemble(std::vector<Outgoing>& messages, Session* seal_by, Frame& fr
   size_t size = 0;
   for (Outgoing& m : messages) {
     const Bytes rest[] = {as_bytes(m.body), Bytes(m.data.get(), m.data_size)};
-    if (m.sign_by && !seal_by && m.sign_by->signer && !m.sign_by->signer->sign(mutable_bytes(m.head), rest))
-      return false;
+    if (m.sign_by && !seal_by && !m.sign_by->sign(mutable_bytes(m.head), rest)) return false;
     frame.parts.push_back(as_bytes(m.head));
     for (Bytes b : rest)
       if (!b.empty()) frame.parts.push_back(b);
     size += m.size();
   }
   if (seal_by) {
-    if (!seal_by->sealer || size + smb2::kTransformHeader > smb2::kMaxFrame) return false;
+    if (size + smb2::kTransformHeader > smb2::kMaxFrame) return false;
     frame.sealed.resize(size + smb2::kTransformHeader);
-    if (!seal_by->sealer->seal(seal_by->id, std::span(frame.parts).subspan(1), mutable_bytes(frame.sealed)))
-      return false;
+    if (!seal_by->seal(std::span(frame.parts).subspan(1), mutable_bytes(frame.sealed))) return false;
     frame.parts.resize(1);
     frame.parts.push_back(as_bytes(frame.sealed));
     size = frame.sealed.size();
@@ -68,7 +66,7 @@ bool Link::assemble(std::vector<Outgoing>& messages, Session* seal_by, Frame& fr
   return true;
 }
 
-void Link::send(std::vector<Outgoing>& messages, Session* seal_by) {
+void Link::send(std::vector<Outgoing>& messages, Channel* seal_by) {
   {
     std::lock_guard lock(send_m_);
     if (socket_ < 0 || ended()) return;
@@ -82,7 +80,7 @@ void Link::send(std::vector<Outgoing>& messages, Session* seal_by) {
   flush_news();
 }
 
-void Link::send_news(Outgoing message, std::shared_ptr<Session> seal_by) {
+void Link::send_news(Outgoing message, std::shared_ptr<Channel> seal_by) {
   {
     std::lock_guard lock(news_m_);
     if (news_.size() >= kMostNews) return end();

@@ -22,7 +22,7 @@ struct Outgoing {
   std::string body;
   std::unique_ptr<std::byte[]> data;
   size_t data_size = 0;
-  std::shared_ptr<Session> sign_by;  ///< null: is not signed
+  std::shared_ptr<Channel> sign_by;  ///< null: is not signed
 
   size_t size() const { return head.size() + body.size() + data_size; }
 };
@@ -47,14 +47,15 @@ class Link {
   Link(int socket, std::optional<uint32_t> peer) : uid(peer), socket_(socket) {}
 
   const std::optional<uint32_t> uid;  ///< of the peer, if it is of this machine
+  std::string here;                   ///< the address that the peer has reached, numeric; set before others see it
   Agreed agreed;
 
-  /// Sends one frame: messages in a row (a compound), each signed by its session's key, or all sealed by `seal_by`'s.
+  /// Sends one frame: messages in a row (a compound), each signed by its channel's key, or all sealed by `seal_by`'s.
   /// What cannot be sent in a minute ends the connection.
-  void send(std::vector<Outgoing>& messages, Session* seal_by);
+  void send(std::vector<Outgoing>& messages, Channel* seal_by);
   /// Sends what other clients, doors and file systems bring on their threads, which never wait for this client: what it
   /// does not take now goes with the next frame.
-  void send_news(Outgoing message, std::shared_ptr<Session> seal_by);
+  void send_news(Outgoing message, std::shared_ptr<Channel> seal_by);
   /// The peer gets no more answers, and hears that the connection ends.
   void end();
   /// The same when the answer in hand has been sent.
@@ -84,19 +85,25 @@ class Link {
   /// Frames in hand.
   std::atomic<unsigned> running{0};
 
-  // Sessions made here.
-  std::mutex sessions_m;
-  std::map<uint64_t, std::shared_ptr<Session>> sessions;
-  unsigned bad_logons = 0;  ///< under sessions_m
+  // Sessions that are used here, by id.
+  std::mutex channels_m;  // a leaf
+  std::map<uint64_t, std::shared_ptr<Channel>> channels;
+  unsigned bad_logons = 0;  ///< under channels_m
   std::atomic<size_t> opens{0};
+
+  std::shared_ptr<Channel> channel(uint64_t session_id) {
+    std::lock_guard lock(channels_m);
+    const auto it = channels.find(session_id);
+    return it == channels.end() ? nullptr : it->second;
+  }
 
  private:
   struct Frame;
   struct News {
     Outgoing message;
-    std::shared_ptr<Session> seal_by;
+    std::shared_ptr<Channel> seal_by;
   };
-  bool assemble(std::vector<Outgoing>& messages, Session* seal_by, Frame& frame);
+  bool assemble(std::vector<Outgoing>& messages, Channel* seal_by, Frame& frame);
   bool write(std::vector<Bytes>& parts, bool wait);
   void flush_news();
 

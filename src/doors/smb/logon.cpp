@@ -17,37 +17,40 @@ using smb2::Dialect;
 using smb2::NtStatus;
 
 constexpr size_t kMostTrees = 64;
-constexpr size_t kMostSessions = 64;  // of one connection
+constexpr size_t kMostSessions = 64;             // of one connection
+constexpr uint32_t kMostChannelsEver = 1 << 24;  // of one session: numbers of sealers
 
-/// Keys of a session that has just logged on.
-bool make_keys(Request& r, Session& s, Bytes session_key) {
-  const Agreed& agreed = r.link->agreed;
-  auto keys = smb2::derive_session_keys(agreed.dialect, agreed.cipher, session_key, s.preauth);
+/// Keys of a session that has just logged on, and of its first channel (section 3.3.5.5.3).
+bool make_keys(Channel& c, Session& s, Bytes session_key) {
+  auto keys = smb2::derive_session_keys(s.dialect, s.cipher, session_key, c.preauth);
   if (!keys) return false;
   s.session_key = smb2::Key(session_key);
   s.keys = *keys;
-  s.signer = smb2::Signer::make(agreed.signing, keys->signing.bytes());
-  s.verifier = smb2::Signer::make(agreed.signing, keys->signing.bytes());
-  if (!s.signer || !s.verifier) return false;
-  if (agreed.cipher != smb2::Cipher::none) {
-    s.sealer = smb2::Sealer::make(agreed.cipher, keys->encryption.bytes());
-    s.opener = smb2::Opener::make(agreed.cipher, keys->decryption.bytes());
-    if (!s.sealer || !s.opener) return false;
-  }
-  return true;
+  return c.set_signing(s.signing, s.keys.signing.bytes()) &&
+         (s.cipher == smb2::Cipher::none || c.set_sealing(s.cipher, s.keys, s.next_channel++));
 }
 
-Reply refuse(Request& r, const std::shared_ptr<Session>& session, Errno why) {
-  const bool again = session->valid();
-  if (!again) {
-    r.server.end_session(*session);
-  } else {
-    std::lock_guard lock(session->m);
-    session->acceptor.reset();
-  }
+/// Of another channel: what it signs by is of its own logon, and it seals by the session's keys. `number`: as
+/// set_sealing() has it.
+bool make_channel_keys(Channel& c, const Session& s, Bytes session_key, uint32_t number) {
+  const auto keys = smb2::derive_session_keys(s.dialect, s.cipher, session_key, c.preauth);
+  return keys && c.set_signing(s.signing, keys->signing.bytes()) &&
+         (s.cipher == smb2::Cipher::none || c.set_sealing(s.cipher, s.keys, number));
+}
+
+/// What was begun and came to nothing.
+void give_up(Request& r) {
+  if (!r.channel->ready())
+    r.server.end_channel(*r.channel);
+  else
+    r.channel->acceptor.reset();
+}
+
+Reply refuse(Request& r, Errno why) {
+  give_up(r);
   unsigned bad = 0;
   {
-    std::lock_guard lock(r.link->sessions_m);
+    std::lock_guard lock(r.link->channels_m);
     bad = ++r.link->bad_logons;
   }
   log(LogLevel::warning, "smb: a logon was refused: {}", text_of(why));
@@ -55,91 +58,146 @@ Reply refuse(Request& r, const std::shared_ptr<Session>& session, Errno why) {
   return why == err(EBADMSG) || why == err(EPROTO) ? NtStatus::invalid_parameter : NtStatus::logon_failure;
 }
 
+/// Makes the request's channel one of the connection's.
+NtStatus add_channel(Request& r) {
+  r.channel->preauth = r.link->agreed.preauth;
+  {
+    std::lock_guard lock(r.link->channels_m);
+    if (r.link->channels.size() >= kMostSessions) return NtStatus::insufficient_resources;
+    if (!r.link->channels.emplace(r.session->id, r.channel).second) return NtStatus::request_not_accepted;
+  }
+  if (!r.link->ended()) return NtStatus::success;
+  r.server.end_channel(*r.channel);  // whoever ended the connection may not have seen it
+  return NtStatus::user_session_deleted;
+}
+
+NtStatus begin_session(Request& r) {
+  r.channel = r.server.new_session(r.link);
+  r.session = r.channel->session;
+  const NtStatus s = add_channel(r);
+  if (s != NtStatus::success) r.server.end_channel(*r.channel);
+  return s;
+}
+
+/// A client wants to use a session on this connection, too (section 3.3.5.5).
+NtStatus begin_binding(Request& r) {
+  const Agreed& agreed = r.link->agreed;
+  if (agreed.dialect < Dialect::smb300) return NtStatus::request_not_accepted;
+  const auto session = r.server.find_session(r.header.session_id);
+  if (!session) return NtStatus::user_session_deleted;
+  if (!session->valid()) return NtStatus::request_not_accepted;
+  if (session->dialect != agreed.dialect || session->cipher != agreed.cipher || session->signing != agreed.signing ||
+      !r.header.is_signed())
+    return NtStatus::invalid_parameter;
+  if (session->client != agreed.asked.client_guid) return NtStatus::user_session_deleted;
+  auto channel = std::make_shared<Channel>(session, r.link);
+  if (!channel->set_signing(session->signing, session->keys.signing.bytes())) return NtStatus::internal_error;
+  if (!channel->verify(r.bytes)) return NtStatus::access_denied;
+  r.session = session;
+  r.channel = std::move(channel);
+  const NtStatus s = add_channel(r);
+  if (s != NtStatus::success) r.channel.reset();
+  return s;
+}
+
+/// The last step of the first logon of a session.
+NtStatus complete_session(Request& r, const ntlm::Logon& logon, const smb2::SessionSetupRequest& m) {
+  Session& session = *r.session;
+  const Agreed& agreed = r.link->agreed;
+  const bool must_encrypt = r.server.options.encrypt == Options::Encrypt::required;
+  {
+    std::lock_guard lock(session.m);
+    session.user = logon.user;
+    session.dialect = agreed.dialect;
+    session.client = agreed.asked.client_guid;
+    session.cipher = agreed.cipher;
+    session.signing = agreed.signing;
+    session.signs = r.server.options.must_sign || (agreed.asked.security_mode & smb2::kSigningRequired) ||
+                    (m.security_mode & smb2::kSigningRequired);
+    session.encrypts = must_encrypt && agreed.cipher != smb2::Cipher::none;
+    if (must_encrypt && !session.encrypts) {
+      log(LogLevel::warning, "smb: a client that cannot seal its messages was refused");
+      return NtStatus::access_denied;
+    }
+    if (!make_keys(*r.channel, session, logon.session_key.bytes())) return NtStatus::internal_error;
+  }
+  // A client that lost its connection takes the place of what it was before.
+  if (m.previous_session_id != 0 && m.previous_session_id != session.id)
+    if (auto old = r.server.find_session(m.previous_session_id); old && old->valid()) r.server.end_session(*old);
+  std::lock_guard lock(session.m);
+  if (session.state == Session::State::over) return NtStatus::user_session_deleted;
+  session.state = Session::State::valid;
+  r.channel->set_ready();
+  return NtStatus::success;
+}
+
+/// The last step of a logon that binds a session to another connection.
+NtStatus complete_binding(Request& r, const ntlm::Logon& logon) {
+  Session& session = *r.session;
+  {
+    std::lock_guard lock(session.m);
+    if (session.state != Session::State::valid) return NtStatus::user_session_deleted;
+    if (!windows::same_but_case(session.user, logon.user)) return NtStatus::access_denied;
+    std::erase_if(session.channels, [](const auto& w) { return w.expired(); });
+    if (session.channels.size() >= Session::kMostChannels || session.next_channel >= kMostChannelsEver)
+      return NtStatus::insufficient_resources;
+    if (!make_channel_keys(*r.channel, session, logon.session_key.bytes(), session.next_channel++))
+      return NtStatus::internal_error;
+    r.channel->set_ready();
+    session.channels.push_back(r.channel);
+  }
+  if (!r.link->ended()) return NtStatus::success;
+  r.server.end_channel(*r.channel);
+  return NtStatus::user_session_deleted;
+}
+
 }  // namespace
 
 std::optional<Reply> session_setup(Request& r) {
   auto m = r.read<smb2::SessionSetupRequest>();
   if (!m) return Reply(NtStatus::invalid_parameter);
-  if (m->flags & smb2::SessionSetupRequest::kBinding)
-    return Reply(NtStatus::request_not_accepted);  // one connection a session
-  std::shared_ptr<Session> session = r.session;
-  if (!session) {
-    {
-      std::lock_guard lock(r.link->sessions_m);
-      if (r.link->sessions.size() >= kMostSessions) return Reply(NtStatus::insufficient_resources);
-    }
-    session = r.server.new_session(r.link);
-    session->preauth = r.link->agreed.preauth;
-    {
-      std::lock_guard lock(r.link->sessions_m);
-      r.link->sessions[session->id] = session;
-    }
-    r.session = session;
-    if (r.link->ended()) {  // whoever ended the connection may not have seen it
-      r.server.end_session(*session);
-      return Reply(NtStatus::user_session_deleted);
-    }
+  const bool binds = m->flags & smb2::SessionSetupRequest::kBinding;
+  if (!r.channel) {
+    if (r.header.session_id != 0 && !binds) return Reply(NtStatus::user_session_deleted);
+    const NtStatus s = binds ? begin_binding(r) : begin_session(r);
+    if (s != NtStatus::success) return Reply(s);
+  } else if (binds && r.channel->ready()) {
+    return Reply(NtStatus::request_not_accepted);
   }
-  std::lock_guard one_at_a_time(session->logon_m);
-  spnego::Acceptor::Answer answer;
-  std::optional<ntlm::Logon> logon;
+  Channel& channel = *r.channel;
+  std::lock_guard one_at_a_time(channel.logon_m);
   {
-    std::lock_guard lock(session->m);
-    if (session->state == Session::State::over) return Reply(NtStatus::user_session_deleted);
-    if (!session->acceptor) {
-      ntlm::ServerChallenge challenge{};
-      fill_random(challenge);
-      session->acceptor = std::make_unique<spnego::Acceptor>(r.server.logons, challenge, now());
-      if (session->state == Session::State::valid) session->preauth = r.link->agreed.preauth;
-    }
-    if (!session->preauth.add(r.bytes)) return Reply(NtStatus::internal_error);
-    answer = session->acceptor->step(m->token);
-    if (answer.state == spnego::Acceptor::State::accepted && session->acceptor->logon())
-      logon = *session->acceptor->logon();
+    std::lock_guard lock(r.session->m);
+    if (r.session->state == Session::State::over) return Reply(NtStatus::user_session_deleted);
   }
+  if (!channel.acceptor) {
+    ntlm::ServerChallenge challenge{};
+    fill_random(challenge);
+    channel.acceptor = std::make_unique<spnego::Acceptor>(r.server.logons, challenge, now());
+  }
+  if (!channel.preauth.add(r.bytes)) return Reply(NtStatus::internal_error);
+  const spnego::Acceptor::Answer answer = channel.acceptor->step(m->token);
+  smb2::SessionSetupResponse response{.flags = 0, .token = as_bytes(answer.token)};
   if (answer.state == spnego::Acceptor::State::go_on) {
-    Reply reply(smb2::SessionSetupResponse{.flags = 0, .token = as_bytes(answer.token)});
+    Reply reply(response);
     reply.status = NtStatus::more_processing_required;
     return reply;
   }
-  if (!logon) return refuse(r, session, answer.why);
-  smb2::SessionSetupResponse response{.flags = 0, .token = as_bytes(answer.token)};
-  if (session->valid()) {  // logged on again: the keys stay
-    std::lock_guard lock(session->m);
-    session->acceptor.reset();
-    return Reply(response);
-  }
-  {
-    std::lock_guard lock(session->m);
-    session->acceptor.reset();
-    session->user = logon->user;
-    session->signs = r.server.options.must_sign || (r.link->agreed.asked.security_mode & smb2::kSigningRequired) ||
-                     (m->security_mode & smb2::kSigningRequired);
-    session->encrypts =
-        r.server.options.encrypt == Options::Encrypt::required && r.link->agreed.cipher != smb2::Cipher::none;
-  }
-  if (r.server.options.encrypt == Options::Encrypt::required && !session->encrypts) {
-    log(LogLevel::warning, "smb: a client that cannot seal its messages was refused");
-    r.server.end_session(*session);
-    return Reply(NtStatus::access_denied);
-  }
-  if (!make_keys(r, *session, logon->session_key.bytes())) {
-    r.server.end_session(*session);
-    return Reply(NtStatus::internal_error);
-  }
-  // A client that lost its connection takes the place of what it was before.
-  if (m->previous_session_id != 0 && m->previous_session_id != session->id)
-    if (auto old = r.server.find_session(m->previous_session_id); old && old->valid()) r.server.end_session(*old);
-  {
-    std::lock_guard lock(session->m);
-    session->state = Session::State::valid;
-  }
-  {
-    std::lock_guard lock(r.link->sessions_m);
+  const ntlm::Logon* logon = answer.state == spnego::Acceptor::State::accepted ? channel.acceptor->logon() : nullptr;
+  if (!logon) return refuse(r, answer.why);
+  if (!channel.ready()) {  // else logged on again: the keys stay
+    const bool first = !channel.has_keys();
+    const NtStatus s = first ? complete_session(r, *logon, *m) : complete_binding(r, *logon);
+    if (s != NtStatus::success) {
+      give_up(r);
+      return Reply(s);
+    }
+    std::lock_guard lock(r.link->channels_m);
     r.link->bad_logons = 0;
     r.link->known = true;
   }
-  if (session->encrypts) response.flags |= smb2::SessionSetupResponse::kEncrypt;
+  channel.acceptor.reset();
+  if (r.session->encrypts) response.flags |= smb2::SessionSetupResponse::kEncrypt;
   return Reply(response);
 }
 

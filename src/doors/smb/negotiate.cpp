@@ -48,6 +48,7 @@ uint32_t capabilities_of(const Server& server, Dialect d, uint32_t asked) {
   // Not kCapLeasing: a client's lease is one for all its opens of a file, which opens here do not share yet.
   if (d >= Dialect::smb210) caps |= smb2::kCapLargeMtu;
   const bool seals = server.options.encrypt != Options::Encrypt::off;
+  if (d >= Dialect::smb300) caps |= asked & smb2::kCapMultiChannel;
   // In 3.1.1 the contexts say so.
   if ((d == Dialect::smb300 || d == Dialect::smb302) && seals) caps |= asked & smb2::kCapEncryption;
   return caps;

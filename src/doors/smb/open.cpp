@@ -179,6 +179,7 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   if (open->closed.exchange(true)) return;
   server.files.remove(*open);
   if (const auto link = open->link.lock()) link->opens.fetch_sub(1, std::memory_order_relaxed);
+  if (const auto session = open->session.lock()) session->opens.fetch_sub(1, std::memory_order_relaxed);
   end_notify(*open, smb2::NtStatus::notify_cleanup);
   {
     std::lock_guard lock(open->listing_m);

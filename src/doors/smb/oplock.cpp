@@ -119,8 +119,9 @@ void ask_for_cache(Request& r, Open& open, const CacheWish& wish) {
 }
 
 void send_break(Server& server, Open& open, uint8_t bits) {
-  const auto link = open.link.lock();
   const auto session = open.session.lock();
+  const auto channel = session ? session->live_channel(open.link) : nullptr;
+  const auto link = channel ? channel->link.lock() : nullptr;
   Outgoing out;
   bool must_answer = false;
   {
@@ -152,11 +153,11 @@ void send_break(Server& server, Open& open, uint8_t bits) {
       if (!open.lease_key) open.oplock = level_of(bits);
     }
   }
-  if (!link || !session) {
+  if (!link) {
     set_lease(server.port, open, kLeaseNone);
     return;
   }
-  link->send_news(std::move(out), session->encrypts ? session : nullptr);
+  link->send_news(std::move(out), session->encrypts ? channel : nullptr);
 }
 
 void break_own_level2(Request& r) {

@@ -62,6 +62,7 @@ Reply open_pipe(Request& r, const smb2::CreateRequest& m) {
   open->tree_id = r.tree.id;
   open->access = windows::kReadData | windows::kWriteData | windows::kReadAttributes;
   r.link->opens.fetch_add(1, std::memory_order_relaxed);
+  r.session->opens.fetch_add(1, std::memory_order_relaxed);
   r.server.files.add(open);
   if (!r.session->valid()) {
     close_open(r.server, open);

@@ -50,6 +50,7 @@ class Request : public std::enable_shared_from_this<Request> {
   const Bytes bytes;  ///< of the message, from its header on
   std::shared_ptr<Link> link;
   std::shared_ptr<Session> session;
+  std::shared_ptr<Channel> channel;  ///< of the session and `link`
   Tree tree;
   std::shared_ptr<Open> open;  ///< set by find_open()
   Context ctx;                 ///< of whoever has logged on

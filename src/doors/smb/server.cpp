@@ -37,6 +37,15 @@ Context own_context(uint32_t umask) {
   return ctx;
 }
 
+/// Its connection hears no more of the session by it.
+void forget_channel(const Channel& channel) {
+  const auto link = channel.link.lock();
+  if (!link) return;
+  std::lock_guard lock(link->channels_m);
+  const auto it = link->channels.find(channel.session->id);
+  if (it != link->channels.end() && it->second.get() == &channel) link->channels.erase(it);
+}
+
 smb2::Guid random_guid() {
   smb2::Guid guid{};
   fill_random(guid);
@@ -63,7 +72,7 @@ Server::Server(VolumePort& volume_port, Options door_options)
   fill_environment(*this);
 }
 
-std::shared_ptr<Session> Server::new_session(const std::shared_ptr<Link>& link) {
+std::shared_ptr<Channel> Server::new_session(const std::shared_ptr<Link>& link) {
   std::lock_guard lock(m_);
   uint64_t id = 0;
   do {
@@ -72,9 +81,11 @@ std::shared_ptr<Session> Server::new_session(const std::shared_ptr<Link>& link) 
     id = 0;
     for (std::byte b : bytes) id = id << 8 | std::to_integer<uint64_t>(b);
   } while (id == 0 || id == UINT64_MAX || sessions_.contains(id));
-  auto made = std::make_shared<Session>(id, link);
-  sessions_[id] = made;
-  return made;
+  auto made = std::make_shared<Session>(id);
+  auto channel = std::make_shared<Channel>(made, link);
+  made->channels.push_back(channel);
+  sessions_[id] = std::move(made);
+  return channel;
 }
 
 std::shared_ptr<Session> Server::find_session(uint64_t id) const {
@@ -84,30 +95,43 @@ std::shared_ptr<Session> Server::find_session(uint64_t id) const {
 }
 
 void Server::end_session(Session& session) {
+  std::vector<std::weak_ptr<Channel>> channels;
   {
     std::lock_guard lock(session.m);
     if (session.state == Session::State::over) return;
     session.state = Session::State::over;
     session.trees.clear();
-    session.acceptor.reset();
+    channels.swap(session.channels);
   }
-  if (const auto link = session.link.lock()) {
-    std::lock_guard lock(link->sessions_m);
-    link->sessions.erase(session.id);
-  }
+  for (const auto& w : channels)
+    if (const auto channel = w.lock()) forget_channel(*channel);
   for (const auto& open : files.of_session(session.id)) close_open(*this, open);
   port.client_gone(session.id);
   std::lock_guard lock(m_);
   sessions_.erase(session.id);
 }
 
-void Server::end_link(Link& link) {
-  std::map<uint64_t, std::shared_ptr<Session>> all;
+void Server::end_channel(Channel& channel) {
+  forget_channel(channel);
+  Session& session = *channel.session;
   {
-    std::lock_guard lock(link.sessions_m);
-    all = link.sessions;
+    std::lock_guard lock(session.m);
+    const size_t gone = std::erase_if(session.channels, [&](const auto& w) {
+      const auto one = w.lock();
+      return !one || one.get() == &channel;
+    });
+    if (gone == 0 || !session.channels.empty()) return;
   }
-  for (const auto& [id, session] : all) end_session(*session);
+  end_session(session);
+}
+
+void Server::end_link(Link& link) {
+  std::map<uint64_t, std::shared_ptr<Channel>> all;
+  {
+    std::lock_guard lock(link.channels_m);
+    all.swap(link.channels);
+  }
+  for (const auto& [id, channel] : all) end_channel(*channel);
   std::lock_guard lock(m_);
   std::erase_if(links_, [&](const auto& w) {
     const auto l = w.lock();

@@ -33,10 +33,13 @@ struct Server final : Upcalls {
   std::atomic<uint64_t> next_key{1};  ///< of the opens without a lease, for Context::lease_key
   dcerpc::Environment environment;
 
-  std::shared_ptr<Session> new_session(const std::shared_ptr<Link>& link);
+  /// A session that logs on, and its first channel.
+  std::shared_ptr<Channel> new_session(const std::shared_ptr<Link>& link);
   std::shared_ptr<Session> find_session(uint64_t id) const;
   /// Its files are closed, and nothing comes of it any more.
   void end_session(Session& session);
+  /// The session ends with its last channel.
+  void end_channel(Channel& channel);
   void end_link(Link& link);
   void add_link(const std::shared_ptr<Link>& link);
   /// What waits ends soon.

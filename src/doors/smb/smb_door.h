@@ -32,7 +32,7 @@ struct Options {
   windows::Identities identities{};
   unsigned max_threads = 128;
   size_t max_connections = 256;
-  size_t max_opens = 16384;  ///< of one connection
+  size_t max_opens = 16384;  ///< of one connection, and of one session
 };
 
 /// Serves a file system over SMB 2 and 3 (MS-SMB2, dialects 2.0.2 to 3.1.1). One thread, and more while operations

@@ -118,7 +118,8 @@ class Client {
     smb2::NegotiateRequest m;
     m.security_mode = smb2::kSigningEnabled;
     m.dialects = {static_cast<uint16_t>(dialect)};
-    m.client_guid.fill(std::byte{7});
+    m.client_guid.fill(guid);
+    m.capabilities = capabilities;
     if (dialect == Dialect::smb311) {
       m.contexts.hashes = {smb2::kPreauthSha512};
       m.contexts.salt = as_bytes("salt");
@@ -131,29 +132,41 @@ class Client {
     if (const auto read = smb2::read_negotiate_response(as_bytes(answer.bytes))) agreed = read->dialect;
     return answer.status();
   }
-  NtStatus log_on(const std::string& password = "right") {
+  NtStatus log_on(const std::string& password = "right", uint8_t flags = 0) {
     ntlm::test::Client ntlm;
     ntlm.user = "user";
     ntlm.domain = "";
     ntlm.password = password;
     const std::string first = ntlm::test::negotiate();
-    Message m = setup(first);
+    Message m = setup(first, flags);
     session = m.header.session_id;
     const auto read = smb2::read_message<smb2::SessionSetupResponse>(as_bytes(m.bytes));
     if (m.status() != NtStatus::more_processing_required || !read) return m.status();
     EXPECT_TRUE(preauth.add(as_bytes(m.bytes)));
-    m = setup(ntlm.authenticate(first, as_text(read->token)));
+    m = setup(ntlm.authenticate(first, as_text(read->token)), flags);
     if (m.status() != NtStatus::success) {
       session = 0;
       return m.status();
     }
     const auto keys = smb2::derive_session_keys(agreed, smb2::Cipher::none, ntlm.session_key.bytes(), preauth);
-    const auto algorithm =
-        agreed < Dialect::smb300 ? smb2::SigningAlgorithm::hmac_sha256 : smb2::SigningAlgorithm::aes_cmac;
-    signer = smb2::Signer::make(algorithm, keys->signing.bytes());
-    EXPECT_TRUE(signer && signer->verify(as_bytes(m.bytes))) << "the end of a logon is signed";
+    sign_by(keys->signing);
+    EXPECT_TRUE(is_signed(m)) << "the end of a logon is signed";
     return m.status();
   }
+  /// Uses another's session here, too.
+  NtStatus bind(const Client& other, const std::string& password = "right") {
+    session = other.session;
+    tree = other.tree;
+    sign_by(other.signing_key);
+    return log_on(password, smb2::SessionSetupRequest::kBinding);
+  }
+  void sign_by(const smb2::Key& key) {
+    const auto algorithm =
+        agreed < Dialect::smb300 ? smb2::SigningAlgorithm::hmac_sha256 : smb2::SigningAlgorithm::aes_cmac;
+    signing_key = key;
+    signer = smb2::Signer::make(algorithm, key.bytes());
+  }
+  bool is_signed(const Message& m) { return signer && signer->verify(as_bytes(m.bytes)); }
   NtStatus connect_tree(std::string_view share = "\\\\server\\share") {
     const std::string path = *utf16_of(share);
     const Message m = ask(Command::tree_connect, smb2::TreeConnectRequest{.flags = 0, .path = as_bytes(path)});
@@ -208,14 +221,17 @@ class Client {
   uint64_t session = 0, next_id = 0;
   uint32_t tree = 0;
   bool signs = true;
+  std::byte guid{7};
+  uint32_t capabilities = smb2::kCapMultiChannel;
+  smb2::Key signing_key;
   Dialect agreed = Dialect::any;
   smb2::PreauthHash preauth;
   std::optional<smb2::Signer> signer;
 
  private:
-  Message setup(const std::string& token) {
+  Message setup(const std::string& token, uint8_t flags) {
     const std::string text =
-        message(Command::session_setup, smb2::write_message(smb2::SessionSetupRequest{.flags = 0,
+        message(Command::session_setup, smb2::write_message(smb2::SessionSetupRequest{.flags = flags,
                                                                                       .security_mode = 1,
                                                                                       .capabilities = 0,
                                                                                       .channel = 0,

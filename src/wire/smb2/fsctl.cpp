@@ -45,6 +45,25 @@ std::string write_copychunk(const Copychunk& m) {
   return out;
 }
 
+std::string write_network_interfaces(const std::vector<NetworkInterface>& all) {
+  constexpr uint32_t kSize = 152;
+  constexpr uint16_t kIp4 = 2, kIp6 = 0x17;
+  std::string out;
+  for (size_t i = 0; i < all.size(); i++) {
+    const NetworkInterface& one = all[i];
+    const bool ip4 = one.address.size() == 4;
+    append_le<uint32_t>(out, i + 1 < all.size() ? kSize : 0);  // Next
+    append_le<uint32_t>(out, one.index);
+    append_le<uint64_t>(out, 0);  // neither RSS nor RDMA
+    append_le<uint64_t>(out, one.speed);
+    append_le<uint16_t>(out, ip4 ? kIp4 : kIp6);
+    out.append(ip4 ? 2 : 6, '\0');  // port; of IPv6 flow information, too
+    out += as_text(one.address);
+    out.resize((i + 1) * kSize);
+  }
+  return out;
+}
+
 std::optional<ZeroData> read_zero_data(Bytes input) {
   const auto offset = load_le<uint64_t>(input, 0), beyond = load_le<uint64_t>(input, 8);
   if (!beyond || *beyond > kFileEnd || *offset > *beyond) return std::nullopt;

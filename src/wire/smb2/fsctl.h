@@ -89,6 +89,14 @@ std::optional<std::vector<FileRange>> read_trim(Bytes input, size_t most = 4096)
 /// Output: how many ranges were trimmed.
 std::string write_trim(uint32_t processed);
 
+/// Output of QUERY_NETWORK_INTERFACE_INFO (section 2.2.32.5).
+struct NetworkInterface {
+  uint32_t index = 0;
+  uint64_t speed = 0;  ///< bits a second
+  Bytes address;       ///< 4 bytes or 16
+};
+std::string write_network_interfaces(const std::vector<NetworkInterface>& all);
+
 /// Output of SRV_ENUMERATE_SNAPSHOTS where there are none (section 2.2.32.2).
 std::string no_snapshots();
 /// Output of CREATE_OR_GET_OBJECT_ID and GET_OBJECT_ID (MS-FSCC section 2.1.3.1).

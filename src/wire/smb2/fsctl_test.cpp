@@ -122,6 +122,16 @@ TEST(Smb2Fsctl, Answers) {
   volume.fill(std::byte{2});
   EXPECT_EQ(write_object_id(object, volume),
             std::string(16, '\1') + std::string(16, '\2') + std::string(16, '\1') + std::string(16, '\0'));
+  const std::string four("\x7f\0\0\1", 4), six = std::string(15, '\0') + '\1';
+  const std::string interfaces = write_network_interfaces({{1, 1000, as_bytes(four)}, {2, 1, as_bytes(six)}});
+  ASSERT_EQ(interfaces.size(), 304u);
+  EXPECT_EQ(interfaces.substr(0, 40), from_hex("9800000001000000"
+                                               "0000000000000000"
+                                               "e803000000000000"
+                                               "020000007f000001"
+                                               "0000000000000000"));
+  EXPECT_EQ(interfaces.substr(152 + 24, 24), from_hex("1700000000000000") + six);
+  EXPECT_EQ(interfaces.substr(152, 4), std::string(4, '\0')) << "the last one";
   EXPECT_EQ(no_snapshots(), std::string(16, '\0'));
   EXPECT_EQ(no_compression(), "\0\0"s);
   EXPECT_EQ(read_compression(as_bytes("\2\0"sv)), 2);
