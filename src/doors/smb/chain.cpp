@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "doors/smb/logon.h"
 #include "doors/smb/server.h"
 #include "wire/smb2/error_response.h"
 
@@ -197,7 +198,10 @@ NtStatus Chain::admit_request(Request& r) {
   tree_id_ = tree_id;
   if (h.command == Command::negotiate) return NtStatus::success;
   if (session_id != 0) r.channel = link_->channel(session_id);
-  if (r.channel) r.session = r.channel->session;
+  if (r.channel)
+    r.session = r.channel->session;
+  else if (const auto elsewhere = server_.find_session(session_id); elsewhere && elsewhere->valid())
+    r.refused_by = stray_channel(r, elsewhere);
   // Whoever binds a session says so in the body.
   if (h.command == Command::session_setup)
     return r.channel && r.channel->has_keys() ? check_signature(r) : NtStatus::success;
@@ -236,9 +240,10 @@ Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) con
     out.data_size = reply.data_size;
   }
   // All of a session that has its keys, also the answer that ends it; at least the end of a logon.
-  if (r.channel && !sealed_by_ && r.channel->has_keys() &&
-      (r.session->signs || r.header.is_signed() || r.header.command == Command::session_setup))
-    out.sign_by = r.channel;
+  const auto& channel = r.channel ? r.channel : r.refused_by;
+  if (channel && !sealed_by_ && channel->has_keys() &&
+      (channel->session->signs || r.header.is_signed() || r.header.command == Command::session_setup))
+    out.sign_by = channel;
   return out;
 }
 

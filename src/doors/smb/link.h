@@ -85,8 +85,8 @@ class Link {
   /// Frames in hand.
   std::atomic<unsigned> running{0};
 
-  // Sessions that are used here, by id.
-  std::mutex channels_m;  // a leaf
+  // Sessions that are used here, by id; also some that have ended, for signed answers that say so.
+  std::mutex channels_m;  // taken before a session's
   std::map<uint64_t, std::shared_ptr<Channel>> channels;
   unsigned bad_logons = 0;  ///< under channels_m
   std::atomic<size_t> opens{0};

@@ -32,18 +32,20 @@ bool make_keys(Channel& c, Session& s, Bytes session_key) {
 
 /// Of another channel: what it signs by is of its own logon, and it seals by the session's keys. `number`: as
 /// set_sealing() has it.
-bool make_channel_keys(Channel& c, const Session& s, Bytes session_key, uint32_t number) {
+bool make_channel_keys(Channel& c, const Session& s, smb2::SigningAlgorithm signing, Bytes session_key,
+                       uint32_t number) {
   const auto keys = smb2::derive_session_keys(s.dialect, s.cipher, session_key, c.preauth);
-  return keys && c.set_signing(s.signing, keys->signing.bytes()) &&
+  return keys && c.set_signing(signing, keys->signing.bytes()) &&
          (s.cipher == smb2::Cipher::none || c.set_sealing(s.cipher, s.keys, number));
 }
 
-/// What was begun and came to nothing.
+/// What was begun and came to nothing. A session ends when its client cannot log on again.
 void give_up(Request& r) {
-  if (!r.channel->ready())
-    r.server.end_channel(*r.channel);
+  if (r.channel->ready())
+    r.server.end_session(*r.session);
   else
-    r.channel->acceptor.reset();
+    r.server.end_channel(*r.channel);
+  r.channel->acceptor.reset();
 }
 
 Reply refuse(Request& r, Errno why) {
@@ -63,6 +65,8 @@ NtStatus add_channel(Request& r) {
   r.channel->preauth = r.link->agreed.preauth;
   {
     std::lock_guard lock(r.link->channels_m);
+    if (r.link->channels.size() >= kMostSessions)
+      std::erase_if(r.link->channels, [](const auto& c) { return c.second->session->is_over(); });
     if (r.link->channels.size() >= kMostSessions) return NtStatus::insufficient_resources;
     if (!r.link->channels.emplace(r.session->id, r.channel).second) return NtStatus::request_not_accepted;
   }
@@ -79,25 +83,28 @@ NtStatus begin_session(Request& r) {
   return s;
 }
 
-/// A client wants to use a session on this connection, too (section 3.3.5.5).
-NtStatus begin_binding(Request& r) {
-  const Agreed& agreed = r.link->agreed;
+/// What both connections have to have in common. Windows looks at AES-GMAC first, and at the client last.
+NtStatus may_bind(const Session& session, const Agreed& agreed) {
+  using enum smb2::SigningAlgorithm;
+  if (session.signing != agreed.signing && session.signing == aes_gmac) return NtStatus::request_out_of_sequence;
+  if (session.signing != agreed.signing && agreed.signing == aes_gmac) return NtStatus::not_supported;
   if (agreed.dialect < Dialect::smb300) return NtStatus::request_not_accepted;
+  if (session.dialect != agreed.dialect || session.cipher != agreed.cipher) return NtStatus::invalid_parameter;
+  return session.client == agreed.asked.client_guid ? NtStatus::success : NtStatus::user_session_deleted;
+}
+
+/// A client wants to use a session on this connection, too (section 3.3.5.5). Whoever has the session's key gets
+/// answers that are signed by it, refusals as well.
+NtStatus begin_binding(Request& r) {
   const auto session = r.server.find_session(r.header.session_id);
   if (!session) return NtStatus::user_session_deleted;
   if (!session->valid()) return NtStatus::request_not_accepted;
-  if (session->dialect != agreed.dialect || session->cipher != agreed.cipher || session->signing != agreed.signing ||
-      !r.header.is_signed())
-    return NtStatus::invalid_parameter;
-  if (session->client != agreed.asked.client_guid) return NtStatus::user_session_deleted;
-  auto channel = std::make_shared<Channel>(session, r.link);
-  if (!channel->set_signing(session->signing, session->keys.signing.bytes())) return NtStatus::internal_error;
-  if (!channel->verify(r.bytes)) return NtStatus::access_denied;
+  if (!r.header.is_signed()) return NtStatus::invalid_parameter;
+  if (!r.refused_by) return NtStatus::access_denied;
+  if (const NtStatus s = may_bind(*session, r.link->agreed); s != NtStatus::success) return s;
   r.session = session;
-  r.channel = std::move(channel);
-  const NtStatus s = add_channel(r);
-  if (s != NtStatus::success) r.channel.reset();
-  return s;
+  r.channel = r.refused_by;
+  return add_channel(r);
 }
 
 /// The last step of the first logon of a session.
@@ -141,7 +148,8 @@ NtStatus complete_binding(Request& r, const ntlm::Logon& logon) {
     std::erase_if(session.channels, [](const auto& w) { return w.expired(); });
     if (session.channels.size() >= Session::kMostChannels || session.next_channel >= kMostChannelsEver)
       return NtStatus::insufficient_resources;
-    if (!make_channel_keys(*r.channel, session, logon.session_key.bytes(), session.next_channel++))
+    const auto signing = r.link->agreed.signing;
+    if (!make_channel_keys(*r.channel, session, signing, logon.session_key.bytes(), session.next_channel++))
       return NtStatus::internal_error;
     r.channel->set_ready();
     session.channels.push_back(r.channel);
@@ -152,6 +160,14 @@ NtStatus complete_binding(Request& r, const ntlm::Logon& logon) {
 }
 
 }  // namespace
+
+std::shared_ptr<Channel> stray_channel(const Request& r, const std::shared_ptr<Session>& session) {
+  if (!r.header.is_signed()) return nullptr;
+  auto channel = std::make_shared<Channel>(session, r.link);
+  if (!channel->set_signing(session->signing, session->keys.signing.bytes()) || !channel->verify(r.bytes))
+    return nullptr;
+  return channel;
+}
 
 std::optional<Reply> session_setup(Request& r) {
   auto m = r.read<smb2::SessionSetupRequest>();

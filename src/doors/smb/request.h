@@ -51,6 +51,8 @@ class Request : public std::enable_shared_from_this<Request> {
   std::shared_ptr<Link> link;
   std::shared_ptr<Session> session;
   std::shared_ptr<Channel> channel;  ///< of the session and `link`
+  /// Without a channel: what signs the refusal that a client gets whose session is not used on this connection.
+  std::shared_ptr<Channel> refused_by;
   Tree tree;
   std::shared_ptr<Open> open;  ///< set by find_open()
   Context ctx;                 ///< of whoever has logged on

@@ -76,11 +76,11 @@ std::shared_ptr<Channel> Server::new_session(const std::shared_ptr<Link>& link) 
   std::lock_guard lock(m_);
   uint64_t id = 0;
   do {
-    std::array<std::byte, 8> bytes{};
+    std::array<std::byte, 4> bytes{};  // no secret; there are clients that keep no more of it
     fill_random(bytes);
     id = 0;
     for (std::byte b : bytes) id = id << 8 | std::to_integer<uint64_t>(b);
-  } while (id == 0 || id == UINT64_MAX || sessions_.contains(id));
+  } while (id == 0 || sessions_.contains(id));
   auto made = std::make_shared<Session>(id);
   auto channel = std::make_shared<Channel>(made, link);
   made->channels.push_back(channel);
@@ -95,16 +95,13 @@ std::shared_ptr<Session> Server::find_session(uint64_t id) const {
 }
 
 void Server::end_session(Session& session) {
-  std::vector<std::weak_ptr<Channel>> channels;
   {
     std::lock_guard lock(session.m);
     if (session.state == Session::State::over) return;
     session.state = Session::State::over;
     session.trees.clear();
-    channels.swap(session.channels);
+    session.channels.clear();
   }
-  for (const auto& w : channels)
-    if (const auto channel = w.lock()) forget_channel(*channel);
   for (const auto& open : files.of_session(session.id)) close_open(*this, open);
   port.client_gone(session.id);
   std::lock_guard lock(m_);

@@ -36,7 +36,7 @@ struct Server final : Upcalls {
   /// A session that logs on, and its first channel.
   std::shared_ptr<Channel> new_session(const std::shared_ptr<Link>& link);
   std::shared_ptr<Session> find_session(uint64_t id) const;
-  /// Its files are closed, and nothing comes of it any more.
+  /// Its files are closed, and nothing comes of it any more. Its connections remember it.
   void end_session(Session& session);
   /// The session ends with its last channel.
   void end_channel(Channel& channel);

@@ -93,6 +93,10 @@ class Session {
     std::lock_guard lock(m);
     return state == State::valid;
   }
+  bool is_over() const {
+    std::lock_guard lock(m);
+    return state == State::over;
+  }
   std::optional<Tree> tree(uint32_t number) const {
     std::lock_guard lock(m);
     const auto it = trees.find(number);

@@ -80,6 +80,20 @@ TEST_F(DoorTest, ALogoffEndsASessionEverywhere) {
   FileId id;
   ASSERT_EQ(a.open("file", id), NtStatus::success);
   EXPECT_EQ(b.ask(Command::logoff, smb2::EmptyMessage{}).status(), NtStatus::success);
+  const Message answer = a.ask(Command::close, smb2::CloseRequest{0, id});
+  EXPECT_EQ(answer.status(), NtStatus::user_session_deleted);
+  EXPECT_TRUE(a.is_signed(answer));
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, WhoCannotLogOnAgainLosesTheSession) {
+  Client a(port()), b(port());
+  a.begin();
+  ASSERT_EQ(b.negotiate(), NtStatus::success);
+  ASSERT_EQ(b.bind(a), NtStatus::success);
+  FileId id;
+  ASSERT_EQ(a.open("file", id), NtStatus::success);
+  EXPECT_EQ(b.log_on("wrong"), NtStatus::logon_failure);
   EXPECT_EQ(a.close_file(id), NtStatus::user_session_deleted);
   files_ = {"file"};
 }

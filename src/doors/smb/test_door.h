@@ -149,7 +149,7 @@ class Client {
       return m.status();
     }
     const auto keys = smb2::derive_session_keys(agreed, smb2::Cipher::none, ntlm.session_key.bytes(), preauth);
-    sign_by(keys->signing);
+    sign_by(keys->signing, agreed);
     EXPECT_TRUE(is_signed(m)) << "the end of a logon is signed";
     return m.status();
   }
@@ -157,12 +157,12 @@ class Client {
   NtStatus bind(const Client& other, const std::string& password = "right") {
     session = other.session;
     tree = other.tree;
-    sign_by(other.signing_key);
+    sign_by(other.signing_key, other.agreed);
     return log_on(password, smb2::SessionSetupRequest::kBinding);
   }
-  void sign_by(const smb2::Key& key) {
+  void sign_by(const smb2::Key& key, Dialect as) {
     const auto algorithm =
-        agreed < Dialect::smb300 ? smb2::SigningAlgorithm::hmac_sha256 : smb2::SigningAlgorithm::aes_cmac;
+        as < Dialect::smb300 ? smb2::SigningAlgorithm::hmac_sha256 : smb2::SigningAlgorithm::aes_cmac;
     signing_key = key;
     signer = smb2::Signer::make(algorithm, key.bytes());
   }

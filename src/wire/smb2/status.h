@@ -123,6 +123,7 @@ enum class NtStatus : uint32_t {
   directory_is_a_reparse_point = 0xC0000281,
   objectid_not_found = 0xC00002F0,
   network_session_expired = 0xC000035C,
+  request_out_of_sequence = 0xC000042A,
   no_ranges_processed = 0xC0000460,
   server_unavailable = 0xC0000466,
   file_not_available = 0xC0000467,
