@@ -113,7 +113,8 @@ bool Chain::admit(bool& idle) {
     const smb2::Header& h = pdu.header;
     if (h.flags & smb2::kFlagResponse) return false;
     if (h.command == Command::cancel) {
-      if (!h.async() || h.async_id != 0) link_->cancel(h.async(), h.async() ? h.async_id : h.message_id);
+      if ((!h.async() || h.async_id != 0) && may_cancel(pdu))
+        link_->cancel(h.async(), h.async() ? h.async_id : h.message_id);
       continue;
     }
     const uint32_t charge = std::max<uint32_t>(1, link_->agreed.large() ? h.credit_charge : 1);
@@ -175,6 +176,7 @@ void Chain::run() {
     }
     if (r.header.command == Command::create && reply->status != NtStatus::success) open_.reset();
     before_ = reply->status;
+    ends_link_ |= r.ends_link;
     if (e && e->waits && r.async_id_ == 0) link_->remove_pending(r.header.message_id);
     if (r.is_async())
       send_final(r, std::move(*reply));
@@ -182,6 +184,15 @@ void Chain::run() {
       append(r, std::move(*reply));
   }
   if (!out_.empty()) link_->send(out_, sealed_by_.get());
+  if (ends_link_) link_->end();
+}
+
+/// Whoever signs must have the key. Some clients do not sign this, whatever they agreed to.
+bool Chain::may_cancel(const smb2::Pdu& pdu) const {
+  if (sealed_by_) return true;
+  const auto channel = link_->channel(pdu.header.session_id);
+  if (pdu.header.is_signed()) return channel && channel->ready() && channel->verify(pdu.bytes);
+  return !channel || !channel->session->encrypts;
 }
 
 NtStatus Chain::admit_request(Request& r) {

@@ -23,6 +23,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
  private:
   friend class Request;
   Reply answer(Request& r);
+  bool may_cancel(const smb2::Pdu& pdu) const;
   /// Session, tree and signature of a request. An error: it is not looked at.
   smb2::NtStatus admit_request(Request& r);
   smb2::NtStatus check_signature(Request& r);
@@ -46,6 +47,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
   uint32_t tree_id_ = 0;
   std::shared_ptr<Open> open_;
   smb2::NtStatus before_ = smb2::NtStatus::success;
+  bool ends_link_ = false;       ///< when the answers have been sent
   bool begins_related_ = false;  ///< the first is related to nothing, and so is all that is related to it
 };
 

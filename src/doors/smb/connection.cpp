@@ -17,7 +17,7 @@ constexpr size_t kBuffer = size_t{68} << 10;  // bytes: a frame of 64 KiB of dat
 /// A frame of those who have not logged on.
 constexpr size_t kLongestOfStrangers = size_t{128} << 10;
 constexpr size_t kLongest = kMostIo + (size_t{64} << 10);
-/// Frames in hand at once; then the thread does not read on before it has done its own.
+/// Frames of a connection in hand at once; then the thread does not read on before it has done its own.
 constexpr unsigned kMostRunning = 32;
 constexpr std::chrono::milliseconds kHelloTime{15'000}, kFrameTime{60'000};
 constexpr std::chrono::hours kIdleTime{24 * 7};
@@ -103,8 +103,7 @@ Stream::Next Connection::ready() {
       if (!take(std::move(frame))) return Next::close;
       if (!work_) continue;
       // What was agreed to is known before anybody reads on.
-      if (link_->agreed.done() && link_->running.load(std::memory_order_relaxed) < kMostRunning)
-        return have_ >= smb2::kFrameHead ? Next::write : Next::read;
+      if (link_->agreed.done() && leave()) return have_ >= smb2::kFrameHead ? Next::write : Next::read;
       take_work()();
     }
   } catch (const std::exception& e) {
@@ -113,17 +112,28 @@ Stream::Next Connection::ready() {
   }
 }
 
+bool Connection::leave() {
+  // One at a time reads a connection, so that no other thread makes them more meanwhile.
+  const unsigned running = link_->running.load(std::memory_order_relaxed);
+  if (running >= kMostRunning) return false;
+  if (running > 0 && server_.extra_frames.load(std::memory_order_relaxed) >= server_.options.max_threads) return false;
+  if (link_->running.fetch_add(1, std::memory_order_relaxed) > 0)
+    server_.extra_frames.fetch_add(1, std::memory_order_relaxed);
+  leaves_ = true;
+  return true;
+}
+
 std::function<void()> Connection::take_work() {
   if (!work_) return {};
-  link_->running.fetch_add(1, std::memory_order_relaxed);
-  return [chain = std::move(work_), link = link_] {
+  return [chain = std::move(work_), link = link_, &server = server_, left = std::exchange(leaves_, false)] {
     try {
       chain->run();
     } catch (const std::exception& e) {
       log(LogLevel::error, "an SMB request failed: {}", e.what());
       link->end();
     }
-    link->running.fetch_sub(1, std::memory_order_relaxed);
+    if (left && link->running.fetch_sub(1, std::memory_order_relaxed) > 1)
+      server.extra_frames.fetch_sub(1, std::memory_order_relaxed);
   };
 }
 

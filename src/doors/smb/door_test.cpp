@@ -373,18 +373,27 @@ TEST_F(DoorTest, WaitingIsCancelled) {
     EXPECT_EQ(interim.status(), NtStatus::pending);
     return interim.header;
   };
-  const auto cancel = [&](const smb2::Header& of, bool by_id) {
+  enum class Signed { no, wrong, right };
+  const auto cancel = [&](const smb2::Header& of, bool by_id, Signed how) {
     smb2::Header h = of;
     h.command = Command::cancel;
     h.flags = by_id ? smb2::kFlagAsync : 0;
     h.tree_id = c.tree;
     std::string text;
     smb2::append_header(text, h);
-    c.send_frame(text + smb2::write_message(smb2::EmptyMessage{}));
+    text += smb2::write_message(smb2::EmptyMessage{});
+    if (how != Signed::no) c.sign(text);
+    if (how == Signed::wrong) text.back() = '\1';
+    c.send_frame(text);
   };
   for (bool by_id : {true, false}) {
-    cancel(notify(), by_id);
-    EXPECT_EQ(c.receive().status(), NtStatus::cancelled) << by_id;
+    for (Signed how : {Signed::no, Signed::right}) {
+      const smb2::Header waits = notify();
+      cancel(waits, by_id, Signed::wrong);
+      EXPECT_EQ(c.ask(Command::echo, smb2::EmptyMessage{}).header.command, Command::echo) << "it still waits";
+      cancel(waits, by_id, how);
+      EXPECT_EQ(c.receive().status(), NtStatus::cancelled) << by_id;
+    }
   }
   // News, then the end of the open.
   notify();

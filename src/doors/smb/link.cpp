@@ -72,9 +72,7 @@ void Link::send(std::vector<Outgoing>& messages, Channel* seal_by) {
     if (socket_ < 0 || ended()) return;
     Frame frame;
     std::vector<Bytes> before{as_bytes(backlog_)};
-    if (!assemble(messages, seal_by, frame) || !write(before, true) || !write(frame.parts, true) ||
-        ending_.load(std::memory_order_relaxed))
-      return end();
+    if (!assemble(messages, seal_by, frame) || !write(before, true) || !write(frame.parts, true)) return end();
     backlog_.clear();
   }
   flush_news();

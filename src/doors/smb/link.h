@@ -58,8 +58,6 @@ class Link {
   void send_news(Outgoing message, std::shared_ptr<Channel> seal_by);
   /// The peer gets no more answers, and hears that the connection ends.
   void end();
-  /// The same when the answer in hand has been sent.
-  void end_soon() { ending_.store(true, std::memory_order_relaxed); }
   /// The socket is about to be closed.
   void detach();
   bool ended() const { return ended_.load(std::memory_order_relaxed); }
@@ -113,7 +111,7 @@ class Link {
   std::deque<News> news_;
   std::mutex socket_m_;  // a leaf; socket_ changes with this and send_m_ held
   int socket_;
-  std::atomic<bool> ended_{false}, ending_{false};
+  std::atomic<bool> ended_{false};
   std::mutex credits_m_;  // a leaf
   Credits credits_;
   struct Waiting {

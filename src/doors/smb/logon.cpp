@@ -56,7 +56,7 @@ Reply refuse(Request& r, Errno why) {
     bad = ++r.link->bad_logons;
   }
   log(LogLevel::warning, "smb: a logon was refused: {}", text_of(why));
-  if (bad >= kMostBadLogons) r.link->end_soon();
+  r.ends_link = bad >= kMostBadLogons;
   return why == err(EBADMSG) || why == err(EPROTO) ? NtStatus::invalid_parameter : NtStatus::logon_failure;
 }
 

@@ -57,7 +57,8 @@ class Request : public std::enable_shared_from_this<Request> {
   std::shared_ptr<Open> open;  ///< set by find_open()
   Context ctx;                 ///< of whoever has logged on
   const std::shared_ptr<Cancel> cancel = std::make_shared<Cancel>();
-  bool last = true;  ///< of its frame
+  bool last = true;        ///< of its frame
+  bool ends_link = false;  ///< the connection ends with the answer
 
   template <class M>
   std::optional<M> read() const {

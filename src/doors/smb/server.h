@@ -30,6 +30,8 @@ struct Server final : Upcalls {
   DoorMetrics metrics;
   FileTable files;
   FoldedNames names;
+  /// Frames in hand beyond the first of each connection.
+  std::atomic<unsigned> extra_frames{0};
   std::atomic<uint64_t> next_key{1};  ///< of the opens without a lease, for Context::lease_key
   dcerpc::Environment environment;
 

@@ -141,6 +141,50 @@ TEST_F(DoorTest, BreaksFindAConnectionThatLives) {
   files_ = {"file"};
 }
 
+/// However many requests wait, each connection has its turn: the one that has what all wait for, and those that want
+/// something else.
+TEST_F(DoorTest, WhoWaitsLeavesThreadsToOthers) {
+  Options options;
+  options.max_threads = 4;
+  options.max_connections = 16;
+  start(options);
+  Client holder(port());
+  holder.begin();
+  smb2::CreateRequest m = holder.creation("held", Disposition::open_if);
+  m.oplock = smb2::OplockLevel::batch;
+  const auto opened = smb2::read_message<smb2::CreateResponse>(as_bytes(holder.ask(Command::create, m).bytes));
+  ASSERT_TRUE(opened);
+  constexpr size_t kClients = 8, kRequests = 32;
+  std::vector<std::unique_ptr<Client>> waiting;
+  for (size_t i = 0; i < kClients; i++) {
+    waiting.push_back(std::make_unique<Client>(port()));
+    Client& c = *waiting.back();
+    c.begin();
+    for (size_t n = 0; n < kRequests; n++)
+      c.send_frame(c.message(Command::create, smb2::write_message(c.creation("held", Disposition::open))));
+  }
+  for (const auto& c : waiting) ASSERT_EQ(c->receive().status(), NtStatus::pending);
+  Client other(port());
+  other.begin();
+  FileId id;
+  EXPECT_EQ(other.open("other", id), NtStatus::success);
+  EXPECT_EQ(other.close_file(id), NtStatus::success);
+  EXPECT_EQ(holder.receive().header.command, Command::oplock_break);
+  EXPECT_EQ(holder.ask(Command::oplock_break, smb2::OplockBreak{smb2::OplockLevel::none, opened->file_id}).status(),
+            NtStatus::success);
+  for (const auto& c : waiting) {
+    size_t done = 0;
+    while (done < kRequests) {
+      const Message answer = c->receive();
+      ASSERT_FALSE(answer.gone());
+      if (answer.status() == NtStatus::pending) continue;
+      EXPECT_EQ(answer.status(), NtStatus::success);
+      done++;
+    }
+  }
+  files_ = {"held", "other"};
+}
+
 TEST_F(DoorTest, TellsTheInterfaceThatAClientCameBy) {
   const auto interfaces = [](Client& c) {
     smb2::IoctlRequest m;

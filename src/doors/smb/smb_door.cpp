@@ -28,7 +28,7 @@ class SmbDoor::Impl {
     port_started_ = true;
     StreamServer::Options streams;
     streams.max_connections = options().max_connections;
-    streams.line.max_threads = options().max_threads;
+    streams.line.max_threads = options().max_threads + 2 * static_cast<unsigned>(options().max_connections);
     streams.line.name = "smb";
     streams_ = std::make_unique<StreamServer>(
         std::move(*listener), [this](int socket) { return accept(socket); }, std::move(streams));

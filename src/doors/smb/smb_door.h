@@ -30,6 +30,7 @@ struct Options {
   bool read_only = false;
   uint32_t umask = 022;  ///< for what clients make
   windows::Identities identities{};
+  /// For requests that wait, beside two threads of each connection: one that waits, and one that reads on.
   unsigned max_threads = 128;
   size_t max_connections = 256;
   size_t max_opens = 16384;  ///< of one connection, and of one session

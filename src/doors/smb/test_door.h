@@ -96,12 +96,13 @@ class Client {
     std::string text;
     smb2::append_header(text, h);
     text += body;
-    if (signer && signs) {
-      const auto bytes = std::as_writable_bytes(std::span(text.data(), text.size()));
-      const Bytes rest = bytes.subspan(smb2::kHeader);
-      EXPECT_TRUE(signer->sign(bytes.first(smb2::kHeader), std::span(&rest, 1)));
-    }
+    if (signer && signs) sign(text);
     return text;
+  }
+  void sign(std::string& text) {
+    const auto bytes = std::as_writable_bytes(std::span(text.data(), text.size()));
+    const Bytes rest = bytes.subspan(smb2::kHeader);
+    EXPECT_TRUE(signer->sign(bytes.first(smb2::kHeader), std::span(&rest, 1)));
   }
   Message ask_raw(Command command, std::string_view body) {
     send_frame(message(command, body));
