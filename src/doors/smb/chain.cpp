@@ -217,7 +217,8 @@ NtStatus Chain::admit_request(Request& r) {
   if (h.command == Command::session_setup)
     return r.channel && r.channel->has_keys() ? check_signature(r) : NtStatus::success;
   const bool ready = r.channel && r.channel->ready() && r.session->valid();
-  if (e->needs_session && !ready) return NtStatus::user_session_deleted;
+  // What is related to a request that had no session has none to be deleted.
+  if (e->needs_session && !ready) return h.related() ? NtStatus::invalid_parameter : NtStatus::user_session_deleted;
   if (sealed_by_ && r.session && sealed_by_->session != r.session) return NtStatus::access_denied;
   if (ready) {
     if (const NtStatus s = check_signature(r); s != NtStatus::success) return s;

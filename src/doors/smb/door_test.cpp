@@ -414,6 +414,73 @@ TEST_F(DoorTest, WaitingIsCancelled) {
   files_ = {"new"};
 }
 
+TEST_F(DoorTest, NobodyWaitsForNewsOfWhatIsToGo) {
+  Client c(port());
+  c.begin();
+  FileId watched, other;
+  ASSERT_EQ(c.open("dir", watched, Disposition::create, smb2::kOptionDirectory), NtStatus::success);
+  smb2::ChangeNotifyRequest m;
+  m.file_id = watched;
+  m.max_output = 1000;
+  m.filter = smb2::kChangeFileName;
+  c.send_frame(c.message(Command::change_notify, smb2::write_message(m)));
+  EXPECT_EQ(c.receive().status(), NtStatus::pending);
+  ASSERT_EQ(c.open("dir", other, Disposition::open, smb2::kOptionDirectory | smb2::kOptionDeleteOnClose),
+            NtStatus::success);
+  c.send_frame(c.message(Command::close, smb2::write_message(smb2::CloseRequest{0, other})));
+  Message first = c.receive(), second = c.receive();
+  if (first.header.command == Command::close) std::swap(first, second);
+  EXPECT_EQ(first.status(), NtStatus::delete_pending);
+  EXPECT_EQ(second.status(), NtStatus::success);
+  EXPECT_EQ(c.ask(Command::change_notify, m).status(), NtStatus::delete_pending);
+  EXPECT_EQ(c.close_file(watched), NtStatus::success);
+}
+
+TEST_F(DoorTest, AttributesAreNews) {
+  Client c(port());
+  c.begin();
+  FileId dir, id;
+  ASSERT_EQ(c.open("", dir, Disposition::open, smb2::kOptionDirectory, 0x1), NtStatus::success);
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  smb2::ChangeNotifyRequest m;
+  m.file_id = dir;
+  m.max_output = 1000;
+  m.filter = smb2::kChangeAttributes;
+  c.send_frame(c.message(Command::change_notify, smb2::write_message(m)));
+  EXPECT_EQ(c.receive().status(), NtStatus::pending);
+  std::string basic(36, '\0');
+  basic[32] = static_cast<char>(smb2::kAttrHidden);
+  smb2::SetInfoRequest set;
+  set.info_class = static_cast<uint8_t>(smb2::FileInfoClass::basic);
+  set.data = as_bytes(basic.append(4, '\0'));
+  set.file_id = id;
+  c.send_frame(c.message(Command::set_info, smb2::write_message(set)));
+  Message first = c.receive(), second = c.receive();
+  if (first.header.command == Command::set_info) std::swap(first, second);
+  EXPECT_EQ(first.header.command, Command::change_notify);
+  EXPECT_EQ(first.status(), NtStatus::success);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  EXPECT_EQ(c.close_file(dir), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, WhoAsksForNoPartOfASecurityDescriptorNeedsNoRight) {
+  Client c(port());
+  c.begin();
+  FileId id;
+  constexpr uint32_t kReadAttributes = 0x80;
+  ASSERT_EQ(c.open("file", id, Disposition::create, 0, kReadAttributes), NtStatus::success);
+  smb2::QueryInfoRequest m;
+  m.type = smb2::InfoType::security;
+  m.max_output = 1000;
+  m.file_id = id;
+  EXPECT_EQ(c.ask(Command::query_info, m).status(), NtStatus::success);
+  m.additional = smb2::kSecurityOwner;
+  EXPECT_EQ(c.ask(Command::query_info, m).status(), NtStatus::access_denied);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
 TEST_F(DoorTest, ErrorsOfTheFileSystemComeThrough) {
   start({}, "write:ENOSPC");
   Client c(port());

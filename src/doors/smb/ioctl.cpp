@@ -298,8 +298,7 @@ Output run(Request& r, const smb2::IoctlRequest& m) {
     default:
       break;
   }
-  if (!on_file) return NtStatus::invalid_device_request;
-  if (!r.find_open(m.file_id)) return NtStatus::file_closed;
+  if (!on_file || !r.find_open(m.file_id)) return NtStatus::file_closed;
   if (m.code == kFsctlPipeTransceive) {
     if (!r.open->pipe) return NtStatus::invalid_device_request;
     std::string output;

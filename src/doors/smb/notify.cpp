@@ -27,7 +27,7 @@ uint32_t watch_bits(uint32_t filter) {
   if (filter & (smb2::kChangeAttributes | smb2::kChangeLastWrite | smb2::kChangeLastAccess | smb2::kChangeCreation |
                 smb2::kChangeSecurity))
     bits |= kWatchAttributes;
-  if (filter & smb2::kChangeEa) bits |= kWatchXattr;
+  if (filter & (smb2::kChangeEa | smb2::kChangeAttributes)) bits |= kWatchXattr;  // of which one has the attributes
   return bits;
 }
 
@@ -123,6 +123,10 @@ void end_notify(Open& open, NtStatus status) {
   }
 }
 
+void end_notifies(Server& server, const OpenedFile& file) {
+  for (const auto& open : server.files.of_file(file)) end_notify(*open, NtStatus::delete_pending);
+}
+
 std::optional<Reply> change_notify(Request& r) {
   const auto m = r.read<smb2::ChangeNotifyRequest>();
   if (!m) return Reply(NtStatus::invalid_parameter);
@@ -136,6 +140,10 @@ std::optional<Reply> change_notify(Request& r) {
     std::lock_guard lock(r.open->m);
     fresh = !r.open->watching;
     if (fresh) r.open->notify_size = m->max_output;
+  }
+  {
+    std::lock_guard lock(r.open->file->m);
+    if (r.open->file->delete_pending) return Reply(NtStatus::delete_pending);
   }
   // The first one says what is watched, as long as the directory is open.
   if (fresh)

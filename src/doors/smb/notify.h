@@ -6,5 +6,7 @@ namespace isthmus::smb {
 
 /// The watch of an open ends; who waits for news is answered by `status`.
 void end_notify(Open& open, smb2::NtStatus status);
+/// The same for all opens of a directory that is to be deleted.
+void end_notifies(Server& server, const OpenedFile& file);
 
 }  // namespace isthmus::smb

@@ -140,6 +140,14 @@ std::vector<std::shared_ptr<Open>> FileTable::of_session(uint64_t session_id, st
   return all;
 }
 
+std::vector<std::shared_ptr<Open>> FileTable::of_file(const OpenedFile& file) const {
+  std::vector<std::shared_ptr<Open>> all;
+  std::lock_guard lock(m_);
+  for (const auto& [id, open] : opens_)
+    if (open->file.get() == &file) all.push_back(open);
+  return all;
+}
+
 namespace {
 
 /// The last open of a file that is to go has ended. Only what is still the same file under its name goes. With naming_m
@@ -195,17 +203,19 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   if (!open->file) return;
   OpenedFile& file = *open->file;
   unlock_all(server, *open);
+  bool doomed = false;
   {
     std::lock_guard naming(file.naming_m);
     bool going = false;
     {
       std::lock_guard lock(open->m);
       std::lock_guard also(file.m);
-      if (open->delete_on_close) file.delete_pending = true;
+      if (open->delete_on_close) doomed = !std::exchange(file.delete_pending, true);
       going = file.delete_pending;
     }
     if (server.files.close(file) && going) remove_file(server, *open, file);
   }
+  if (doomed && file.directory) end_notifies(server, file);
   if (open->handle == HandleId::none) return;
   op::Release end;
   end.node = file.node;

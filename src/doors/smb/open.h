@@ -129,6 +129,7 @@ class FileTable {
   /// False: somebody else removes it.
   bool remove(const Open& open);
   std::vector<std::shared_ptr<Open>> of_session(uint64_t session_id, std::optional<uint32_t> tree = {}) const;
+  std::vector<std::shared_ptr<Open>> of_file(const OpenedFile& file) const;
 
  private:
   mutable std::mutex m_;                                 // taken before OpenedFile::m

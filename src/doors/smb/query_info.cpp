@@ -134,7 +134,8 @@ Reply query_volume(Request& r, const smb2::QueryInfoRequest& m) {
 
 Reply query_security(Request& r, const smb2::QueryInfoRequest& m) {
   if (!r.open->file) return NtStatus::invalid_parameter;
-  if (!r.open->may(Rights::kReadControl)) return NtStatus::access_denied;
+  // Who asks for nothing gets a descriptor without anything, whatever he may.
+  if (m.additional != 0 && !r.open->may(Rights::kReadControl)) return NtStatus::access_denied;
   auto attr = r.attr_of(r.open->file->node);
   if (!attr) return status_of(attr.error());
   const auto& ids = r.server.options.identities;

@@ -9,6 +9,7 @@
 #include "doors/smb/extended.h"
 #include "doors/smb/facts.h"
 #include "doors/smb/locks.h"
+#include "doors/smb/notify.h"
 #include "doors/smb/place.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
@@ -266,8 +267,11 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
     if (!empty) return smb::status_of(empty.error());
     if (!*empty) return NtStatus::directory_not_empty;
   }
-  std::lock_guard lock(file.m);
-  file.delete_pending = true;
+  {
+    std::lock_guard lock(file.m);
+    file.delete_pending = true;
+  }
+  if (file.directory) end_notifies(r.server, file);
   return NtStatus::success;
 }
 
