@@ -436,6 +436,60 @@ TEST_F(DoorTest, NobodyWaitsForNewsOfWhatIsToGo) {
   EXPECT_EQ(c.close_file(watched), NtStatus::success);
 }
 
+TEST_F(DoorTest, NewsOfARenameComeTogether) {
+  Client watcher(port()), c(port());
+  watcher.begin();
+  c.begin();
+  FileId root, a, b, id;
+  ASSERT_EQ(c.open("a", a, Disposition::create, smb2::kOptionDirectory, 0x100081), NtStatus::success);
+  ASSERT_EQ(c.open("b", b, Disposition::create, smb2::kOptionDirectory, 0x100081), NtStatus::success);
+  ASSERT_EQ(c.open("a\\one", id, Disposition::create), NtStatus::success);
+  ASSERT_EQ(watcher.open("", root, Disposition::open, smb2::kOptionDirectory, 0x1), NtStatus::success);
+  smb2::ChangeNotifyRequest m;
+  m.file_id = root;
+  m.flags = smb2::ChangeNotifyRequest::kWatchTree;
+  m.filter = smb2::kChangeFileName;
+  const auto wait_for_news = [&](uint32_t room) {
+    m.max_output = room;
+    watcher.send_frame(watcher.message(Command::change_notify, smb2::write_message(m)));
+    EXPECT_EQ(watcher.receive().status(), NtStatus::pending);
+  };
+  /// Pairs of what and where.
+  const auto news = [&] {
+    const Message answer = watcher.receive();
+    EXPECT_EQ(answer.status(), NtStatus::success);
+    std::vector<std::pair<uint32_t, std::string>> all;
+    const auto data = smb2::read_message<smb2::DataResponse>(as_bytes(answer.bytes));
+    for (size_t at = 0; data && at < data->data.size();) {
+      const uint32_t next = *load_le<uint32_t>(data->data, at), size = *load_le<uint32_t>(data->data, at + 8);
+      all.emplace_back(*load_le<uint32_t>(data->data, at + 4), *utf8_of(data->data.subspan(at + 12, size)));
+      if (next == 0) break;
+      at += next;
+    }
+    return all;
+  };
+  using Pairs = std::vector<std::pair<uint32_t, std::string>>;
+  constexpr uint32_t kAdded = 1, kRemoved = 2, kOldName = 4, kNewName = 5;
+  wait_for_news(1000);
+  EXPECT_EQ(name_change(c, id, kRename, "a\\two", false), NtStatus::success);
+  EXPECT_EQ(news(), (Pairs{{kOldName, "a\\one"}, {kNewName, "a\\two"}}));
+  wait_for_news(1000);
+  EXPECT_EQ(name_change(c, id, kRename, "b\\two", false), NtStatus::success);
+  EXPECT_EQ(news(), (Pairs{{kRemoved, "a\\two"}, {kAdded, "b\\two"}}));
+  // Who has room for less this time hears that there was more.
+  wait_for_news(10);
+  EXPECT_EQ(name_change(c, id, kRename, "three", false), NtStatus::success);
+  EXPECT_EQ(watcher.receive().status(), NtStatus::notify_enum_dir);
+  wait_for_news(1000);
+  EXPECT_EQ(name_change(c, id, kRename, "four", false), NtStatus::success);
+  EXPECT_EQ(news(), (Pairs{{kOldName, "three"}, {kNewName, "four"}}));
+  for (const FileId& f : {id, a, b}) EXPECT_EQ(c.close_file(f), NtStatus::success);
+  ASSERT_EQ(c.open("a", a, Disposition::open, smb2::kOptionDirectory | smb2::kOptionDeleteOnClose), NtStatus::success);
+  ASSERT_EQ(c.open("b", b, Disposition::open, smb2::kOptionDirectory | smb2::kOptionDeleteOnClose), NtStatus::success);
+  for (const FileId& f : {a, b}) EXPECT_EQ(c.close_file(f), NtStatus::success);
+  files_ = {"four"};
+}
+
 TEST_F(DoorTest, AttributesAreNews) {
   Client c(port());
   c.begin();

@@ -31,7 +31,22 @@ uint32_t watch_bits(uint32_t filter) {
   return bits;
 }
 
-NotifyAction action_of(uint32_t what) {
+std::string_view directory_of(std::string_view path) {
+  const size_t end = path.rfind('/');
+  return path.substr(0, end == std::string_view::npos ? 0 : end);
+}
+
+/// A rename inside of a directory has an old name and a new one; other names come and go (MS-FSA section 2.1.5.15.11).
+bool stays_in_directory(const std::vector<WatchEvent>& events, const WatchEvent& e) {
+  return std::any_of(events.begin(), events.end(), [&](const WatchEvent& other) {
+    return &other != &e && other.cookie == e.cookie && directory_of(other.path) == directory_of(e.path);
+  });
+}
+
+NotifyAction action_of(const std::vector<WatchEvent>& events, const WatchEvent& e) {
+  uint32_t what = e.what;
+  if ((what & (kWatchRenamedFrom | kWatchRenamedTo)) && e.cookie != 0 && !stays_in_directory(events, e))
+    what |= what & kWatchRenamedFrom ? kWatchRemoved : kWatchCreated;
   const bool created = what & kWatchCreated, removed = what & kWatchRemoved;
   if (created && removed) return NotifyAction::modified;
   if (created) return NotifyAction::added;
@@ -53,7 +68,7 @@ std::optional<Reply> news(const std::vector<WatchEvent>& events, uint32_t room) 
     if (overflow) break;
     if (e.path.empty()) continue;  // the directory itself
     const std::string name = relative_name(e.path);
-    overflow |= !writer.add(action_of(e.what), as_bytes(name));
+    overflow |= !writer.add(action_of(events, e), as_bytes(name));
   }
   if (!overflow && writer.empty()) return {};
   const std::string list = overflow ? std::string() : writer.finish();
@@ -72,9 +87,10 @@ void deliver(Open& open) {
       if (!open.watching || open.watchers.empty()) return;
       const auto events = open.watching->take();
       if (events.empty()) return;
-      reply = news(events, open.notify_size);
-      if (!reply) continue;
       who = open.watchers.front();
+      const auto asked = who->read<smb2::ChangeNotifyRequest>();
+      reply = news(events, std::min(open.notify_size, asked ? asked->max_output : 0));
+      if (!reply) continue;
       open.watchers.pop_front();
     }
     who->cancel->clear();

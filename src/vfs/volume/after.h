@@ -74,14 +74,14 @@ class Aftermath {
     else
       tell_name(a.to_dir, a.to_name);
     uint32_t cookie = core_.watches.next_cookie();
-    core_.watches.name_event(a.dir, a.name, kWatchRenamedFrom, who_, cookie);
+    core_.watches.renamed_from(a.dir, a.name, who_, cookie);
     core_.places.set(extra.victim, a.to_dir, a.to_name);
-    core_.watches.name_event(a.to_dir, a.to_name, kWatchRenamedTo, who_, cookie);
+    core_.watches.renamed_to(a.to_dir, a.to_name, who_, cookie);
     if (!swapped) return core_.places.remove(extra.target, a.to_dir, a.to_name);
     cookie = core_.watches.next_cookie();
-    core_.watches.name_event(a.to_dir, a.to_name, kWatchRenamedFrom, who_, cookie);
+    core_.watches.renamed_from(a.to_dir, a.to_name, who_, cookie);
     core_.places.set(extra.target, a.dir, a.name);
-    core_.watches.name_event(a.dir, a.name, kWatchRenamedTo, who_, cookie);
+    core_.watches.renamed_to(a.dir, a.name, who_, cookie);
   }
   void written(NodeId node, uint64_t offset, uint64_t length) {
     data(node);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <unordered_map>
+#include <utility>
 
 namespace isthmus::volume {
 
@@ -10,7 +11,8 @@ class Watches::Queue {
  public:
   Queue(const WatchWish& w, std::function<void()> wake) : wish(w), wake_(std::move(wake)) {}
 
-  void put(WatchEvent e) {
+  /// `later`: wakes nobody before wake_late().
+  void put(WatchEvent e, bool later) {
     std::unique_lock lock(m_);
     if (closed_) return;
     bool was_empty = events_.empty();
@@ -28,12 +30,12 @@ class Watches::Queue {
       it->second = std::move(k);
     }
     events_.push_back(std::move(e));
-    if (!was_empty) return;
-    waking_++;
-    lock.unlock();
-    wake_();
-    lock.lock();
-    if (--waking_ == 0) idle_.notify_all();
+    if (was_empty && later) owes_wake_ = true;
+    if (was_empty && !later) wake(lock);
+  }
+  void wake_late() {
+    std::unique_lock lock(m_);
+    if (std::exchange(owes_wake_, false) && !closed_) wake(lock);
   }
   std::vector<WatchEvent> take() {
     std::lock_guard lock(m_);
@@ -52,6 +54,13 @@ class Watches::Queue {
   const WatchWish wish;
 
  private:
+  void wake(std::unique_lock<std::mutex>& lock) {
+    waking_++;
+    lock.unlock();
+    wake_();
+    lock.lock();
+    if (--waking_ == 0) idle_.notify_all();
+  }
   static std::string key(const WatchEvent& e) {
     return std::to_string(e.what) + ':' + std::to_string(e.port) + ':' + std::to_string(e.client) + ':' +
            std::to_string(e.cookie);
@@ -63,7 +72,7 @@ class Watches::Queue {
   std::vector<WatchEvent> events_;
   std::unordered_map<std::string, std::string> newest_;  // path -> key of its newest event
   unsigned waking_ = 0;
-  bool closed_ = false;
+  bool closed_ = false, owes_wake_ = false;
 };
 
 class Watches::Handle final : public Watching {
@@ -103,12 +112,8 @@ void Watches::end(const std::shared_ptr<Queue>& q) {
 }
 
 // The way up is walked once, for all watches: path[k] is what a watcher of above[k] sees.
-void Watches::tell(NodeId dir, std::string_view name, NodeId itself, const WatchEvent& e) {
-  std::shared_ptr<const Queues> all;
-  {
-    std::lock_guard lock(m_);
-    all = all_;
-  }
+void Watches::tell(NodeId dir, std::string_view name, NodeId itself, const WatchEvent& e, bool later) {
+  const auto all = queues();
   bool subtrees = std::any_of(all->begin(), all->end(), [](auto& q) { return q->wish.subtree; });
   struct Above {
     NodeId node;
@@ -134,23 +139,39 @@ void Watches::tell(NodeId dir, std::string_view name, NodeId itself, const Watch
     WatchEvent mine = e;
     mine.what &= w.what;
     if (w.node == itself) {
-      q->put(std::move(mine));
+      q->put(std::move(mine), later);
       continue;
     }
     auto way = std::find_if(ways.begin(), ways.end(), [&](auto& a) { return a.node == w.node; });
     if (way != ways.end() && (way == ways.begin() || w.subtree)) {
       mine.path = way->path;
-      q->put(std::move(mine));
+      q->put(std::move(mine), later);
     } else if (way == ways.end() && lost && (w.subtree || ways.empty())) {
       mine.overflow = true;
-      q->put(std::move(mine));
+      q->put(std::move(mine), later);
     }
   }
 }
 
-void Watches::name_event(NodeId dir, std::string_view name, uint32_t what, const Actor& who, uint32_t cookie) {
+void Watches::name_event(NodeId dir, std::string_view name, uint32_t what, const Actor& who) {
   if (!any()) return;
-  tell(dir, name, NodeId::none, {what, false, {}, cookie, who.port, who.client});
+  tell(dir, name, NodeId::none, {what, false, {}, 0, who.port, who.client});
+}
+
+void Watches::renamed_from(NodeId dir, std::string_view name, const Actor& who, uint32_t cookie) {
+  if (!any()) return;
+  tell(dir, name, NodeId::none, {kWatchRenamedFrom, false, {}, cookie, who.port, who.client}, true);
+}
+
+void Watches::renamed_to(NodeId dir, std::string_view name, const Actor& who, uint32_t cookie) {
+  if (!any()) return;
+  tell(dir, name, NodeId::none, {kWatchRenamedTo, false, {}, cookie, who.port, who.client}, true);
+  for (const auto& q : *queues()) q->wake_late();
+}
+
+std::shared_ptr<const Watches::Queues> Watches::queues() {
+  std::lock_guard lock(m_);
+  return all_;
 }
 
 void Watches::node_event(NodeId node, uint32_t what, const Actor& who) {
@@ -162,15 +183,10 @@ void Watches::node_event(NodeId node, uint32_t what, const Actor& who) {
 }
 
 void Watches::overflow() {
-  std::shared_ptr<const Queues> all;
-  {
-    std::lock_guard lock(m_);
-    all = all_;
-  }
-  for (auto& q : *all) {
+  for (const auto& q : *queues()) {
     WatchEvent e;
     e.overflow = true;
-    q->put(std::move(e));
+    q->put(std::move(e), false);
   }
 }
 

@@ -30,7 +30,10 @@ class Watches {
   bool any() const { return count_.load(std::memory_order_relaxed) != 0; }
 
   /// Something happened to a name: who watches `dir` or above hears.
-  void name_event(NodeId dir, std::string_view name, uint32_t what, const Actor& who, uint32_t cookie = 0);
+  void name_event(NodeId dir, std::string_view name, uint32_t what, const Actor& who);
+  /// The first event of a rename, of which nobody is woken before the second, so that watchers get both at once.
+  void renamed_from(NodeId dir, std::string_view name, const Actor& who, uint32_t cookie);
+  void renamed_to(NodeId dir, std::string_view name, const Actor& who, uint32_t cookie);
   /// Something happened to a node: who watches it hears, and who watches where it was seen last.
   void node_event(NodeId node, uint32_t what, const Actor& who);
   /// News was lost.
@@ -44,7 +47,9 @@ class Watches {
   using Queues = std::vector<std::shared_ptr<Queue>>;
 
   void end(const std::shared_ptr<Queue>& q);
-  void tell(NodeId dir, std::string_view name, NodeId itself, const WatchEvent& e);
+  /// `later`: nobody is woken.
+  void tell(NodeId dir, std::string_view name, NodeId itself, const WatchEvent& e, bool later = false);
+  std::shared_ptr<const Queues> queues();
 
   const Places& places_;
   std::atomic<size_t> count_{0};
