@@ -160,6 +160,18 @@ void send_break(Server& server, Open& open, uint8_t bits) {
   link->send_news(std::move(out), session->encrypts ? channel : nullptr);
 }
 
+void resend_breaks(Server& server, const Session& session) {
+  for (const auto& open : server.files.of_session(session.id)) {
+    uint8_t bits = 0;
+    {
+      std::lock_guard lock(open->m);
+      if (!open->breaking) continue;
+      bits = open->break_to;
+    }
+    send_break(server, *open, bits);
+  }
+}
+
 void break_own_level2(Request& r) {
   Open& open = *r.open;
   {

@@ -30,5 +30,7 @@ constexpr uint32_t kStatAccess =
 void break_own_level2(Request& r);
 /// The volume takes back what a client may cache, but for `bits`. Any thread.
 void send_break(Server& server, Open& open, uint8_t bits);
+/// A connection of the session has ended, and with it perhaps what was told on it: what is not answered is told again.
+void resend_breaks(Server& server, const Session& session);
 
 }  // namespace isthmus::smb

@@ -111,15 +111,20 @@ void Server::end_session(Session& session) {
 void Server::end_channel(Channel& channel) {
   forget_channel(channel);
   Session& session = *channel.session;
+  bool last = false;
   {
     std::lock_guard lock(session.m);
     const size_t gone = std::erase_if(session.channels, [&](const auto& w) {
       const auto one = w.lock();
       return !one || one.get() == &channel;
     });
-    if (gone == 0 || !session.channels.empty()) return;
+    if (gone == 0) return;
+    last = session.channels.empty();
   }
-  end_session(session);
+  if (last)
+    end_session(session);
+  else
+    resend_breaks(*this, session);
 }
 
 void Server::end_link(Link& link) {
