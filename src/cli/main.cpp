@@ -67,8 +67,8 @@ CLI::App* add_mount(CLI::App& app, Parsed& p) {
       ->allow_extra_args(false);
   c->add_option(
        "--via", p.mount.via,
-       "the way: fuse, the kernel's driver (default); webdav, a client of this system (davfs2, gio); auto, the "
-       "best there is here")
+       "the way: fuse, the kernel's driver (default); smb or webdav, a client of this system (cifs; davfs2, gio); "
+       "auto, the best there is here")
       ->type_name("WAY")
       ->check(CLI::IsMember(ctl::via_names()));
   c->add_flag("-f,--foreground", p.mount.foreground, "do not go to the background");

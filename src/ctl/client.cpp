@@ -13,6 +13,7 @@ extern char** environ;
 namespace isthmus::ctl {
 
 std::unique_ptr<Client> make_client(const ClientJob& job) {
+  if (job.way == Way::cifs) return make_cifs(job);
   return job.way == Way::gio ? make_gio(job) : make_davfs(job);
 }
 

@@ -11,7 +11,7 @@
 #include "ctl/ways.h"
 #include "doors/fuse/unmount.h"
 
-/// Clients of a WebDAV door of ours: programs of others that mount it on this machine.
+/// Clients of a WebDAV or SMB door of ours, which mount it on this machine: programs of others, or the kernel.
 namespace isthmus::ctl {
 
 /// What a client is to mount, and where.
@@ -28,7 +28,7 @@ struct ClientJob {
 struct ClientMount {
   std::string folder;   ///< empty: only programs of gvfs see them
   int id = -1;          ///< in mount tables; -1: it has no mount of its own
-  pid_t pid = 0;        ///< of the client; 0: it is not our child
+  pid_t pid = 0;        ///< of the client; 0: it is not our child, or the kernel
   mode_t replaced = 0;  ///< of the empty folder whose place a link has taken; 0: none
 };
 
@@ -53,6 +53,7 @@ class Client {
 std::unique_ptr<Client> make_client(const ClientJob& job);
 std::unique_ptr<Client> make_davfs(const ClientJob& job);
 std::unique_ptr<Client> make_gio(const ClientJob& job);
+std::unique_ptr<Client> make_cifs(const ClientJob& job);
 
 /// For ClientJob::files, and who must be let in besides us. Empty and none for clients that need neither.
 struct ClientNeeds {

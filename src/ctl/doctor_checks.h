@@ -15,5 +15,7 @@ void check_clients(std::vector<Finding>& to);   ///< network file system clients
 std::string first_line(const std::string& path);
 /// Full path of a program in the usual places, or empty.
 std::string find_program(const std::string& name);
+/// Whether a module of the kernel is loaded, built in, or there to be loaded.
+bool has_module(const std::string& name);
 
 }  // namespace isthmus::ctl

@@ -12,7 +12,7 @@ struct Client {
   const char *id, *title, *program, *package;
 };
 
-// The doors that could use them do not exist yet: their absence is told, not held against the machine.
+// Their absence is told, not held against the machine.
 constexpr Client kClients[] = {
     {"mount_cifs", "SMB client: mount.cifs", "mount.cifs", "cifs-utils"},
     {"smbclient", "SMB client without a mount: smbclient", "smbclient", "smbclient"},
@@ -21,7 +21,8 @@ constexpr Client kClients[] = {
     {"sshfs", "SSH client: sshfs", "sshfs", "sshfs"},
 };
 
-/// Loaded, built in, or there to be loaded.
+}  // namespace
+
 bool has_module(const std::string& name) {
   if (access(("/sys/module/" + name).c_str(), F_OK) == 0) return true;
   utsname u{};
@@ -33,8 +34,6 @@ bool has_module(const std::string& name) {
   }
   return false;
 }
-
-}  // namespace
 
 std::string first_line(const std::string& path) {
   std::ifstream file(path);

@@ -17,7 +17,7 @@
 #include "control/describe.h"
 #include "ctl/addon.h"
 #include "ctl/logging.h"
-#include "ctl/mount_webdav.h"
+#include "ctl/mount_client.h"
 #include "ctl/ways.h"
 #include "doors/fuse/main.h"
 #include "doors/fuse/mount_table.h"
@@ -144,7 +144,7 @@ Failure run_mount(const MountJob& job) {
     if (way->way != Way::fuse) {
       auto settled = settled_source(job);
       if (!settled) return {exit_code_of_source(settled.problem()), settled.problem()};
-      return run_mount_webdav(job, *settled, *way, inherited);
+      return run_mount_client(job, *settled, *way, inherited);
     }
   }
   if (auto settled = settled_source(job); settled && settled->scheme == "addon")
@@ -198,16 +198,18 @@ Failure run_unmount(const std::string& path, bool lazy, bool force) {
   std::string absolute = fuse::mounted_path(path);
   int server = 0;
   bool of_program = false;
+  std::string_view type;
   const std::string link = fuse::absolute_mountpoint(path);
   for (auto& s : control::list_mounts(0))
     if (s.mountpoint == absolute || s.mountpoint == link) {
       server = s.pid;
       // gvfs has no mount here, and its server ends with it.
       if (s.transport == "gio") return end_server(server, link);
+      if (s.transport == "cifs") type = "cifs";
       of_program = s.door == "fuse" && (s.source.starts_with("run:") || s.source.starts_with("addon:"));
     }
   auto how = force ? fuse::UnmountHow::force : lazy ? fuse::UnmountHow::lazy : fuse::UnmountHow::plain;
-  if (auto done = fuse::unmount(path, how); !done)
+  if (auto done = fuse::unmount(path, how, type); !done)
     return {done.problem().code == err(EBUSY) ? kExitBusy : kExitMount, done.problem()};
   if (server > 0 && !lazy && !force &&
       !(of_program ? wait_for_program(server, absolute) : wait_for_end(server, kPatienceMs)))

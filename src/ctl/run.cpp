@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "ctl/hosted.h"
 #include "ctl/libraries.h"
-#include "ctl/mount_webdav.h"
+#include "ctl/mount_client.h"
 #include "ctl/program_check.h"
 #include "ctl/program_file.h"
 #include "ctl/ways.h"
@@ -65,7 +65,7 @@ Failure run_elsewhere(const RunJob& job, const Found& found, const WayHere& way)
   Source source;
   source.scheme = "run";
   source.path = found.program.substr(found.program.rfind('/') + 1);
-  return run_mount_webdav(mount, source, way, {});
+  return run_mount_client(mount, source, way, {});
 }
 
 }  // namespace

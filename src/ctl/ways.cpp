@@ -34,6 +34,14 @@ WayHere fuse_here(WayHere w) {
   return w;
 }
 
+WayHere cifs_here(WayHere w) {
+  if (!fuse::may_mount()) return no(w, "only root may mount so");
+  if (!has_module("cifs")) return no(w, std::string(kNoCifs));
+  w.offered = true;
+  w.detail = "the kernel's client of SMB";
+  return w;
+}
+
 WayHere davfs_here(WayHere w) {
   const std::string program = find_program("mount.davfs");
   if (program.empty()) return no(w, "mount.davfs is absent", "apt-get install davfs2 (as root)");
@@ -63,11 +71,15 @@ WayHere gio_here(WayHere w) {
 
 struct Kind {
   Way way;
-  std::string_view name;
+  std::string_view name, door;  // door: as --via names it, too
   WayHere (*look)(WayHere);
 };
-constexpr Kind kKinds[] = {
-    {Way::fuse, "fuse", fuse_here}, {Way::davfs2, "davfs2", davfs_here}, {Way::gio, "gio", gio_here}};
+// SMB before WebDAV: its client is a part of the kernel, reads and writes where others fetch and send whole files, and
+// hears of what other doors change.
+constexpr Kind kKinds[] = {{Way::fuse, "fuse", "", fuse_here},
+                           {Way::cifs, "cifs", "smb", cifs_here},
+                           {Way::davfs2, "davfs2", "webdav", davfs_here},
+                           {Way::gio, "gio", "webdav", gio_here}};
 
 // {0}: the URL; {1}: without its scheme; {2}: "s" under TLS.
 struct Command {
@@ -82,12 +94,12 @@ constexpr Command kCommands[] = {{"Linux", "gio mount dav{2}{1}"},
 
 std::vector<WayHere> ways_here() {
   std::vector<WayHere> all;
-  for (auto& k : kKinds) all.push_back(k.look({.way = k.way, .name = k.name, .detail = {}, .fix = {}}));
+  for (auto& k : kKinds) all.push_back(k.look({.way = k.way, .name = k.name, .door = k.door, .detail = {}, .fix = {}}));
   return all;
 }
 
 std::vector<std::string> via_names() {
-  std::vector<std::string> names{"auto", "webdav"};
+  std::vector<std::string> names{"auto", "smb", "webdav"};
   for (auto& k : kKinds) names.emplace_back(k.name);
   return names;
 }
@@ -95,7 +107,7 @@ std::vector<std::string> via_names() {
 Expected<WayHere> choose_way(std::string_view via) {
   Problem lacking{err(EOPNOTSUPP), fmt::format("--via {}: this machine does not offer it", via), {}};
   for (auto& w : ways_here()) {
-    if (via != "auto" && via != w.name && !(via == "webdav" && w.way != Way::fuse)) continue;
+    if (via != "auto" && via != w.name && via != w.door) continue;
     if (w.offered) return w;
     lacking.what += fmt::format("\n  {}: {}", w.name, w.detail);
     if (!w.fix.empty()) lacking.what += fmt::format("\n    to change it: {}", w.fix);

@@ -115,7 +115,7 @@ refuses() {
     expect 4 "davfs2: only root" mount "$src" "$mnt" --via webdav
     as=()
     "$isthmus" doctor >"$tmp/out"
-    for way in fuse davfs2 gio; do grep -q "mount --via $way " "$tmp/out" || fail "doctor does not list $way"; done
+    for way in fuse cifs davfs2 gio; do grep -q "mount --via $way " "$tmp/out" || fail "doctor does not list $way"; done
     # The kernel's driver is the best there is.
     expect 0 "" mount "$src" "$mnt" --via auto
     [[ $out = 'mounting by fuse'* ]] || fail "--via auto: $out"

@@ -28,7 +28,7 @@ _isthmus() {
         --auth) mapfile -t COMPREPLY < <(compgen -W 'none digest basic' -- "$current"); return ;;
         --log | --trace-file | --fuse | --password-file | --tls) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
-        --via) mapfile -t COMPREPLY < <(compgen -W 'auto webdav fuse davfs2 gio' -- "$current"); return ;;
+        --via) mapfile -t COMPREPLY < <(compgen -W 'auto smb webdav fuse cifs davfs2 gio' -- "$current"); return ;;
         --allow-uid) mapfile -t COMPREPLY < <(compgen -u -- "$current"); return ;;
         -s | --set | --timeout | --user | --host) return ;;
     esac

@@ -51,7 +51,7 @@ Status abort_connection(uint32_t connection) {
 }
 
 Status unmount_entry(const MountEntry& m, UnmountHow how) {
-  if (how == UnmountHow::force) static_cast<void>(abort_connection(m.minor));
+  if (how == UnmountHow::force && m.is_fuse()) static_cast<void>(abort_connection(m.minor));
   int flags =
       UMOUNT_NOFOLLOW | (how == UnmountHow::plain ? 0 : MNT_DETACH) | (how == UnmountHow::force ? MNT_FORCE : 0);
   if (may_mount()) {
@@ -61,7 +61,7 @@ Status unmount_entry(const MountEntry& m, UnmountHow how) {
   return by_helper(m, how);
 }
 
-Expected<Unit> unmount(const std::string& given, UnmountHow how) {
+Expected<Unit> unmount(const std::string& given, UnmountHow how, std::string_view also) {
   std::string path = mounted_path(given);
   if (path.empty())
     return Problem{err(ENOENT), "cannot unmount " + quote(given) + ": its folder does not exist",
@@ -70,7 +70,7 @@ Expected<Unit> unmount(const std::string& given, UnmountHow how) {
   if (!m)
     return Problem{err(EINVAL), "cannot unmount " + quote(given) + ": nothing is mounted there",
                    "`isthmus list` shows what is mounted"};
-  if (!m->is_fuse())
+  if (!m->is_fuse() && m->type != also)
     return Problem{err(EINVAL),
                    "will not unmount " + quote(given) + ": it is a mount of type " + m->type + ", not FUSE",
                    "umount " + path};

@@ -23,8 +23,8 @@ struct MountUser {
 std::vector<MountUser> users_of(const MountEntry& m);
 
 /// Unmounts a FUSE mount at `path`, ours or anybody's, alive, hung or stale: with umount2(2) as root, with fusermount3
-/// as an ordinary user. A Problem with EBUSY names the users.
-Expected<Unit> unmount(const std::string& path, UnmountHow how);
+/// as an ordinary user. A Problem with EBUSY names the users. `also`: another type that may be mounted there.
+Expected<Unit> unmount(const std::string& path, UnmountHow how, std::string_view also = {});
 
 /// The bare act for one mount, without explanations; for the keeper and for clean-up. Errno of the system call, or
 /// EBUSY or EPERM for what the helper says.

@@ -1,4 +1,4 @@
-#include "ctl/mount_webdav.h"
+#include "ctl/mount_client.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +14,7 @@
 #include "ctl/hosted.h"
 #include "ctl/logging.h"
 #include "ctl/served.h"
+#include "ctl/smb_job.h"
 #include "ctl/webdav_job.h"
 #include "doors/common/secret.h"
 #include "doors/fuse/mount_table.h"
@@ -37,7 +38,7 @@ Expected<Unit> check_options(const std::vector<std::string>& lists) {
       if (!word.empty() &&
           std::find(std::begin(kKnown), std::end(kKnown), word.substr(0, word.find('='))) == std::end(kKnown))
         return Problem{err(EINVAL), fmt::format("mount option '{}' is the kernel FUSE driver's", word),
-                       "through WebDAV there are ro, noexec, allow_other and grace"};
+                       "through SMB and WebDAV there are ro, noexec, allow_other and grace"};
       at = end + 1;
     }
   return Unit{};
@@ -62,20 +63,13 @@ class MountedServer {
     auto uids = start_keeper(password);
     if (!uids) return outcome(ServeStage::mounting, uids.problem());
 
-    WebdavJob door_job;
-    door_job.no_secret = true;  // a URL can be seen in lists of processes and mounts
-    door_job.read_only = options_.read_only;
-    auto door = webdav_options(door_job);
-    if (!door) return outcome(ServeStage::opening, door.problem());
-    door->auth = webdav::Options::Auth::digest;
-    door->user = kUser;
-    door->password = password;
-    door->allow_uids = *uids;
-    Served served({.webdav = std::move(*door)});
+    auto doors = way_.way == Way::cifs ? smb_door(password) : webdav_door(password, *uids);
+    if (!doors) return outcome(ServeStage::opening, doors.problem());
+    Served served(std::move(*doors));
     if (auto taken = served.take(std::move(*fs), source_); !taken) return outcome(ServeStage::opening, taken.problem());
     fuse::StopSignals signals;
     if (auto started = served.start_doors(); !started) return outcome(ServeStage::serving, started.problem());
-    auto mounted = keeper_->mount(served.webdav()->url());
+    auto mounted = keeper_->mount(url_of(served));
     if (!mounted) {
       keeper_.reset();  // while the door still answers
       return outcome(ServeStage::mounting, mounted.problem());
@@ -86,7 +80,7 @@ class MountedServer {
       s.transport = way_.name;
       return s;
     });
-    tell(*mounted, *served.webdav());
+    if (way_.way == Way::gio) tell(*mounted, url_of(served));
     fuse::Mounted there;
     if (!mounted->folder.empty()) there.path = mountpoint_;
     announcer.ready(there);
@@ -115,6 +109,39 @@ class MountedServer {
     if (!fs) return fs;
     if (auto fit = look_at_mountpoint(place); !fit) return fit.problem();
     return fs;
+  }
+
+  Expected<DoorOptions> webdav_door(const std::string& password, const std::vector<uid_t>& uids) const {
+    WebdavJob job;
+    job.no_secret = true;  // a URL can be seen in lists of processes and mounts
+    job.read_only = options_.read_only;
+    auto door = webdav_options(job);
+    if (!door) return door.problem();
+    door->auth = webdav::Options::Auth::digest;
+    door->user = kUser;
+    door->password = password;
+    door->allow_uids = uids;
+    return DoorOptions{.webdav = std::move(*door)};
+  }
+
+  /// For Linux's client: names in any case are names of their own, and none is hidden. Nothing has to be signed, as
+  /// only root could come between the kernel and us.
+  Expected<DoorOptions> smb_door(const std::string& password) const {
+    SmbJob job;
+    job.user = kUser;
+    job.signing = "offered";
+    job.read_only = options_.read_only;
+    job.case_sensitive = job.show_dot_files = true;
+    auto door = smb_options(job);
+    if (!door) return door.problem();
+    door->password = password;
+    return DoorOptions{.smb = std::move(*door)};
+  }
+
+  static std::string url_of(const Served& served) {
+    if (!served.smb()) return served.webdav()->url();
+    const Endpoint at = served.smb()->endpoint();
+    return fmt::format("smb://{}:{}/{}", at.address, at.port, served.smb()->options().share);
   }
 
   /// Answers who must be let in.
@@ -151,9 +178,7 @@ class MountedServer {
     return Unit{};
   }
 
-  void tell(const ClientMount& mounted, const webdav::WebdavDoor& door) const {
-    if (way_.way != Way::gio) return;
-    const std::string url = door.url();
+  void tell(const ClientMount& mounted, const std::string& url) const {
     if (mounted.folder.empty())
       fmt::print("for programs of the desktop only, as gvfs-fuse does not run: dav://{}@{}\n", kUser, url.substr(7));
     else
@@ -220,7 +245,7 @@ Failure as_failure(const ServeOutcome& o) { return {exit_code_of(o), o.problem, 
 
 }  // namespace
 
-Failure run_mount_webdav(const MountJob& job, const Source& source, const WayHere& way,
+Failure run_mount_client(const MountJob& job, const Source& source, const WayHere& way,
                          const std::vector<int>& inherited) {
   fuse::MountOptions options;
   if (auto known = check_options(job.options); !known) return {kExitUsage, known.problem()};
