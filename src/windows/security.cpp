@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/endian.h"
+#include "windows/identity.h"
 
 namespace isthmus::windows {
 namespace {
@@ -213,6 +214,20 @@ uint32_t mode_of_security(const SecurityDescriptor& descriptor, bool directory, 
   auto keeps = [](const Class& c) { return (c.bits() & kWrite) && !(c.allowed & kDeleteChild); };
   if (directory && (of_owner.allowed & kDeleteChild) && (keeps(of_group) || keeps(of_other))) mode |= S_ISVTX;
   return mode;
+}
+
+void append_nfs_aces(std::vector<Ace>& dacl, uint32_t mode, uint32_t uid, uint32_t gid) {
+  const Identities ids(SidStyle::nfs_ids);
+  for (const Sid& sid : {nfs_mode_sid(mode), ids.of_user(uid), ids.of_group(gid)})
+    dacl.push_back({.type = Ace::kDeny, .flags = 0, .mask = 0, .sid = sid, .other = {}});
+}
+
+std::optional<uint32_t> nfs_mode_in(const std::vector<Ace>& dacl) {
+  for (const Ace& ace : dacl) {
+    if (ace.type != Ace::kAllow && ace.type != Ace::kDeny) continue;
+    if (const auto mode = nfs_mode_of(ace.sid)) return mode;
+  }
+  return std::nullopt;
 }
 
 }  // namespace isthmus::windows

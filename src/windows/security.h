@@ -67,4 +67,9 @@ SecurityDescriptor security_of_mode(uint32_t mode, const Sid& owner, const Sid& 
 /// Permission bits and sticky that come nearest to the list. directory: whose it is.
 uint32_t mode_of_security(const SecurityDescriptor& descriptor, bool directory, const Sid& owner, const Sid& group);
 
+/// Entries that deny nothing, by which macOS reads mode and owners as numbers: S-1-5-88-3-MODE, -1-UID and -2-GID.
+void append_nfs_aces(std::vector<Ace>& dacl, uint32_t mode, uint32_t uid, uint32_t gid);
+/// The mode that a client sets by such an entry.
+std::optional<uint32_t> nfs_mode_in(const std::vector<Ace>& dacl);
+
 }  // namespace isthmus::windows

@@ -110,5 +110,17 @@ TEST(Security, BrokenOnesAreRefused) {
   EXPECT_FALSE(read_security(as_bytes(absolute)));
 }
 
+TEST(Security, NumbersForMacOs) {
+  SecurityDescriptor d = security_of_mode(0640, kUser, kTeam);
+  EXPECT_FALSE(nfs_mode_in(*d.dacl));
+  append_nfs_aces(*d.dacl, S_IFREG | 0640, 5, 7);
+  std::string sids;
+  for (const Ace& ace : *d.dacl)
+    if (ace.type == Ace::kDeny && ace.mask == 0) sids += to_text(ace.sid) + " ";
+  EXPECT_EQ(sids, "S-1-5-88-3-33184 S-1-5-88-1-5 S-1-5-88-2-7 ");
+  EXPECT_EQ(nfs_mode_in(*d.dacl), S_IFREG | 0640u);
+  EXPECT_EQ(mode_of_security(d, false, kUser, kTeam), 0640u) << "they deny nothing";
+}
+
 }  // namespace
 }  // namespace isthmus::windows
