@@ -65,6 +65,7 @@ enum class NtStatus : uint32_t {
   range_not_locked = 0xC000007E,
   disk_full = 0xC000007F,
   file_invalid = 0xC0000098,
+  allotted_space_exceeded = 0xC0000099,
   insufficient_resources = 0xC000009A,
   media_write_protected = 0xC00000A2,
   device_not_ready = 0xC00000A3,

@@ -6,6 +6,7 @@ namespace isthmus::smb2 {
 namespace {
 
 constexpr uint32_t kSectorsAligned = 1, kPartitionAligned = 2, kNoSeekPenalty = 4, kTrimEnabled = 8;
+constexpr uint64_t kNoQuota = UINT64_MAX;
 
 void put_sector_size(Encoder& e, const VolumeFacts& v) {
   e.number(v.bytes_per_sector);
@@ -52,6 +53,12 @@ std::optional<std::string> write_volume_info(FsInfoClass what, const VolumeFacts
       e.number(v.sectors_per_unit);
       e.number(v.bytes_per_sector);
       break;
+    case FsInfoClass::control:  // nothing is filtered, and nobody has a quota
+      e.reserved(24);
+      e.number(kNoQuota);
+      e.number(kNoQuota);
+      e.reserved(8);
+      break;
     case FsInfoClass::object_id:
       e.id(v.object_id);
       e.reserved(48);
@@ -88,6 +95,8 @@ size_t minimum_size(FsInfoClass what) {
       return 28;
     case FsInfoClass::full_size:
       return 32;
+    case FsInfoClass::control:
+      return 48;
     case FsInfoClass::posix:
       return 56;
     case FsInfoClass::object_id:
