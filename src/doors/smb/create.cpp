@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "doors/smb/apple.h"
 #include "doors/smb/errors.h"
 #include "doors/smb/facts.h"
 #include "doors/smb/oplock.h"
@@ -10,6 +11,7 @@
 #include "doors/smb/place.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/security.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/create_contexts.h"
@@ -41,13 +43,19 @@ struct Creation {
   uint32_t action = smb2::kActionOpened;
   HandleId handle = HandleId::none;
   Attr attr;
+  StreamCreation stream;  ///< without a name: the file itself
+
+  bool named() const { return !stream.name.empty(); }
 
   NtStatus check() const;
   NtStatus open_existing(Place& at);
   NtStatus make_new(Place& at);
   NtStatus grant(uint32_t rights);
+  NtStatus enter_stream(NodeId node);
+  /// Of the file in the volume: a stream is shared by itself, but holds its file against being deleted.
+  uint32_t volume_share() const { return named() ? share() | smb2::kShareRead | smb2::kShareWrite : share(); }
   uint32_t share() const { return (access & ~kStatAccess) == 0 ? 7 : m.share_access; }
-  uint32_t share_bits() const { return access & Rights::kDelete ? 4 : 0; }
+  uint32_t share_bits() const { return !named() && access & Rights::kDelete ? 4 : 0; }
   bool overwrites() const {
     return m.disposition == Disposition::overwrite || m.disposition == Disposition::overwrite_if ||
            m.disposition == Disposition::supersede;
@@ -83,10 +91,30 @@ NtStatus Creation::grant(uint32_t rights) {
   return NtStatus::success;
 }
 
+/// With the file open. Its handle is closed again if the stream cannot be opened.
+NtStatus Creation::enter_stream(NodeId node) {
+  stream.disposition = m.disposition;
+  stream.access = access;
+  stream.share = share();
+  const NtStatus status = open_stream(r, node, stream);
+  if (status == NtStatus::success) return status;
+  op::Release end;
+  end.node = node;
+  end.handle = std::exchange(handle, HandleId::none);
+  (void)r.call(end);
+  return status;
+}
+
 NtStatus Creation::open_existing(Place& at) {
   const uint32_t type = at.entry.attr.mode & S_IFMT;
-  const bool directory = type == S_IFDIR;
-  if (m.disposition == Disposition::create) return NtStatus::object_name_collision;
+  const bool directory = type == S_IFDIR && !named();
+  if (named() && type != S_IFDIR && type != S_IFREG) return NtStatus::object_name_invalid;
+  const bool must_be = m.disposition == Disposition::open || m.disposition == Disposition::overwrite;
+  if (named() && must_be)
+    if (const Status s = find_stream(r, at.entry.node, stream.name); !s)
+      return s.error() == err(ENODATA) ? NtStatus::object_name_not_found : status_of(s.error());
+  if (named() && is_stream_going(r.server, at.entry.node, stream.name)) return NtStatus::delete_pending;
+  if (m.disposition == Disposition::create && !named()) return NtStatus::object_name_collision;
   if (directory && (m.options & smb2::kOptionNonDirectory)) return NtStatus::file_is_a_directory;
   if (!directory && (m.options & smb2::kOptionDirectory)) return NtStatus::not_a_directory;
   if (directory && overwrites()) return NtStatus::file_is_a_directory;
@@ -98,7 +126,7 @@ NtStatus Creation::open_existing(Place& at) {
     access &= ~kWrites;
     if (m.options & smb2::kOptionDeleteOnClose) return NtStatus::cannot_delete;
   }
-  if (overwrites()) {
+  if (overwrites() && !named()) {
     // Who did not know that a file is hidden or the system's must not lose it.
     constexpr uint32_t kKept = smb2::kAttrHidden | smb2::kAttrSystem;
     const bool dot = r.server.options.hide_dot_files && at.name.starts_with('.');
@@ -106,14 +134,14 @@ NtStatus Creation::open_existing(Place& at) {
   }
   op::Open open;
   open.node = at.entry.node;
-  open.share = share();
+  open.share = volume_share();
   open.access = share_bits();
-  const bool data = type == S_IFREG && (access & (kReads | kWrites));
+  const bool data = type == S_IFREG && !named() && (access & (kReads | kWrites));
   if (!data)
     open.flags = O_PATH;
   else if (access & kWrites)
     open.flags = access & kReads ? O_RDWR : O_WRONLY;
-  if (overwrites()) open.flags |= O_TRUNC;
+  if (overwrites() && !named()) open.flags |= O_TRUNC;
   auto opened = r.call(open);
   // The most that may be had: less, if that is too much.
   if (!opened && maximum && data && (opened.error() == err(EACCES) || opened.error() == err(EROFS))) {
@@ -123,6 +151,7 @@ NtStatus Creation::open_existing(Place& at) {
   }
   if (!opened) return status_of(opened.error());
   handle = opened->handle;
+  if (named()) return enter_stream(open.node);
   action = m.disposition == Disposition::supersede ? smb2::kActionSuperseded
            : overwrites()                          ? smb2::kActionOverwritten
                                                    : smb2::kActionOpened;
@@ -138,7 +167,7 @@ NtStatus Creation::make_new(Place& at) {
   Result<Entry> made = err(EIO);
   if (m.options & smb2::kOptionDirectory) {
     made = r.call(op::Mkdir{{}, at.parent, at.name, posix ? posix_mode : 0777, {}});
-  } else if (access & (kReads | kWrites)) {
+  } else if (!named() && (access & (kReads | kWrites))) {
     op::Create create;
     create.dir = at.parent;
     create.name = at.name;
@@ -161,12 +190,12 @@ NtStatus Creation::make_new(Place& at) {
   op::Open open;
   open.node = at.entry.node;
   open.flags = O_PATH;
-  open.share = share();
+  open.share = volume_share();
   open.access = share_bits();
   auto opened = r.call(open);
   if (!opened) return status_of(opened.error());
   handle = opened->handle;
-  return NtStatus::success;
+  return named() ? enter_stream(open.node) : NtStatus::success;
 }
 
 std::string Creation::contexts_of(const Open& open, NodeId parent) const {
@@ -182,6 +211,9 @@ std::string Creation::contexts_of(const Open& open, NodeId parent) const {
   if (smb2::find_context(contexts, smb2::kContextOnDiskId))
     smb2::append_create_context(list, smb2::kContextOnDiskId,
                                 as_bytes(smb2::write_data(smb2::OnDiskIdResponse{attr.ino, 1})));
+  if (const auto* c = smb2::find_context(contexts, smb2::kContextAapl))
+    if (const std::string aapl = answer_aapl(r, c->data); !aapl.empty())
+      smb2::append_create_context(list, smb2::kContextAapl, as_bytes(aapl));
   if (open.lease_key) {
     smb2::Lease lease = *wish.lease;
     lease.state = open.lease_bits;
@@ -196,6 +228,7 @@ std::string Creation::contexts_of(const Open& open, NodeId parent) const {
 void dress(const Creation& c, Request& r, NodeId node) {
   const uint32_t bits = c.m.attributes & kDosBits;
   const bool usual = (bits & ~smb2::kAttrArchive) == 0;
+  if (c.action != smb2::kActionCreated) drop_streams(r, node);
   if (!usual || c.action != smb2::kActionCreated)
     (void)set_attributes(r, node, c.attr, bits | ((c.attr.mode & S_IFMT) == S_IFREG ? smb2::kAttrArchive : 0));
 }
@@ -214,6 +247,7 @@ Reply answer(Creation& c, Place& at) {
   open->session_id = r.session->id;
   open->tree_id = r.tree.id;
   open->handle = c.handle;
+  open->stream = c.stream.use;
   open->access = c.access;
   open->options = c.m.options;
   open->ctx = r.server.own;
@@ -232,16 +266,22 @@ Reply answer(Creation& c, Place& at) {
     return NtStatus::user_session_deleted;
   }
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
+  if (c.named() && c.stream.action == smb2::kActionCreated)
+    tell_stream(r.server, *open->file, c.stream.name, smb2::NotifyAction::added_stream, smb2::kChangeStreamName);
   ask_for_cache(r, *open, c.wish);
   r.use(open);
 
   smb2::CreateResponse response;
   response.oplock = open->oplock;
-  response.action = c.action;
+  response.action = c.named() ? c.stream.action : c.action;
   response.times = times_of(c.attr);
   response.allocation = allocation_of(c.attr);
   response.end_of_file = directory ? 0 : c.attr.size;
   response.attributes = attributes_of(r, open->file->node, c.attr, at.name);
+  if (c.named()) {
+    response.end_of_file = c.stream.size;
+    response.allocation = stream_allocation(c.stream.size);
+  }
   response.file_id = open->id;
   const std::string contexts = c.contexts_of(*open, parent);
   response.contexts = as_bytes(contexts);
@@ -260,7 +300,7 @@ std::optional<Reply> create(Request& r) {
   if (r.tree.pipes) return open_pipe(r, *m);
   const auto contexts = smb2::read_create_contexts(m->contexts);
   if (!contexts) return Reply(NtStatus::invalid_parameter);
-  Creation c{.r = r, .m = *m, .contexts = *contexts, .wish = {}, .attr = {}};
+  Creation c{.r = r, .m = *m, .contexts = *contexts, .wish = {}, .attr = {}, .stream = {}};
   if (const NtStatus s = c.check(); s != NtStatus::success) return Reply(s);
   if (const auto* p = smb2::find_context(*contexts, smb2::kContextPosix); p && r.link->agreed.posix) {
     const auto asked = smb2::read_data<smb2::PosixCreateRequest>(p->data);
@@ -271,7 +311,10 @@ std::optional<Reply> create(Request& r) {
   if (smb2::find_context(*contexts, smb2::kContextTimewarp)) return Reply(NtStatus::object_name_not_found);
   const ClientPath path = read_path(m->name, c.posix);
   if (path.status != NtStatus::success) return Reply(path.status);
-  if (!path.stream.empty()) return Reply(NtStatus::object_name_invalid);  // there are no streams here
+  if (path.data && (m->options & smb2::kOptionDirectory)) return Reply(NtStatus::not_a_directory);
+  c.stream.name = path.stream;
+  if (c.named() && (m->options & smb2::kOptionDirectory)) return Reply(NtStatus::not_a_directory);
+  if (c.named() && !has_streams(r, NodeId::root)) return Reply(NtStatus::object_name_invalid);
   c.wish = cache_wish(r, *m, *contexts);
   // What comes through an open does not break its own oplock, whichever operation it takes.
   r.ctx.lease_key = c.wish.lease ? lease_number(r, c.wish.lease->key) : r.server.next_key.fetch_add(1);
@@ -286,9 +329,11 @@ std::optional<Reply> create(Request& r) {
       at.put(*target);
     }
     const bool there = at.exists();
+    if (there && path.data && !c.named() && (at.entry.attr.mode & S_IFMT) == S_IFDIR)
+      return Reply(NtStatus::file_is_a_directory);
     const NtStatus s = there ? c.open_existing(at) : c.make_new(at);
     if (s == NtStatus::success) return answer(c, at);
-    const bool raced = there ? s == NtStatus::object_name_not_found || s == NtStatus::file_closed
+    const bool raced = there ? (s == NtStatus::object_name_not_found && !c.named()) || s == NtStatus::file_closed
                              : s == NtStatus::object_name_collision && m->disposition != Disposition::create;
     if (!raced) return Reply(s);
   }

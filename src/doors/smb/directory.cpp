@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include "base/utf16.h"
+#include "doors/smb/apple.h"
 #include "doors/smb/errors.h"
 #include "doors/smb/facts.h"
 #include "doors/smb/listing.h"
@@ -81,7 +82,8 @@ Result<Attr> dot_attr(Request& r, const Open& open, bool above) {
 }
 
 /// Puts entries into `writer` until it is full or there are no more.
-Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& writer, bool one) {
+Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& writer, smb2::FindClass class_of,
+                     bool one) {
   static constexpr std::string_view kDots[] = {".", ".."};
   for (; l.dots < 2; l.dots++) {
     const std::string_view dot = kDots[l.dots];
@@ -95,6 +97,9 @@ Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& 
       return Unit{};
     }
   }
+  const bool apple = r.session->apple_entries.load(std::memory_order_relaxed) && class_of == smb2::FindClass::id_both;
+  smb2::AaplEntry more;
+  std::string finder_info;
   while (true) {
     while (!l.waiting.empty()) {
       Listing::Item& item = l.waiting.front();
@@ -114,7 +119,8 @@ Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& 
         item.attr = found->attr;
       }
       const auto facts = facts_of(r.server, item.attr, attributes_of(r, item.node, item.attr, item.name));
-      if (!writer.add(facts, as_bytes(client_name(item.name, open.posix)))) return Unit{};
+      if (apple) more = apple_entry(r, item.node, item.attr, open.file->node, finder_info);
+      if (!writer.add(facts, as_bytes(client_name(item.name, open.posix)), apple ? &more : nullptr)) return Unit{};
       give(r, item);
       l.waiting.pop_front();
       if (one) return Unit{};
@@ -140,7 +146,7 @@ std::optional<Reply> query_directory(Request& r) {
   if (!m) return Reply(NtStatus::invalid_parameter);
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
   Open& open = *r.open;
-  if (!open.file || !open.file->directory) return Reply(NtStatus::invalid_parameter);
+  if (!open.file || !open.file->directory || open.stream) return Reply(NtStatus::invalid_parameter);
   if (!smb2::DirectoryWriter::knows(m->find_class)) return Reply(NtStatus::invalid_info_class);
   if (m->find_class == smb2::FindClass::posix && !open.posix) return Reply(NtStatus::invalid_info_class);
   if (m->max_output > most_io(r.link->agreed)) return Reply(NtStatus::invalid_parameter);
@@ -157,7 +163,8 @@ std::optional<Reply> query_directory(Request& r) {
   if (!l.pattern) l.pattern.emplace(pattern->empty() ? "*" : *pattern, !open.posix && !r.server.options.case_sensitive);
   smb2::DirectoryWriter writer(m->find_class, m->max_output);
   // An error waits until what was listed before it has been told.
-  if (const Status s = write_entries(r, open, l, writer, m->flags & QueryDirectoryRequest::kReturnSingleEntry);
+  if (const Status s =
+          write_entries(r, open, l, writer, m->find_class, m->flags & QueryDirectoryRequest::kReturnSingleEntry);
       !s && writer.empty())
     return Reply(status_of(s.error()));
   if (writer.first_did_not_fit()) return Reply(NtStatus::info_length_mismatch);

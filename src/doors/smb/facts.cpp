@@ -89,6 +89,18 @@ Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attrib
   return changed ? Status(Unit{}) : Status(changed.error());
 }
 
+void keep_write_time(Request& r) {
+  op::Setattr set;
+  {
+    std::lock_guard lock(r.open->m);
+    if (!r.open->write_time) return;
+    set.set.to.mtime = *r.open->write_time;
+  }
+  set.node = r.open->file->node;
+  set.set.mask = kSetMtime;
+  (void)r.call(set);
+}
+
 uint64_t allocation_of(const Attr& attr) {
   return (attr.mode & S_IFMT) == S_IFDIR ? 0 : std::max(attr.blocks * 512, round_up(attr.size, 512));
 }

@@ -30,6 +30,10 @@ uint32_t attributes_of(Request& r, NodeId node, const Attr& attr, std::string_vi
 /// files have anyway.
 Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attributes);
 
+/// After a change through the request's open, which may have set the time of the last write for good (MS-FSA sections
+/// 2.1.4.17 and 2.1.5.14.2).
+void keep_write_time(Request& r);
+
 /// Facts that listings and queries share. Names and lists are left out.
 smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attributes);
 uint64_t allocation_of(const Attr& attr);

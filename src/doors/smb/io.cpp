@@ -13,6 +13,7 @@
 #include "doors/smb/pipes.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/security.h"
 #include "wire/smb2/session.h"
 
@@ -29,7 +30,50 @@ bool is_paid(const Request& r, uint64_t bytes) {
   return std::max<uint32_t>(1, r.header.credit_charge) >= (bytes - 1) / 65536 + 1;
 }
 
-bool is_data(const Open& open) { return open.file && !open.file->directory && !open.reparse; }
+Status flush_directory(Request& r) {
+  op::OpenDir begin;
+  begin.node = r.open->file->node;
+  auto opened = r.call(begin);
+  if (!opened) return opened.error();
+  const Status done = r.call(op::FsyncDir{{}, begin.node, opened->handle, false});
+  (void)r.call(op::ReleaseDir{{}, begin.node, opened->handle});
+  return done;
+}
+
+/// A stream's handle has nothing of the file open.
+Status flush_stream(Request& r) {
+  op::Open begin;
+  begin.node = r.open->file->node;
+  begin.flags = O_RDONLY;
+  auto opened = r.call(begin);
+  if (!opened) return opened.error();
+  const Status done = r.call(op::Fsync{{}, begin.node, opened->handle, false});
+  op::Release end;
+  end.node = begin.node;
+  end.handle = opened->handle;
+  (void)r.call(end);
+  return done;
+}
+
+/// Bytes of the open file, or of its stream.
+Result<size_t> read_some(Request& r, uint64_t offset, MutableBytes into) {
+  if (into.empty()) return size_t{0};
+  if (r.open->stream) {
+    const auto data = read_stream(r, *r.open, offset, static_cast<uint32_t>(into.size()));
+    if (!data) return data.error();
+    std::copy(as_bytes(*data).begin(), as_bytes(*data).end(), into.begin());
+    return data->size();
+  }
+  op::Read read;
+  read.node = r.open->file->node;
+  read.handle = r.open->handle;
+  read.offset = offset;
+  read.size = into.size();
+  read.into = into;
+  auto data = r.call(read);
+  if (!data) return data.error();
+  return data->copy_to(into, into);
+}
 
 }  // namespace
 
@@ -50,6 +94,11 @@ std::optional<Reply> close(Request& r) {
     response.times = times_of(*attr);
     response.allocation = allocation_of(*attr);
     response.end_of_file = open->file->directory ? 0 : attr->size;
+    if (open->stream) {
+      const auto size = stream_size(r, *open);
+      response.end_of_file = size ? *size : 0;
+      response.allocation = stream_allocation(response.end_of_file);
+    }
     std::string name;
     {
       std::lock_guard lock(open->file->m);
@@ -67,16 +116,12 @@ std::optional<Reply> flush(Request& r) {
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
   if (!r.open->file) return Reply(smb2::EmptyMessage{});
   if (r.open->file->directory) {
-    op::OpenDir begin;
-    begin.node = r.open->file->node;
-    auto opened = r.call(begin);
-    if (!opened) return Reply(status_of(opened.error()));
-    const Status done = r.call(op::FsyncDir{{}, begin.node, opened->handle, false});
-    (void)r.call(op::ReleaseDir{{}, begin.node, opened->handle});
+    const Status done = flush_directory(r);
     return done || done.code() == ENOSYS ? Reply(smb2::EmptyMessage{}) : Reply(status_of(done.error()));
   }
   if (!r.open->may_some(Rights::kWriteData | Rights::kAppendData)) return Reply(NtStatus::access_denied);
-  const Status done = r.call(op::Fsync{{}, r.open->file->node, r.open->handle, false});
+  const Status done =
+      r.open->stream ? flush_stream(r) : r.call(op::Fsync{{}, r.open->file->node, r.open->handle, false});
   if (!done) return Reply(status_of(done.error()));
   return Reply(smb2::EmptyMessage{});
 }
@@ -88,26 +133,15 @@ std::optional<Reply> read(Request& r) {
   if (m->length > most_io(r.link->agreed) || !is_paid(r, m->length) || m->channel != 0)
     return Reply(NtStatus::invalid_parameter);
   if (r.open->pipe) return read_pipe(r, m->length);
-  if (!is_data(*r.open)) return Reply(NtStatus::invalid_device_request);
+  if (!has_data(*r.open)) return Reply(NtStatus::invalid_device_request);
   if (!r.open->may_some(Rights::kReadData | Rights::kExecute)) return Reply(NtStatus::access_denied);
   if (m->offset > INT64_MAX || m->length > INT64_MAX - m->offset) return Reply(NtStatus::invalid_parameter);
   if (is_locked(*r.open, m->offset, m->length, false)) return Reply(NtStatus::file_lock_conflict);
   Reply reply;
   reply.data = std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(m->length, 1));
-  op::Read read;
-  read.node = r.open->file->node;
-  read.handle = r.open->handle;
-  read.offset = m->offset;
-  read.size = m->length;
-  read.into = MutableBytes(reply.data.get(), m->length);
-  size_t got = 0;
-  if (m->length > 0) {
-    auto data = r.call(read);
-    if (!data) return Reply(status_of(data.error()));
-    const auto copied = data->copy_to(read.into, read.into);
-    if (!copied) return Reply(status_of(copied.error()));
-    got = *copied;
-  }
+  const auto read = read_some(r, m->offset, MutableBytes(reply.data.get(), m->length));
+  if (!read) return Reply(status_of(read.error()));
+  const size_t got = *read;
   if ((got == 0 && m->length > 0) || got < m->minimum) return Reply(NtStatus::end_of_file);
   {
     std::lock_guard lock(r.open->m);
@@ -127,7 +161,7 @@ std::optional<Reply> write(Request& r) {
   if (m->data.size() > most_io(r.link->agreed) || !is_paid(r, m->data.size()) || m->channel != 0)
     return Reply(NtStatus::invalid_parameter);
   if (r.open->pipe) return write_pipe(r, m->data);
-  if (!is_data(*r.open)) return Reply(NtStatus::invalid_device_request);
+  if (!has_data(*r.open)) return Reply(NtStatus::invalid_device_request);
   if (!r.open->may_some(Rights::kWriteData | Rights::kAppendData)) return Reply(NtStatus::access_denied);
   const bool at_end = m->offset == UINT64_MAX;
   if (!at_end && (m->offset > INT64_MAX || m->data.size() > INT64_MAX - m->offset))
@@ -137,7 +171,10 @@ std::optional<Reply> write(Request& r) {
   // The frame lives as long as the chain does, which the file system's use of it may outlast.
   const Buffer data = Buffer::keep(r.chain, m->data);
   uint32_t written = 0;
-  if (!m->data.empty()) {
+  if (r.open->stream) {
+    if (const NtStatus s = write_stream(r, *r.open, m->offset, m->data); s != NtStatus::success) return Reply(s);
+    written = static_cast<uint32_t>(m->data.size());
+  } else if (!m->data.empty()) {
     op::Write write;
     write.node = r.open->file->node;
     write.handle = r.open->handle;
@@ -149,6 +186,7 @@ std::optional<Reply> write(Request& r) {
     if (!done) return Reply(status_of(done.error()));
     written = static_cast<uint32_t>(*done);
     break_own_level2(r);
+    keep_write_time(r);
   }
   {
     std::lock_guard lock(r.open->m);

@@ -19,6 +19,7 @@
 #include "doors/smb/pipes.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/reparse.h"
 #include "windows/security.h"
 #include "wire/smb2/fsctl.h"
@@ -86,16 +87,56 @@ Output network_interfaces(Request& r) {
   return smb2::write_network_interfaces({{index_of_interface(address), kSpeed, address}});
 }
 
-bool is_file(const Open& open) { return open.file && !open.file->directory && !open.reparse; }
+bool is_file(const Open& open) { return open.file && !open.stream && !open.file->directory && !open.reparse; }
 
 Output resume_key(Request& r) {
-  if (!is_file(*r.open)) return NtStatus::invalid_device_request;
+  if (!has_data(*r.open)) return NtStatus::invalid_device_request;
   smb2::ResumeKey key{};
   std::string text;
   append_le<uint64_t>(text, r.open->id.persistent);
   append_le<uint64_t>(text, r.open->id.temporary);
   std::copy_n(as_bytes(text).begin(), text.size(), key.begin());
   return smb2::write_resume_key(key);
+}
+
+Result<uint64_t> size_of(Request& r, const Open& open) {
+  if (open.stream) return stream_size(r, open);
+  auto attr = r.attr_of(open.file->node);
+  if (!attr) return attr.error();
+  return attr->size;
+}
+
+/// From or to a stream, whose bytes are none of the file system's.
+NtStatus copy_by_hand(Request& r, const Open& from, uint64_t source, uint64_t target, uint32_t length) {
+  std::string bytes(length, '\0');
+  if (from.stream) {
+    auto data = read_stream(r, from, source, length);
+    if (!data) return status_of(data.error());
+    bytes = std::move(*data);
+  } else {
+    op::Read read;
+    read.node = from.file->node;
+    read.handle = from.handle;
+    read.offset = source;
+    read.size = length;
+    read.into = std::as_writable_bytes(std::span(bytes));
+    auto data = r.call(read);
+    if (!data) return status_of(data.error());
+    const auto got = data->copy_to(read.into, read.into);
+    if (!got) return status_of(got.error());
+    bytes.resize(*got);
+  }
+  if (bytes.size() < length) return NtStatus::invalid_view_size;  // it was cut meanwhile
+  if (r.open->stream) return write_stream(r, *r.open, target, as_bytes(bytes));
+  const Buffer data = Buffer::view(as_bytes(bytes));
+  op::Write write;
+  write.node = r.open->file->node;
+  write.handle = r.open->handle;
+  write.offset = target;
+  write.data = &data;
+  auto done = r.call(write);
+  if (!done) return status_of(done.error());
+  return *done == length ? NtStatus::success : NtStatus::disk_full;
 }
 
 /// Copies by the file system's own means; what it cannot, by reading and writing.
@@ -121,6 +162,17 @@ Result<uint64_t> copy_some(Request& r, const Open& from, uint64_t source, uint64
   return done;
 }
 
+/// Apple's clients mean the whole file, and its streams, when they name no chunks.
+Output copy_file(Request& r, const Open& from, uint64_t size) {
+  smb2::CopychunkResponse done;
+  if (is_locked(from, 0, size, false) || is_locked(*r.open, 0, size, true)) return NtStatus::file_lock_conflict;
+  auto n = copy_some(r, from, 0, 0, size);
+  if (!n) return status_of(n.error());
+  done.total_bytes_written = static_cast<uint32_t>(*n);
+  if (const NtStatus s = copy_streams(r, from.file->node, r.open->file->node); s != NtStatus::success) return s;
+  return smb2::write_data(done);
+}
+
 Output copychunk(Request& r, Bytes input, bool write_only, uint32_t room) {
   const smb2::CopychunkLimits most;
   const std::string limits = smb2::write_data(smb2::CopychunkResponse{most.chunks, most.chunk_bytes, most.total_bytes});
@@ -131,7 +183,7 @@ Output copychunk(Request& r, Bytes input, bool write_only, uint32_t room) {
   const Bytes key = m->source;
   const auto from = r.server.files.find(smb2::FileId{*load_le<uint64_t>(key, 0), *load_le<uint64_t>(key, 8)});
   if (!from || from->session_id != r.session->id) return NtStatus::object_name_not_found;
-  if (!is_file(*from) || !is_file(*r.open)) return NtStatus::invalid_device_request;
+  if (!has_data(*from) || !has_data(*r.open)) return NtStatus::invalid_device_request;
   if (!from->may_some(Rights::kReadData | Rights::kExecute) ||
       !r.open->may_some(Rights::kWriteData | Rights::kAppendData))
     return NtStatus::access_denied;
@@ -142,18 +194,24 @@ Output copychunk(Request& r, Bytes input, bool write_only, uint32_t room) {
     total += c.length;
   }
   if (total > most.total_bytes) return {NtStatus::invalid_parameter, limits};
-  auto attr = r.attr_of(from->file->node);
-  if (!attr) return status_of(attr.error());
+  const auto size = size_of(r, *from);
+  if (!size) return status_of(size.error());
+  if (m->chunks.empty() && r.session->apple.load(std::memory_order_relaxed) && is_file(*from) && is_file(*r.open))
+    return copy_file(r, *from, *size);
+  const bool by_hand = from->stream || r.open->stream;
   smb2::CopychunkResponse done;
   for (const auto& c : m->chunks) {
     NtStatus status = NtStatus::success;
-    if (c.source > attr->size || c.length > attr->size - c.source)
+    if (c.source > *size || c.length > *size - c.source)
       status = NtStatus::invalid_view_size;
     else if (c.target > uint64_t{INT64_MAX} - c.length)
       status = NtStatus::invalid_parameter;
     else if (is_locked(*from, c.source, c.length, false) || is_locked(*r.open, c.target, c.length, true))
       status = NtStatus::file_lock_conflict;
-    if (status == NtStatus::success) {
+    if (status == NtStatus::success && by_hand) {
+      status = copy_by_hand(r, *from, c.source, c.target, c.length);
+      if (status == NtStatus::success) done.total_bytes_written += c.length;
+    } else if (status == NtStatus::success) {
       auto n = copy_some(r, *from, c.source, c.target, c.length);
       if (!n)
         status = status_of(n.error());
@@ -281,6 +339,11 @@ Output get_reparse(Request& r) {
   return std::move(*bytes);
 }
 
+bool writes_data(uint32_t code) {
+  return code == smb2::kFsctlSetZeroData || code == smb2::kFsctlSrvCopychunk || code == smb2::kFsctlSrvCopychunkWrite ||
+         code == smb2::kFsctlDuplicateExtentsToFile || code == smb2::kFsctlDuplicateExtentsToFileEx;
+}
+
 Output run(Request& r, const smb2::IoctlRequest& m) {
   using namespace smb2;  // NOLINT(google-build-using-namespace): the codes
   const bool on_file = m.file_id != kNoFileId || r.header.related();
@@ -356,6 +419,7 @@ std::optional<Reply> ioctl(Request& r) {
   if (m->max_output > most_io(r.link->agreed) || m->input.size() > most_io(r.link->agreed))
     return Reply(NtStatus::invalid_parameter);
   Output out = run(r, *m);
+  if (r.open && r.open->file && writes_data(m->code)) keep_write_time(r);
   if (out.bytes.size() > m->max_output) {
     if (smb2::is_error(out.status)) return Reply(out.status);
     return Reply(NtStatus::buffer_too_small);

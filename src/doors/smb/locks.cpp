@@ -55,47 +55,47 @@ std::atomic<uint64_t> next_owner{1};
 
 /// Puts a lock into the file's list, unless one is in the way.
 bool add_lock(const Open& open, RangeLock& l, bool& too_many) {
-  OpenedFile& file = *open.file;
+  RangeLocks& locks = open.range_locks();
   bool on_top = false;
-  std::lock_guard lock(file.m);
-  too_many = file.locks.size() >= kMostLocks || open.closed.load();
+  std::lock_guard lock(locks.m);
+  too_many = locks.all.size() >= kMostLocks || open.closed.load();
   if (too_many) return false;
-  for (const RangeLock& other : file.locks) {
+  for (const RangeLock& other : locks.all) {
     if (!(l.exclusive || other.exclusive) || !overlap(l.offset, l.length, other.offset, other.length)) continue;
     // A shared lock on top of one's own exclusive one is allowed; others see the exclusive one.
     if (l.exclusive || other.open != l.open) return false;
     on_top = true;
   }
   if (on_top) l.owner = 0;
-  file.locks.push_back(l);
+  locks.all.push_back(l);
   return true;
 }
 
-bool has_lock(OpenedFile& file, const RangeLock& l) {
-  std::lock_guard lock(file.m);
-  return std::find(file.locks.begin(), file.locks.end(), l) != file.locks.end();
+bool has_lock(RangeLocks& locks, const RangeLock& l) {
+  std::lock_guard lock(locks.m);
+  return std::find(locks.all.begin(), locks.all.end(), l) != locks.all.end();
 }
 
-void drop_lock(OpenedFile& file, const RangeLock& gone) {
-  std::lock_guard lock(file.m);
-  const auto it = std::find(file.locks.begin(), file.locks.end(), gone);
-  if (it != file.locks.end()) file.locks.erase(it);
+void drop_lock(RangeLocks& locks, const RangeLock& gone) {
+  std::lock_guard lock(locks.m);
+  const auto it = std::find(locks.all.begin(), locks.all.end(), gone);
+  if (it != locks.all.end()) locks.all.erase(it);
 }
 
 /// Without waiting.
 NtStatus lock_now(Request& r, RangeLock& l) {
   bool too_many = false;
-  OpenedFile& file = *r.open->file;
+  RangeLocks& locks = r.open->range_locks();
   if (!add_lock(*r.open, l, too_many)) return too_many ? NtStatus::insufficient_resources : NtStatus::lock_not_granted;
   const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
   if (!lock) return NtStatus::success;
   const Status done = r.call(set_lock(*r.open, *lock, false));
-  if (done && has_lock(file, l)) return NtStatus::success;
+  if (done && has_lock(locks, l)) return NtStatus::success;
   if (done) {  // the open has ended meanwhile
     unlock_range(r.server, *r.open, l);
     return NtStatus::range_not_locked;
   }
-  drop_lock(file, l);
+  drop_lock(locks, l);
   return status_of(done.error());
 }
 
@@ -125,16 +125,16 @@ void lock_later(Request& r, RangeLock l) {
 }
 
 NtStatus unlock(Request& r, const LockElement& e) {
-  OpenedFile& file = *r.open->file;
+  RangeLocks& locks = r.open->range_locks();
   RangeLock found;
   {
-    std::lock_guard lock(file.m);
-    const auto it = std::find_if(file.locks.begin(), file.locks.end(), [&](const RangeLock& l) {
+    std::lock_guard lock(locks.m);
+    const auto it = std::find_if(locks.all.begin(), locks.all.end(), [&](const RangeLock& l) {
       return l.open == r.open->id.temporary && l.offset == e.offset && l.length == e.length;
     });
-    if (it == file.locks.end()) return NtStatus::range_not_locked;
+    if (it == locks.all.end()) return NtStatus::range_not_locked;
     found = *it;
-    file.locks.erase(it);
+    locks.all.erase(it);
   }
   unlock_range(r.server, *r.open, found);
   return NtStatus::success;
@@ -144,9 +144,9 @@ NtStatus unlock(Request& r, const LockElement& e) {
 
 bool is_locked(const Open& open, uint64_t offset, uint64_t length, bool write) {
   if (length == 0) return false;
-  OpenedFile& file = *open.file;
-  std::lock_guard lock(file.m);
-  return std::any_of(file.locks.begin(), file.locks.end(), [&](const RangeLock& l) {
+  RangeLocks& locks = open.range_locks();
+  std::lock_guard lock(locks.m);
+  return std::any_of(locks.all.begin(), locks.all.end(), [&](const RangeLock& l) {
     if (!overlap(offset, length, l.offset, l.length) || l.length == 0) return false;
     return l.exclusive ? l.open != open.id.temporary : write;
   });
@@ -166,12 +166,12 @@ std::optional<Reply> lock(Request& r) {
   const auto m = r.read<smb2::LockRequest>();
   if (!m || m->locks.empty()) return Reply(NtStatus::invalid_parameter);
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
-  if (!r.open->file || r.open->file->directory || r.open->reparse) return Reply(NtStatus::invalid_device_request);
+  if (!has_data(*r.open)) return Reply(NtStatus::invalid_device_request);
   const bool unlocks = m->locks.front().flags & LockElement::kUnlock;
   std::vector<RangeLock> taken;
   auto undo = [&](NtStatus why) {
     for (const RangeLock& l : taken) {
-      drop_lock(*r.open->file, l);
+      drop_lock(r.open->range_locks(), l);
       unlock_range(r.server, *r.open, l);
     }
     return Reply(why);
@@ -188,7 +188,8 @@ std::optional<Reply> lock(Request& r) {
     if (waits && m->locks.size() > 1) return undo(NtStatus::invalid_parameter);
     if (e.length > 0 && e.length - 1 > UINT64_MAX - e.offset) return undo(NtStatus::invalid_lock_range);
     RangeLock l{r.open->id.temporary, e.offset, e.length, kind == LockElement::kExclusive,
-                next_owner.fetch_add(1, std::memory_order_relaxed)};
+                // Other doors have no locks of streams.
+                r.open->stream ? 0 : next_owner.fetch_add(1, std::memory_order_relaxed)};
     const NtStatus s = lock_now(r, l);
     if (s == NtStatus::lock_not_granted && waits && r.last) {
       lock_later(r, l);

@@ -15,6 +15,20 @@ constexpr std::chrono::seconds kUntoldTime{1};  // names of a file system that c
 
 bool is_refused(std::string_view name) { return name.find_first_of("*?<>\"|/") != std::string_view::npos; }
 
+/// Bytes of a stream's name: with what is put around it, it is the name of an extended attribute of 255.
+constexpr size_t kMostStreamName = 234;
+
+/// "NAME", "NAME:$DATA" or ":$DATA", as it stands behind a file's name (MS-FSCC section 2.1.5). There are no other
+/// types.
+bool read_stream_name(std::string_view text, ClientPath& path) {
+  const size_t colon = text.find(':');
+  path.data = colon != std::string_view::npos;
+  path.stream = text.substr(0, colon);
+  if (path.data && !windows::same_but_case(text.substr(colon + 1), "$DATA")) return false;
+  if (path.stream.empty() && !path.data) return false;
+  return path.stream.size() <= kMostStreamName && path.stream.find('/') == std::string::npos;
+}
+
 struct NameSink final : DirSink {
   bool add(const DirEntry& e) override {
     cookie = e.cookie;
@@ -54,9 +68,8 @@ ClientPath read_path(Bytes utf16, bool posix) {
     }
     if (const size_t colon = part.find(':'); colon != std::string_view::npos) {
       if (!last) return refuse(smb2::NtStatus::object_name_invalid);
-      path.stream = part.substr(colon + 1);
+      if (!read_stream_name(part.substr(colon + 1), path)) return refuse(smb2::NtStatus::object_name_invalid);
       part = part.substr(0, colon);
-      if (path.stream == ":$DATA") path.stream.clear();
       if (part.empty()) continue;  // of the directory above, or of the root
     }
     if (is_refused(part)) return refuse(smb2::NtStatus::object_name_invalid);

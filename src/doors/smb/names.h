@@ -20,7 +20,8 @@ class Request;
 /// A path as a client writes it, taken apart.
 struct ClientPath {
   std::vector<std::string> names;  ///< from the share's root, as the file system has them; empty: the root
-  std::string stream;              ///< behind the ':'; "::$DATA" is none
+  std::string stream;              ///< behind the ':', without its type; "::$DATA" is none
+  bool data = false;               ///< a type was written, so it is not about a directory itself
   smb2::NtStatus status = smb2::NtStatus::success;  ///< an error: it cannot be a path
 };
 /// `posix`: names are taken as they stand, and '/' and '\' both part them.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "base/utf16.h"
 #include "doors/smb/errors.h"
 #include "doors/smb/logon.h"
 #include "doors/smb/names.h"
@@ -18,6 +19,8 @@ namespace {
 
 using smb2::NotifyAction;
 using smb2::NtStatus;
+
+constexpr uint32_t kStreamChanges = smb2::kChangeStreamName | smb2::kChangeStreamSize | smb2::kChangeStreamWrite;
 
 uint32_t watch_bits(uint32_t filter) {
   uint32_t bits = 0;
@@ -59,16 +62,22 @@ NotifyAction action_of(const std::vector<WatchEvent>& events, const WatchEvent& 
 /// "\a\b" without its beginning.
 std::string relative_name(std::string_view path) { return client_path(path).substr(2); }
 
+constexpr size_t kMostStreamNews = 1024;  // of one open; beyond them the client is told to look at everything again
+
 /// What has happened, for one who waits. None: nothing that concerns him.
-std::optional<Reply> news(const std::vector<WatchEvent>& events, uint32_t room) {
+std::optional<Reply> news(const std::vector<WatchEvent>& events, const std::deque<StreamNews>& streams, uint32_t room) {
   smb2::NotifyWriter writer(room);
-  bool overflow = false;
+  bool overflow = streams.size() > kMostStreamNews;
   for (const WatchEvent& e : events) {
     overflow |= e.overflow;
     if (overflow) break;
     if (e.path.empty()) continue;  // the directory itself
     const std::string name = relative_name(e.path);
     overflow |= !writer.add(action_of(events, e), as_bytes(name));
+  }
+  for (const StreamNews& s : streams) {
+    if (overflow) break;
+    overflow |= !writer.add(s.action, as_bytes(s.name));
   }
   if (!overflow && writer.empty()) return {};
   const std::string list = overflow ? std::string() : writer.finish();
@@ -86,10 +95,11 @@ void deliver(Open& open) {
       std::lock_guard lock(open.m);
       if (!open.watching || open.watchers.empty()) return;
       const auto events = open.watching->take();
-      if (events.empty()) return;
+      const auto streams = std::exchange(open.stream_news, {});
+      if (events.empty() && streams.empty()) return;
       who = open.watchers.front();
       const auto asked = who->read<smb2::ChangeNotifyRequest>();
-      reply = news(events, std::min(open.notify_size, asked ? asked->max_output : 0));
+      reply = news(events, streams, std::min(open.notify_size, asked ? asked->max_output : 0));
       if (!reply) continue;
       open.watchers.pop_front();
     }
@@ -118,12 +128,62 @@ NtStatus start_watch(Request& r, const smb2::ChangeNotifyRequest& m) {
     std::lock_guard lock(r.open->m);
     if (r.open->watching || r.open->closed.load()) return std::move(*made);
     r.open->watching = std::move(*made);
+    r.open->notify_filter = m.filter;
+    r.open->notify_tree = wish.subtree;
     return nullptr;
   }();
+  if (!late && (m.filter & kStreamChanges)) r.server.stream_watchers.add(r.open);
   return NtStatus::success;
 }
 
 }  // namespace
+
+void StreamWatchers::add(const std::shared_ptr<Open>& open) {
+  std::lock_guard lock(m_);
+  std::erase_if(opens_, [](const auto& o) { return o.expired(); });
+  opens_.push_back(open);
+  some_.store(true);
+}
+
+std::vector<std::shared_ptr<Open>> StreamWatchers::all() {
+  std::vector<std::shared_ptr<Open>> found;
+  if (!some_.load()) return found;
+  std::lock_guard lock(m_);
+  for (const auto& o : opens_)
+    if (auto open = o.lock(); open && !open->closed.load()) found.push_back(std::move(open));
+  if (found.empty()) some_.store(false);
+  return found;
+}
+
+void tell_stream(Server& server, OpenedFile& file, std::string_view stream, NotifyAction action, uint32_t filter) {
+  const auto watchers = server.stream_watchers.all();
+  if (watchers.empty()) return;
+  const std::string path = [&] {
+    std::lock_guard lock(file.m);
+    return file.path;
+  }();
+  const size_t slash = path.rfind('/');
+  const std::string_view above = std::string_view(path).substr(0, slash == std::string::npos ? 0 : slash);
+  for (const auto& open : watchers) {
+    const std::string directory = [&] {
+      std::lock_guard lock(open->file->m);
+      return open->file->path;
+    }();
+    const bool below = path.size() > directory.size() && path.starts_with(directory) &&
+                       (directory.empty() || path[directory.size()] == '/');
+    if (!below) continue;
+    {
+      std::lock_guard lock(open->m);
+      if (!(open->notify_filter & filter) || (above != directory && !open->notify_tree)) continue;
+      StreamNews what{action,
+                      relative_name(std::string_view(path).substr(directory.empty() ? 0 : directory.size() + 1))};
+      what.name += utf16_of(':' + std::string(stream) + ":$DATA").value_or("");
+      auto& all = open->stream_news;
+      if (all.size() <= kMostStreamNews && (all.empty() || all.back() != what)) all.push_back(std::move(what));
+    }
+    deliver(*open);
+  }
+}
 
 void end_notify(Open& open, NtStatus status) {
   std::unique_ptr<Watching> watching;
@@ -147,7 +207,7 @@ std::optional<Reply> change_notify(Request& r) {
   const auto m = r.read<smb2::ChangeNotifyRequest>();
   if (!m) return Reply(NtStatus::invalid_parameter);
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
-  if (!r.open->file || !r.open->file->directory) return Reply(NtStatus::invalid_parameter);
+  if (!r.open->file || !r.open->file->directory || r.open->stream) return Reply(NtStatus::invalid_parameter);
   if (m->max_output > most_io(r.link->agreed)) return Reply(NtStatus::invalid_parameter);
   if (!r.open->may(windows::kReadData)) return Reply(NtStatus::access_denied);
   if (!r.last) return Reply(NtStatus::internal_error);  // nothing may follow one that waits

@@ -9,12 +9,14 @@
 #include "doors/smb/notify.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "vfs/then.h"
 
 namespace isthmus::smb {
 
 Open::Open() = default;
 Open::~Open() = default;
+RangeLocks& Open::range_locks() const { return stream ? stream->stream->locks : file->locks; }
 
 OpenedFile::~OpenedFile() {
   if (node != NodeId::root) forget(server.port, {}, node);
@@ -170,13 +172,13 @@ void remove_file(Server& server, const Open& open, OpenedFile& file) {
 }
 
 void unlock_all(Server& server, const Open& open) {
-  OpenedFile& file = *open.file;
+  RangeLocks& locks = open.range_locks();
   std::vector<RangeLock> mine;
   {
-    std::lock_guard lock(file.m);
-    for (const RangeLock& l : file.locks)
+    std::lock_guard lock(locks.m);
+    for (const RangeLock& l : locks.all)
       if (l.open == open.id.temporary) mine.push_back(l);
-    std::erase_if(file.locks, [&](const RangeLock& l) { return l.open == open.id.temporary; });
+    std::erase_if(locks.all, [&](const RangeLock& l) { return l.open == open.id.temporary; });
   }
   for (const RangeLock& l : mine) unlock_range(server, open, l);
 }
@@ -203,6 +205,7 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   if (!open->file) return;
   OpenedFile& file = *open->file;
   unlock_all(server, *open);
+  if (open->stream) close_stream(server, *open);
   bool doomed = false;
   {
     std::lock_guard naming(file.naming_m);
@@ -210,7 +213,7 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
     {
       std::lock_guard lock(open->m);
       std::lock_guard also(file.m);
-      if (open->delete_on_close) doomed = !std::exchange(file.delete_pending, true);
+      if (open->delete_on_close && !open->stream) doomed = !std::exchange(file.delete_pending, true);
       going = file.delete_pending;
     }
     if (server.files.close(file) && going) remove_file(server, *open, file);

@@ -15,6 +15,7 @@
 #include "wire/dcerpc/pipe.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/file_id.h"
+#include "wire/smb2/notify_info.h"
 
 namespace isthmus::smb {
 
@@ -23,6 +24,7 @@ class Request;
 class Session;
 struct Listing;
 struct Server;
+struct StreamUse;
 
 /// A byte-range lock of an open, as it was asked for: ranges are never joined, and unlocked as they were locked.
 struct RangeLock {
@@ -32,6 +34,12 @@ struct RangeLock {
   uint64_t owner = 0;  ///< of the volume's lock; 0: it has none
 
   bool operator==(const RangeLock&) const = default;
+};
+
+/// Those of a file, or of one of its streams.
+struct RangeLocks {
+  std::mutex m;  ///< a leaf
+  std::vector<RangeLock> all;
 };
 
 /// A file or directory that clients have open by one of its names, shared by its opens (an MS-FSA Link). Gives its
@@ -54,13 +62,22 @@ struct OpenedFile {
   std::string path;              ///< from the share's root, '/' between names; what clients asked for
   bool delete_pending = false;
   size_t opens = 0;  ///< 0: the last one has ended
-  std::vector<RangeLock> locks;
+  RangeLocks locks;
+};
+
+/// Something that happened to a stream below a watched directory.
+struct StreamNews {
+  smb2::NotifyAction action{};
+  std::string name;  ///< UTF-16, from the directory on
+
+  bool operator==(const StreamNews&) const = default;
 };
 
 /// What a client got for a CREATE (MS-SMB2 section 3.3.1.10).
 struct Open {
   smb2::FileId id;
-  std::shared_ptr<OpenedFile> file;  ///< null: a pipe
+  std::shared_ptr<OpenedFile> file;   ///< null: a pipe
+  std::shared_ptr<StreamUse> stream;  ///< null: the file itself
   std::unique_ptr<dcerpc::Pipe> pipe;
   std::weak_ptr<Link> link;
   std::weak_ptr<Session> session;
@@ -81,6 +98,7 @@ struct Open {
   std::mutex m;
   bool delete_on_close = false;
   uint64_t position = 0;
+  std::optional<Time> write_time;                     ///< set through this open: what it does leaves that as it is
   uint32_t mode = 0;                                  ///< FileModeInformation
   std::vector<std::weak_ptr<Request>> waiting_locks;  ///< end with the open
   // Oplock or lease.
@@ -97,12 +115,18 @@ struct Open {
   std::unique_ptr<Watching> watching;
   std::deque<std::shared_ptr<Request>> watchers;
   uint32_t notify_size = 0;  ///< bytes that the client takes at once
+  uint32_t notify_filter = 0;
+  bool notify_tree = false;
+  std::deque<StreamNews> stream_news;
 
   Open();
   ~Open();
   bool may(uint32_t rights) const { return (access & rights) == rights; }
   bool may_some(uint32_t rights) const { return (access & rights) != 0; }
+  RangeLocks& range_locks() const;
 };
+/// Whether it is of a file's bytes, or of a stream's.
+inline bool has_data(const Open& open) { return open.stream || (open.file && !open.file->directory && !open.reparse); }
 
 /// What clients have open. Any thread.
 class FileTable {

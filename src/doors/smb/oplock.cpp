@@ -86,7 +86,7 @@ uint64_t lease_number(const Request& r, const smb2::Guid& key) {
 }
 
 void ask_for_cache(Request& r, Open& open, const CacheWish& wish) {
-  if (open.handle == HandleId::none || open.file->directory) return;
+  if (open.handle == HandleId::none || open.file->directory || open.stream) return;
   if (!wish.lease && !open.may_some(~kStatAccess)) return;  // who has no data open caches none
   uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kAll) : bits_of(wish.level);
   if (want == kLeaseNone && !wish.lease) return;

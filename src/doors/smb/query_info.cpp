@@ -8,6 +8,7 @@
 #include "doors/smb/names.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/security.h"
 #include "wire/smb2/file_info.h"
 #include "wire/smb2/query.h"
@@ -50,6 +51,9 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
   const auto what = static_cast<FileInfoClass>(m.info_class);
   if (!open.file) return NtStatus::invalid_parameter;
   if (!open.may(rights_for(what))) return NtStatus::access_denied;
+  // MS-SMB2 section 3.3.5.20.1.
+  if (what == FileInfoClass::normalized_name && r.link->agreed.dialect < smb2::Dialect::smb311)
+    return NtStatus::not_supported;
   if (what == FileInfoClass::posix && !open.posix) return NtStatus::invalid_info_class;
   const size_t minimum = smb2::minimum_size(what);
   if (minimum == 0) return NtStatus::invalid_info_class;
@@ -67,6 +71,17 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
   smb2::FileFacts facts =
       facts_of(r.server, *attr, attributes_of(r, open.file->node, *attr, std::string_view(path).substr(name_at)));
   facts.name = client_path(path);
+  if (open.stream) {
+    const auto size = stream_size(r, open);
+    if (!size) return status_of(size.error());
+    facts.end_of_file = *size;
+    facts.allocation = stream_allocation(*size);
+    facts.directory = false;
+    facts.attributes &= ~smb2::kAttrDirectory;
+    if (facts.attributes == 0) facts.attributes = smb2::kAttrNormal;
+    facts.name += stream_suffix(open);
+    pending = r.server.streams.is_delete_pending(*open.stream->stream);
+  }
   facts.delete_pending = pending;
   if (pending && facts.links > 0) facts.links--;
   facts.granted_access = open.access;
@@ -76,8 +91,13 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
     facts.position = open.position;
   }
   facts.volume_serial = 1;
-  if (!facts.directory && !open.reparse)
-    facts.streams.push_back({*utf16_of("::$DATA"), facts.end_of_file, facts.allocation});
+  if (what == FileInfoClass::stream) {
+    if (!open.file->directory && !open.reparse)
+      facts.streams.push_back({*utf16_of("::$DATA"), attr->size, allocation_of(*attr)});
+    auto named = streams_of(r, open.file->node);
+    if (!named) return status_of(named.error());
+    std::move(named->begin(), named->end(), std::back_inserter(facts.streams));
+  }
   facts.case_sensitive = open.posix || r.server.options.case_sensitive;
   if (what == FileInfoClass::full_ea || what == FileInfoClass::ea || what == FileInfoClass::all) {
     auto list = extended_attributes(r, open.file->node);
@@ -111,7 +131,7 @@ Reply query_volume(Request& r, const smb2::QueryInfoRequest& m) {
   v.free_units = fs->blocks_free;
   v.attributes = smb2::kFsCasePreserved | smb2::kFsUnicode | smb2::kFsPersistentAcls | smb2::kFsSparseFiles |
                  smb2::kFsReparsePoints | smb2::kFsHardLinks;
-  if (r.server.port.capabilities().has(Op::GetXattr)) v.attributes |= smb2::kFsExtendedAttributes;
+  if (has_streams(r, stat.node)) v.attributes |= smb2::kFsExtendedAttributes | smb2::kFsNamedStreams;
   if (r.open->posix || r.server.options.case_sensitive) v.attributes |= smb2::kFsCaseSensitiveSearch;
   if (r.server.read_only) {
     v.attributes |= smb2::kFsReadOnly;
@@ -141,6 +161,8 @@ Reply query_security(Request& r, const smb2::QueryInfoRequest& m) {
   const auto& ids = r.server.options.identities;
   windows::SecurityDescriptor d =
       windows::security_of_mode(attr->mode, ids.of_user(attr->uid), ids.of_group(attr->gid));
+  if (r.session->apple.load(std::memory_order_relaxed) && d.dacl)
+    windows::append_nfs_aces(*d.dacl, attr->mode, attr->uid, attr->gid);
   if (!(m.additional & smb2::kSecurityOwner)) d.owner.reset();
   if (!(m.additional & smb2::kSecurityGroup)) d.group.reset();
   if (!(m.additional & smb2::kSecurityDacl)) {

@@ -6,9 +6,11 @@
 
 #include "doors/common/door_metrics.h"
 #include "doors/smb/names.h"
+#include "doors/smb/notify.h"
 #include "doors/smb/open.h"
 #include "doors/smb/session.h"
 #include "doors/smb/smb_door.h"
+#include "doors/smb/stream.h"
 #include "vfs/volume/port.h"
 #include "wire/dcerpc/environment.h"
 #include "wire/ntlm/server.h"
@@ -29,6 +31,8 @@ struct Server final : Upcalls {
   ntlm::Settings logons;
   DoorMetrics metrics;
   FileTable files;
+  StreamTable streams;
+  StreamWatchers stream_watchers;
   FoldedNames names;
   /// Frames in hand beyond the first of each connection.
   std::atomic<unsigned> extra_frames{0};

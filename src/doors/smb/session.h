@@ -88,6 +88,8 @@ class Session {
   smb2::SigningAlgorithm signing = smb2::SigningAlgorithm::hmac_sha256;
 
   std::atomic<size_t> opens{0};
+  /// A client of Apple's, by the create context AAPL; one that wants more in listings.
+  std::atomic<bool> apple{false}, apple_entries{false};
 
   bool valid() const {
     std::lock_guard lock(m);

@@ -13,6 +13,7 @@
 #include "doors/smb/place.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/security.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/query.h"
@@ -60,6 +61,21 @@ NtStatus set_basic(Request& r, Bytes data) {
   }
   if (set.mask)
     if (const NtStatus s = change(r, set); s != NtStatus::success) return s;
+  switch (smb2::time_change(m->times.write)) {
+    case smb2::TimeChange::keep:
+      break;
+    case smb2::TimeChange::set:
+    case smb2::TimeChange::freeze: {
+      std::lock_guard lock(r.open->m);
+      r.open->write_time = set.mask & kSetMtime ? set.to.mtime : attr->mtime;
+      break;
+    }
+    case smb2::TimeChange::thaw: {
+      std::lock_guard lock(r.open->m);
+      r.open->write_time.reset();
+      break;
+    }
+  }
   // Not every file system has a time of birth, or of the last change, that can be set.
   SetAttr rare;
   if (smb2::time_change(m->times.creation) == smb2::TimeChange::set) {
@@ -124,6 +140,7 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
   const auto m = smb2::read_name_change(data, ex);
   if (!m) return kShort;
   OpenedFile& file = *open.file;
+  if (open.stream) return rename_stream(r, *m);
   if (file.node == NodeId::root) return NtStatus::access_denied;
   const bool posix = open.posix || (m->flags & smb2::NameChange::kPosix);
   const bool replace = m->flags & smb2::NameChange::kReplace;
@@ -142,7 +159,10 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
     from_path = file.path;
   }
   if (!leads_to(r, from_dir, from_name, file.node)) return NtStatus::object_name_not_found;
-  if (!posix && file.directory && r.server.files.any_below(from_path)) return NtStatus::access_denied;
+  const bool apple =
+      r.session->apple.load(std::memory_order_relaxed);  // whose directories move with what is open in them
+  if (!posix && !apple && file.directory && r.server.files.any_below(from_path)) return NtStatus::access_denied;
+  if (!posix && r.server.streams.any_of(file.node)) return NtStatus::access_denied;
   const bool same_name = to.exists() && to.entry.node == file.node && to.parent == from_dir && to.name == from_name;
   bool keeps = !replace;
   if (same_name) {
@@ -188,6 +208,7 @@ NtStatus link(Request& r, Bytes data, bool ex) {
   if (r.server.read_only) return NtStatus::media_write_protected;
   const NodeId node = r.open->file->node;
   if (r.open->file->directory) return NtStatus::file_is_a_directory;
+  if (r.open->stream) return NtStatus::invalid_parameter;
   Place to(r);
   std::string name;
   if (const NtStatus s = find_target(r, *m, to, name); s != NtStatus::success) return s;
@@ -249,6 +270,7 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
   const auto m = smb2::read_disposition_change(data, ex);
   if (!m) return kShort;
   OpenedFile& file = *open.file;
+  if (open.stream) return dispose_of_stream(r, m->flags & smb2::DispositionChange::kDelete);
   if (!(m->flags & smb2::DispositionChange::kDelete)) {
     std::lock_guard lock(open.m);
     std::lock_guard also(file.m);
@@ -278,9 +300,10 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
 NtStatus set_size(Request& r, Bytes data, bool allocation) {
   Open& open = *r.open;
   if (!open.may(Rights::kWriteData)) return NtStatus::access_denied;
-  if (open.file->directory || open.reparse) return NtStatus::invalid_parameter;
+  if (!has_data(open)) return NtStatus::invalid_parameter;
   const auto size = smb2::read_size_change(data);
   if (!size) return data.size() < 8 ? kShort : NtStatus::invalid_parameter;
+  if (open.stream) return resize_stream(r, open, *size, allocation);
   auto attr = r.attr_of(r.open->file->node);
   if (!attr) return smb::status_of(attr.error());
   if (allocation && *size >= attr->size) {
@@ -301,7 +324,9 @@ NtStatus set_size(Request& r, Bytes data, bool allocation) {
   set.set.mask = kSetSize;
   set.set.to.size = *size;
   auto done = r.call(set);
-  return done ? NtStatus::success : smb::status_of(done.error());
+  if (!done) return smb::status_of(done.error());
+  keep_write_time(r);
+  return NtStatus::success;
 }
 
 NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
@@ -329,8 +354,11 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
     set.to.gid = *who.gid;
   }
   if ((m.additional & smb2::kSecurityDacl) && d->has_dacl && d->dacl) {
-    const uint32_t mode =
+    uint32_t mode =
         windows::mode_of_security(*d, open.file->directory, ids.of_user(attr->uid), ids.of_group(attr->gid));
+    // A client that knows of modes sends the one it means.
+    if (r.session->apple.load(std::memory_order_relaxed))
+      if (const auto meant = windows::nfs_mode_in(*d->dacl)) mode = (attr->mode & 01000) | (*meant & 0777);
     if ((mode & 01777) != (attr->mode & 01777)) {
       set.mask |= kSetMode;
       set.to.mode = (attr->mode & ~uint32_t{01777}) | (mode & 01777);
