@@ -145,6 +145,7 @@ void Chain::run() {
       open_.reset();
       before_ = NtStatus::success;
     }
+    find_session(r, i > 0 && r.header.related());
     status = begins_related_ && r.header.related() ? NtStatus::invalid_parameter : admit_request(r);
     if (status == NtStatus::success && r.header.related() && names_file(r.header.command) && !open_ &&
         smb2::is_error(before_))
@@ -195,6 +196,19 @@ bool Chain::may_cancel(const smb2::Pdu& pdu) const {
   return !channel || !channel->session->encrypts;
 }
 
+void Chain::find_session(Request& r, bool of_before) {
+  if (!of_before) {
+    session_id_ = r.header.session_id;
+    tree_id_ = r.header.tree_id;
+  }
+  if (session_id_ == 0 || r.header.command == Command::negotiate) return;
+  r.channel = link_->channel(session_id_);
+  if (r.channel)
+    r.session = r.channel->session;
+  else if (const auto elsewhere = server_.find_session(session_id_); elsewhere && elsewhere->valid())
+    r.refused_by = stray_channel(r, elsewhere);
+}
+
 NtStatus Chain::admit_request(Request& r) {
   const smb2::Header& h = r.header;
   const Row* e = row_of(h.command);
@@ -203,29 +217,20 @@ NtStatus Chain::admit_request(Request& r) {
     link_->end();
     return NtStatus::invalid_parameter;
   }
-  const uint64_t session_id = h.related() ? session_id_ : h.session_id;
-  const uint32_t tree_id = h.related() ? tree_id_ : h.tree_id;
-  session_id_ = session_id;
-  tree_id_ = tree_id;
   if (h.command == Command::negotiate) return NtStatus::success;
-  if (session_id != 0) r.channel = link_->channel(session_id);
-  if (r.channel)
-    r.session = r.channel->session;
-  else if (const auto elsewhere = server_.find_session(session_id); elsewhere && elsewhere->valid())
-    r.refused_by = stray_channel(r, elsewhere);
+  if (sealed_by_ && r.session && sealed_by_->session != r.session) return NtStatus::access_denied;
   // Whoever binds a session says so in the body.
   if (h.command == Command::session_setup)
     return r.channel && r.channel->has_keys() ? check_signature(r) : NtStatus::success;
   const bool ready = r.channel && r.channel->ready() && r.session->valid();
   // What is related to a request that had no session has none to be deleted.
   if (e->needs_session && !ready) return h.related() ? NtStatus::invalid_parameter : NtStatus::user_session_deleted;
-  if (sealed_by_ && r.session && sealed_by_->session != r.session) return NtStatus::access_denied;
   if (ready) {
     if (const NtStatus s = check_signature(r); s != NtStatus::success) return s;
     r.ctx.client = r.session->id;
   }
   if (!e->needs_tree) return NtStatus::success;
-  const auto tree = r.session->tree(tree_id);
+  const auto tree = r.session->tree(tree_id_);
   if (!tree) return NtStatus::network_name_deleted;
   r.tree = *tree;
   return NtStatus::success;

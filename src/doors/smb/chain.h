@@ -23,8 +23,10 @@ class Chain : public std::enable_shared_from_this<Chain> {
  private:
   friend class Request;
   Reply answer(Request& r);
+  /// Who is to sign the answer, whatever it will be. `of_before`: the session is that of the request before.
+  void find_session(Request& r, bool of_before);
   bool may_cancel(const smb2::Pdu& pdu) const;
-  /// Session, tree and signature of a request. An error: it is not looked at.
+  /// Tree and signature of a request. An error: it is not looked at.
   smb2::NtStatus admit_request(Request& r);
   smb2::NtStatus check_signature(Request& r);
   Outgoing outgoing(const Request& r, smb2::Header head, Reply&& reply) const;

@@ -152,7 +152,8 @@ bool Connection::take(std::string frame) {
       const auto id = smb2::sealed_session(as_bytes(frame));
       if (!id) return false;
       sealed_by = link_->channel(*id);
-      if (!sealed_by || !sealed_by->ready() || !sealed_by->session->valid()) return false;
+      // One that has ended seals what says so.
+      if (!sealed_by || !sealed_by->ready()) return false;
       const auto opened = sealed_by->open(std::as_writable_bytes(std::span(frame.data(), frame.size())));
       if (!opened) return false;
       frame.erase(0, frame.size() - opened->size());

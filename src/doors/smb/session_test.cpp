@@ -86,6 +86,22 @@ TEST_F(DoorTest, ALogoffEndsASessionEverywhere) {
   files_ = {"file"};
 }
 
+TEST_F(DoorTest, WhateverIsRefusedIsSigned) {
+  Client c(port());
+  c.begin();
+  const Message unknown = c.ask_raw(static_cast<Command>(0xff), std::string("\4\0\0\0", 4));
+  EXPECT_EQ(unknown.status(), NtStatus::invalid_parameter);
+  EXPECT_TRUE(c.is_signed(unknown));
+  // Related to nothing.
+  std::string text = c.message(Command::echo, smb2::write_message(smb2::EmptyMessage{}));
+  text[smb2::kFlagsAt] = static_cast<char>(text[smb2::kFlagsAt] | smb2::kFlagRelated);
+  c.sign(text);
+  c.send_frame(text);
+  const Message related = c.receive();
+  EXPECT_EQ(related.status(), NtStatus::invalid_parameter);
+  EXPECT_TRUE(c.is_signed(related));
+}
+
 TEST_F(DoorTest, WhoCannotLogOnAgainLosesTheSession) {
   Client a(port()), b(port());
   a.begin();
