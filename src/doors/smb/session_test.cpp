@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "doors/smb/test_door.h"
 #include "wire/smb2/fsctl_codes.h"
 #include "wire/smb2/ioctl.h"
@@ -126,6 +128,32 @@ TEST_F(DoorTest, ASessionHasSoManyConnections) {
   }
   EXPECT_EQ(s, NtStatus::insufficient_resources);
   EXPECT_EQ(others.size(), 32u);
+}
+
+TEST_F(DoorTest, ConnectionsOfASessionComeAndGo) {
+  for (int round = 0; round < 5; round++) {
+    Client owner(port());
+    owner.begin();
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; i++)
+      threads.emplace_back([&, n = i] {
+        for (int k = 0; k < 10; k++) {
+          Client c(port());
+          if (c.negotiate() != NtStatus::success) return;
+          NtStatus s = c.bind(owner);
+          if (s != NtStatus::success) return;
+          FileId id;
+          s = c.open("file", id);
+          if (s == NtStatus::success && k % 2) s = c.write(id, 0, "x");
+          EXPECT_TRUE(s == NtStatus::success || s == NtStatus::user_session_deleted);
+          if (n == 0 && k == 8) (void)c.ask(Command::logoff, smb2::EmptyMessage{});
+        }
+      });
+    for (auto& t : threads) t.join();
+    FileId id;
+    EXPECT_EQ(owner.open("file", id), NtStatus::user_session_deleted);
+  }
+  files_ = {"file"};
 }
 
 /// A break reaches its client by any connection that is left, when it is told and afterwards.
