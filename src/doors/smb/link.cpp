@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kSendTime{60'000};  // that a client may leave an answer lie
 constexpr size_t kMostParts = 64;                       // of one call
-constexpr size_t kMostNews = 4096;                      // that a client has not taken
+constexpr std::array<std::byte, 8> kPadding{};
+constexpr size_t kMostNews = 4096;  // that a client has not taken
 
 MutableBytes mutable_bytes(std::string& s) { return std::as_writable_bytes(std::span(s.data(), s.size())); }
 
@@ -30,22 +31,17 @@ struct Link::Frame {
 
 /// With send_m_ held. False: it cannot be sent.
 bool Link::assemble(std::vector<Outgoing>& messages, Channel* seal_by, Frame& frame) {
-  // The padding belongs to the message before it, also for its signature.
-  for (size_t i = 0; i + 1 < messages.size(); i++) {
+  // The padding belongs to the message before it, also for its signature. Windows pads the last of a compound, too.
+  for (size_t i = 0; messages.size() > 1 && i < messages.size(); i++) {
     Outgoing& m = messages[i];
-    const size_t padded = round_up(m.size(), 8);
-    if (m.data_size) {  // rare: data in the middle of a compound goes with the body
-      m.body.append(reinterpret_cast<const char*>(m.data.get()), std::exchange(m.data_size, 0));
-      m.data.reset();
-    }
-    m.body.append(padded - m.size(), '\0');
-    const auto next = static_cast<uint32_t>(padded);
+    m.padding = round_up(m.size(), 8) - m.size();
+    const auto next = static_cast<uint32_t>(i + 1 < messages.size() ? m.size() : 0);
     for (size_t b = 0; b < 4; b++) m.head[smb2::kNextCommandAt + b] = static_cast<char>(next >> 8 * b & 0xff);
   }
   frame.parts.resize(1);  // the head comes last
   size_t size = 0;
   for (Outgoing& m : messages) {
-    const Bytes rest[] = {as_bytes(m.body), Bytes(m.data.get(), m.data_size)};
+    const Bytes rest[] = {as_bytes(m.body), Bytes(m.data.get(), m.data_size), Bytes(kPadding).first(m.padding)};
     if (m.sign_by && !seal_by && !m.sign_by->sign(mutable_bytes(m.head), rest)) return false;
     frame.parts.push_back(as_bytes(m.head));
     for (Bytes b : rest)

@@ -22,9 +22,10 @@ struct Outgoing {
   std::string body;
   std::unique_ptr<std::byte[]> data;
   size_t data_size = 0;
+  size_t padding = 0;                ///< zeros behind it
   std::shared_ptr<Channel> sign_by;  ///< null: is not signed
 
-  size_t size() const { return head.size() + body.size() + data_size; }
+  size_t size() const { return head.size() + body.size() + data_size + padding; }
 };
 
 /// What both sides agreed to in NEGOTIATE. Set once, by the first message.
