@@ -274,10 +274,10 @@ Reply answer(Creation& c, Place& at) {
   smb2::CreateResponse response;
   response.oplock = open->oplock;
   response.action = c.named() ? c.stream.action : c.action;
-  response.times = times_of(c.attr);
   response.allocation = allocation_of(c.attr);
   response.end_of_file = directory ? 0 : c.attr.size;
   response.attributes = attributes_of(r, open->file->node, c.attr, at.name);
+  response.times = times_of(c.attr);
   if (c.named()) {
     response.end_of_file = c.stream.size;
     response.allocation = stream_allocation(c.stream.size);

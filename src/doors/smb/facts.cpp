@@ -18,8 +18,20 @@
 namespace isthmus::smb {
 namespace {
 
-constexpr int64_t kEpoch = 11'644'473'600;  // seconds from 1601 to 1970
-constexpr int64_t kTicks = 10'000'000;      // of 100 ns, a second
+constexpr int64_t kEpoch = 11'644'473'600;                           // seconds from 1601 to 1970
+constexpr int64_t kTicks = 10'000'000;                               // of 100 ns, a second
+constexpr uint32_t kDosHasAttributes = 0x1, kDosHasCreation = 0x10;  // valid_flags
+
+DosFacts stored_facts(Request& r, NodeId node) {
+  if (!r.server.port.capabilities().has(Op::GetXattr)) return {};
+  const auto value = r.call(op::GetXattr{{}, node, kDosXattr});
+  return value ? read_dos_facts(*value) : DosFacts{};
+}
+
+Status store_facts(Request& r, NodeId node, const DosFacts& facts) {
+  const std::string value = write_dos_facts(facts);
+  return r.call(op::SetXattr{{}, node, kDosXattr, as_bytes(value), 0, false});
+}
 
 }  // namespace
 
@@ -35,17 +47,37 @@ smb2::FileTimes times_of(const Attr& a) {
   return {file_time(birth), file_time(a.atime), file_time(a.mtime), file_time(a.ctime)};
 }
 
-std::optional<uint32_t> read_dos_attributes(std::string_view value) {
+DosFacts read_dos_facts(std::string_view value) {
+  DosFacts facts;
   if (value.starts_with("0x")) {
     uint32_t bits = 0;
     const auto [end, ec] = std::from_chars(value.data() + 2, value.data() + value.size(), bits, 16);
-    return ec == std::errc{} ? std::optional(bits) : std::nullopt;
+    if (ec == std::errc{}) facts.attributes = bits;
+    return facts;
   }
   // NDR of Samba's xattr_DOSATTRIB: an empty string, the version, the arm's number, then valid_flags and attrib.
   const Bytes bytes = as_bytes(value);
   const auto version = load_le<uint16_t>(bytes, 2);
-  if (value.empty() || value[0] != '\0' || !version || *version < 3 || *version > 5) return std::nullopt;
-  return load_le<uint32_t>(bytes, 12);
+  if (value.empty() || value[0] != '\0' || !version || *version < 3 || *version > 5) return facts;
+  const uint32_t valid = load_le<uint32_t>(bytes, 8).value_or(0);
+  if (valid & kDosHasAttributes) facts.attributes = load_le<uint32_t>(bytes, 12);
+  if (valid & kDosHasCreation) facts.creation = load_le<uint64_t>(bytes, *version == 3 ? 36 : *version == 4 ? 24 : 16);
+  return facts;
+}
+
+std::string write_dos_facts(const DosFacts& facts) {
+  if (!facts.creation) return fmt::format("{:#x}", facts.attributes.value_or(0));
+  // Version 3, which all of Samba's and ksmbd read.
+  std::string value;
+  append_le<uint16_t>(value, 0);
+  append_le<uint16_t>(value, 3);
+  append_le<uint32_t>(value, 3);
+  append_le<uint32_t>(value, kDosHasCreation | (facts.attributes ? kDosHasAttributes : 0));
+  append_le<uint32_t>(value, facts.attributes.value_or(0));
+  value.append(4 + 8 + 8, '\0');  // sizes, which are not told
+  append_le<uint64_t>(value, *facts.creation);
+  append_le<uint64_t>(value, 0);
+  return value;
 }
 
 uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uint32_t> stored, std::string_view name) {
@@ -65,19 +97,20 @@ uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uin
   return bits ? bits : smb2::kAttrNormal;
 }
 
-uint32_t attributes_of(Request& r, NodeId node, const Attr& attr, std::string_view name) {
-  std::optional<uint32_t> stored;
-  if (r.server.port.capabilities().has(Op::GetXattr)) {
-    const auto value = r.call(op::GetXattr{{}, node, kDosXattr});
-    if (value) stored = read_dos_attributes(*value);
+uint32_t attributes_of(Request& r, NodeId node, Attr& attr, std::string_view name) {
+  const DosFacts facts = stored_facts(r, node);
+  if (facts.creation) {
+    attr.btime = time_of(*facts.creation);
+    attr.has_btime = true;
   }
-  return attributes_of(r.server, attr, stored, name);
+  return attributes_of(r.server, attr, facts.attributes, name);
 }
 
 Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attributes) {
   const uint32_t bits = attributes & kDosBits;
-  const std::string value = fmt::format("{:#x}", bits);
-  Status done = r.call(op::SetXattr{{}, node, kDosXattr, as_bytes(value), 0, false});
+  DosFacts facts = stored_facts(r, node);
+  facts.attributes = bits;
+  Status done = store_facts(r, node, facts);
   if (done || (done.code() != EOPNOTSUPP && done.code() != ENOSYS)) return done;
   // Without a place for it, the write bits say whether a file is to be written.
   op::Setattr set;
@@ -87,6 +120,23 @@ Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attrib
   if ((set.set.to.mode & 07777) == (attr.mode & 07777)) return Unit{};
   auto changed = r.call(set);
   return changed ? Status(Unit{}) : Status(changed.error());
+}
+
+Status set_creation(Request& r, NodeId node, uint64_t time) {
+  op::Setattr set;
+  set.node = node;
+  set.set.mask = kSetBtime;
+  set.set.to.btime = time_of(time);
+  set.set.to.has_btime = true;
+  const auto done = r.call(set);
+  const bool kept = done && done->attr.has_btime && file_time(done->attr.btime) == time;
+  DosFacts facts = stored_facts(r, node);
+  if (kept && !facts.creation) return Unit{};
+  if (!done && done.error() != err(EINVAL) && done.error() != err(EOPNOTSUPP) && done.error() != err(ENOSYS))
+    return done.error();
+  facts.creation = time;
+  const Status stored = store_facts(r, node, facts);
+  return stored || (stored.code() != EOPNOTSUPP && stored.code() != ENOSYS) ? stored : Status(Unit{});
 }
 
 void keep_write_time(Request& r) {

@@ -20,12 +20,17 @@ smb2::FileTimes times_of(const Attr& attr);
 /// form that Samba writes ("0x22") and in its binary ones.
 constexpr std::string_view kDosXattr = "user.DOSATTRIB";
 constexpr uint32_t kDosBits = 0x1 | 0x2 | 0x4 | 0x20 | 0x100 | 0x200 | 0x1000 | 0x2000;
-std::optional<uint32_t> read_dos_attributes(std::string_view value);
+struct DosFacts {
+  std::optional<uint32_t> attributes;
+  std::optional<uint64_t> creation;  ///< FILETIME; of a file system that cannot set it
+};
+DosFacts read_dos_facts(std::string_view value);
+std::string write_dos_facts(const DosFacts& facts);
 
 /// FILE_ATTRIBUTE_* of a file. stored: of its xattr, if it has one.
 uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uint32_t> stored, std::string_view name);
-/// With the xattr asked for.
-uint32_t attributes_of(Request& r, NodeId node, const Attr& attr, std::string_view name);
+/// With the xattr asked for. What it says of the time of birth gets into `attr`.
+uint32_t attributes_of(Request& r, NodeId node, Attr& attr, std::string_view name);
 /// Bits of a new file, or of one whose attributes are set. EOPNOTSUPP is no failure where none but those are set that
 /// files have anyway.
 Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attributes);
@@ -33,6 +38,9 @@ Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attrib
 /// After a change through the request's open, which may have set the time of the last write for good (MS-FSA sections
 /// 2.1.4.17 and 2.1.5.14.2).
 void keep_write_time(Request& r);
+
+/// FILETIME of birth: by the file system, or else in the xattr.
+Status set_creation(Request& r, NodeId node, uint64_t time);
 
 /// Facts that listings and queries share. Names and lists are left out.
 smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attributes);

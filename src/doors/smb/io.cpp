@@ -91,7 +91,6 @@ std::optional<Reply> close(Request& r) {
   }
   if (attr) {
     response.flags = smb2::kPostQueryAttributes;
-    response.times = times_of(*attr);
     response.allocation = allocation_of(*attr);
     response.end_of_file = open->file->directory ? 0 : attr->size;
     if (open->stream) {
@@ -105,6 +104,7 @@ std::optional<Reply> close(Request& r) {
       name = open->file->name;
     }
     response.attributes = attributes_of(r, open->file->node, *attr, name);
+    response.times = times_of(*attr);
   }
   close_open(r.server, open);
   return Reply(response);

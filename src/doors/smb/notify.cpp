@@ -62,7 +62,7 @@ NotifyAction action_of(const std::vector<WatchEvent>& events, const WatchEvent& 
 /// "\a\b" without its beginning.
 std::string relative_name(std::string_view path) { return client_path(path).substr(2); }
 
-constexpr size_t kMostStreamNews = 1024;  // of one open; beyond them the client is told to look at everything again
+constexpr size_t kMostStreamNews = 128;  // of one open; beyond them the client is told to look at everything again
 
 /// What has happened, for one who waits. None: nothing that concerns him.
 std::optional<Reply> news(const std::vector<WatchEvent>& events, const std::deque<StreamNews>& streams, uint32_t room) {

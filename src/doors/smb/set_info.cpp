@@ -76,18 +76,13 @@ NtStatus set_basic(Request& r, Bytes data) {
       break;
     }
   }
-  // Not every file system has a time of birth, or of the last change, that can be set.
-  SetAttr rare;
-  if (smb2::time_change(m->times.creation) == smb2::TimeChange::set) {
-    rare.mask |= kSetBtime;
-    rare.to.btime = time_of(m->times.creation);
-    rare.to.has_btime = true;
-  }
+  if (smb2::time_change(m->times.creation) == smb2::TimeChange::set)
+    if (const Status s = set_creation(r, r.open->file->node, m->times.creation); !s) return status_of(s);
+  // Not every file system has a time of the last change that can be set.
   if (smb2::time_change(m->times.change) == smb2::TimeChange::set) {
-    rare.mask |= kSetCtime;
+    SetAttr rare;
+    rare.mask = kSetCtime;
     rare.to.ctime = time_of(m->times.change);
-  }
-  if (rare.mask) {
     const NtStatus s = change(r, rare);
     if (s != NtStatus::success && s != NtStatus::not_supported && s != NtStatus::invalid_parameter) return s;
   }
@@ -122,7 +117,7 @@ NtStatus find_target(Request& r, const smb2::NameChange& m, Place& to, std::stri
   return walk(r, path.names, r.open->posix || r.server.options.case_sensitive, to);
 }
 
-bool is_read_only(Request& r, const Place& at) {
+bool is_read_only(Request& r, Place& at) {
   return attributes_of(r, at.entry.node, at.entry.attr, at.name) & smb2::kAttrReadOnly;
 }
 

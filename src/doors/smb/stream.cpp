@@ -34,9 +34,8 @@ std::optional<std::string_view> stream_name(std::string_view attribute) {
   return name;
 }
 
-std::string key_of(const Server& server, std::string_view name) {
-  return server.options.case_sensitive ? std::string(name) : windows::fold_case(name);
-}
+/// Streams are found in any case, also where files are not: so does Windows.
+std::string key_of(std::string_view name) { return windows::fold_case(name); }
 
 /// Names of a file's streams, as they are kept.
 Result<std::vector<std::string>> kept_names(Request& r, NodeId node) {
@@ -73,9 +72,9 @@ Result<std::string> kept_name(Request& r, NodeId node, std::string_view name) {
   if (is_afp_info(name))
     std::erase_if(*names, [&](const std::string& n) { return is_afp_info(n) && !load(r, node, n); });
   if (std::find(names->begin(), names->end(), name) != names->end()) return std::string(name);
-  const std::string key = key_of(r.server, name);
+  const std::string key = key_of(name);
   for (std::string& other : *names)
-    if (key_of(r.server, other) == key) return std::move(other);
+    if (key_of(other) == key) return std::move(other);
   return err(ENODATA);
 }
 
@@ -251,7 +250,7 @@ NtStatus copy_streams(Request& r, NodeId from, NodeId to) {
     auto data = load(r, from, name);
     if (!data && data.error() == err(ENODATA)) continue;
     if (!data) return status_of(data.error());
-    const auto stream = r.server.streams.find(to, key_of(r.server, name));
+    const auto stream = r.server.streams.find(to, key_of(name));
     std::unique_lock<std::mutex> io;
     if (stream) io = std::unique_lock(stream->io_m);
     if (const NtStatus s = store(r, to, name, std::move(*data)); s != NtStatus::success) return s;
@@ -263,7 +262,7 @@ void drop_streams(Request& r, NodeId node) {
   auto names = kept_names(r, node);
   if (!names) return;
   for (const std::string& name : *names) {
-    const auto stream = r.server.streams.find(node, key_of(r.server, name));
+    const auto stream = r.server.streams.find(node, key_of(name));
     std::unique_lock<std::mutex> io;
     if (stream) io = std::unique_lock(stream->io_m);
     (void)remove(r, node, name);
@@ -276,13 +275,30 @@ Status find_stream(Request& r, NodeId node, std::string_view name) {
 }
 
 bool is_stream_going(const Server& server, NodeId node, std::string_view name) {
-  const auto stream = server.streams.find(node, key_of(server, name));
+  const auto stream = server.streams.find(node, key_of(name));
   return stream && server.streams.is_delete_pending(*stream);
 }
 
+namespace {
+
+/// The last use of a stream that is to be deleted has ended. Answers its name if it is gone.
+std::optional<std::string> remove_stream(Server& server, const Context& ctx, NamedStream& stream) {
+  std::string name;
+  {
+    std::lock_guard io(stream.io_m);
+    name = stream.name;
+    if (!is_afp_resource(name))
+      (void)call_and_wait(server.port, op::RemoveXattr{{}, stream.node, attribute_name(name)}, ctx);
+  }
+  server.streams.end(stream);
+  return is_afp_resource(name) ? std::nullopt : std::optional(name);
+}
+
+}  // namespace
+
 NtStatus open_stream(Request& r, NodeId node, StreamCreation& c) {
   NtStatus status = NtStatus::success;
-  auto use = r.server.streams.enter(node, key_of(r.server, c.name), c.name, c.access, c.share, status);
+  auto use = r.server.streams.enter(node, key_of(c.name), c.name, c.access, c.share, status);
   if (!use) return status;
   {
     std::lock_guard io(use->stream->io_m);
@@ -291,7 +307,7 @@ NtStatus open_stream(Request& r, NodeId node, StreamCreation& c) {
   if (status == NtStatus::success)
     c.use = std::move(use);
   else if (r.server.streams.leave(*use, false))
-    r.server.streams.end(*use->stream);
+    (void)remove_stream(r.server, r.ctx, *use->stream);
   return status;
 }
 
@@ -302,18 +318,8 @@ void close_stream(Server& server, Open& open) {
     return open.delete_on_close;
   }();
   if (!server.streams.leave(*open.stream, delete_it)) return;
-  std::string name;
-  {
-    std::lock_guard io(stream.io_m);
-    name = stream.name;
-  }
-  if (is_afp_resource(name)) return server.streams.end(stream);
-  {
-    std::lock_guard io(stream.io_m);
-    (void)call_and_wait(server.port, op::RemoveXattr{{}, stream.node, attribute_name(name)}, open.ctx);
-  }
-  server.streams.end(stream);
-  tell_stream(server, *open.file, name, smb2::NotifyAction::removed_stream, smb2::kChangeStreamName);
+  if (const auto gone = remove_stream(server, open.ctx, stream))
+    tell_stream(server, *open.file, *gone, smb2::NotifyAction::removed_stream, smb2::kChangeStreamName);
 }
 
 uint64_t stream_allocation(uint64_t size) { return round_up(size, 512); }
@@ -391,7 +397,7 @@ NtStatus rename_stream(Request& r, const smb2::NameChange& to) {
   std::unique_lock io(stream.io_m);
   if (r.server.streams.is_delete_pending(stream)) return NtStatus::delete_pending;
   if (stream.name == path.stream) return NtStatus::success;
-  const std::string key = key_of(r.server, path.stream);
+  const std::string key = key_of(path.stream);
   auto there = kept_name(r, stream.node, path.stream);
   if (!there && there.error() != err(ENODATA)) return status_of(there.error());
   const bool itself = there && *there == stream.name;
@@ -399,7 +405,7 @@ NtStatus rename_stream(Request& r, const smb2::NameChange& to) {
   auto data = load_open(r, stream);
   if (!data) return status_of(data.error());
   // From here on nobody opens the new name.
-  const std::string old_key = key_of(r.server, stream.name), old_name = stream.name;
+  const std::string old_key = key_of(stream.name), old_name = stream.name;
   if (!r.server.streams.rename(stream, key)) return NtStatus::invalid_parameter;
   const NtStatus made = store(r, stream.node, path.stream, std::move(*data));
   if (made != NtStatus::success) {

@@ -412,6 +412,35 @@ TEST_F(StreamsTest, OfApplesFinderFollowItsRules) {
   files_ = {"file"};
 }
 
+TEST_F(StreamsTest, TheTimeOfBirthIsAnAttributeWhereItMustBe) {
+  const std::string theirs = std::string("\0\0\4\0\4\0\0\0\x11\0\0\0\x22\0\0\0", 16) + std::string(8, '\0') +
+                             std::string("\1\2\3\4\5\6\7\0", 8);
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  set_attribute("file", "user.DOSATTRIB", theirs);
+  const auto basic = [&] { return ask_about(c, id, smb2::InfoType::file, static_cast<uint8_t>(FileInfoClass::basic)); };
+  ASSERT_GE(basic().size(), 36u);
+  EXPECT_EQ(load_le<uint64_t>(as_bytes(basic()), 0), 0x0007060504030201u) << "as Samba wrote it (version 4)";
+  EXPECT_EQ(load_le<uint32_t>(as_bytes(basic()), 32), 0x22u);
+  std::string change(40, '\0');
+  change[0] = change[6] = 1;
+  change[32] = 2;  // hidden
+  EXPECT_EQ(set_information(c, id, FileInfoClass::basic, change), NtStatus::success);
+  EXPECT_EQ(load_le<uint64_t>(as_bytes(basic()), 0), 0x0001000000000001u);
+  EXPECT_EQ(load_le<uint32_t>(as_bytes(basic()), 32), 2u);
+  EXPECT_EQ(attribute("file", "user.DOSATTRIB"), std::string("\0\0\3\0\3\0\0\0\x11\0\0\0\2\0\0\0", 16) +
+                                                     std::string(20, '\0') + std::string("\1\0\0\0\0\0\1\0", 8) +
+                                                     std::string(8, '\0'));
+  for (size_t size = 0; size < theirs.size(); size++) {  // cut anywhere
+    set_attribute("file", "user.DOSATTRIB", theirs.substr(0, size));
+    EXPECT_GE(basic().size(), 36u) << size;
+  }
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
 TEST_F(StreamsTest, ATimeThatWasSetStaysForThatOpen) {
   Client c(port());
   c.begin();
