@@ -130,6 +130,21 @@ bool Chain::admit(bool& idle) {
   return true;
 }
 
+bool Chain::is_urgent() const {
+  switch (pdus_.front().header.command) {
+    case Command::oplock_break:
+    case Command::close:
+    case Command::lock:
+    case Command::echo:
+    case Command::session_setup:
+    case Command::logoff:
+    case Command::tree_disconnect:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void Chain::run() {
   std::vector<std::shared_ptr<Request>> requests;
   requests.swap(requests_);  // a request keeps its chain

@@ -19,6 +19,9 @@ class Chain : public std::enable_shared_from_this<Chain> {
   /// False: the connection ends. `idle`: nothing is left to run().
   bool admit(bool& idle);
   void run();
+  /// What others may wait for, or what takes no time: is not left to wait for its turn.
+  bool is_urgent() const;
+  size_t bytes() const { return frame_.size(); }
 
  private:
   friend class Request;

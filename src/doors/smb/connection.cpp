@@ -17,15 +17,16 @@ constexpr size_t kBuffer = size_t{68} << 10;  // bytes: a frame of 64 KiB of dat
 /// A frame of those who have not logged on.
 constexpr size_t kLongestOfStrangers = size_t{128} << 10;
 constexpr size_t kLongest = kMostIo + (size_t{64} << 10);
-/// Frames of a connection in hand at once; then the thread does not read on before it has done its own.
-constexpr unsigned kMostRunning = 32;
 constexpr std::chrono::milliseconds kHelloTime{15'000}, kFrameTime{60'000};
 constexpr std::chrono::hours kIdleTime{24 * 7};
 
 }  // namespace
 
 Connection::Connection(Server& server, int socket, std::optional<uint32_t> uid)
-    : server_(server), socket_(socket), link_(std::make_shared<Link>(socket, uid)), connected_(server.metrics, uid) {
+    : server_(server),
+      socket_(socket),
+      link_(std::make_shared<Link>(socket, uid, server.frame_pool)),
+      connected_(server.metrics, uid) {
   in_.resize(kBuffer);
   if (auto at = local_endpoint(socket)) link_->here = at->address;
   server_.add_link(link_);
@@ -103,8 +104,13 @@ Stream::Next Connection::ready() {
       if (!take(std::move(frame))) return Next::close;
       if (!work_) continue;
       // What was agreed to is known before anybody reads on.
-      if (link_->agreed.done() && leave()) return have_ >= smb2::kFrameHead ? Next::write : Next::read;
-      take_work()();
+      const bool known = link_->agreed.done();
+      leaves_ = known && link_->frames.begin();
+      if (leaves_) return have_ >= smb2::kFrameHead ? Next::write : Next::read;
+      if (known && !work_->is_urgent() && link_->frames.park(work_, work_->bytes()))
+        work_.reset();
+      else
+        take_work()();
     }
   } catch (const std::exception& e) {
     log(LogLevel::error, "an SMB connection failed: {}", e.what());
@@ -112,28 +118,20 @@ Stream::Next Connection::ready() {
   }
 }
 
-bool Connection::leave() {
-  // One at a time reads a connection, so that no other thread makes them more meanwhile.
-  const unsigned running = link_->running.load(std::memory_order_relaxed);
-  if (running >= kMostRunning) return false;
-  if (running > 0 && server_.extra_frames.load(std::memory_order_relaxed) >= server_.options.max_threads) return false;
-  if (link_->running.fetch_add(1, std::memory_order_relaxed) > 0)
-    server_.extra_frames.fetch_add(1, std::memory_order_relaxed);
-  leaves_ = true;
-  return true;
-}
-
 std::function<void()> Connection::take_work() {
   if (!work_) return {};
-  return [chain = std::move(work_), link = link_, &server = server_, left = std::exchange(leaves_, false)] {
-    try {
-      chain->run();
-    } catch (const std::exception& e) {
-      log(LogLevel::error, "an SMB request failed: {}", e.what());
-      link->end();
+  return [chain = std::move(work_), link = link_, left = std::exchange(leaves_, false)]() mutable {
+    while (chain) {
+      try {
+        chain->run();
+      } catch (const std::exception& e) {
+        log(LogLevel::error, "an SMB request failed: {}", e.what());
+        link->end();
+      }
+      chain.reset();
+      if (link->ended()) link->frames.drop();
+      if (left) chain = link->frames.next();
     }
-    if (left && link->running.fetch_sub(1, std::memory_order_relaxed) > 1)
-      server.extra_frames.fetch_sub(1, std::memory_order_relaxed);
   };
 }
 

@@ -28,14 +28,12 @@ class Connection final : public Stream {
   /// False: the connection ends.
   bool take(std::string frame);
   size_t longest() const;
-  /// Whether the thread that has read a frame may leave the connection to others. Once; ends with the work.
-  bool leave();
 
   Server& server_;
   const int socket_;
   const std::shared_ptr<Link> link_;
   DoorMetrics::Connected connected_;
-  bool leaves_ = false;  // with work_
+  bool leaves_ = false;  // the thread that has read work_, before it does that
   const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::string in_;  // bytes of the peer, have_ of them
   size_t have_ = 0;

@@ -162,6 +162,7 @@ void Link::detach() {
     std::scoped_lock lock(send_m_, socket_m_);
     socket_ = -1;
   }
+  frames.drop();
   cancel_all();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "doors/smb/credits.h"
+#include "doors/smb/frames.h"
 #include "doors/smb/session.h"
 #include "vfs/context.h"
 #include "wire/smb2/header.h"
@@ -45,7 +46,7 @@ struct Agreed {
 /// One client's connection, for as long as anything answers it: the socket may have gone already. Any thread.
 class Link {
  public:
-  Link(int socket, std::optional<uint32_t> peer) : uid(peer), socket_(socket) {}
+  Link(int socket, std::optional<uint32_t> peer, FramePool& pool) : uid(peer), frames(pool), socket_(socket) {}
 
   const std::optional<uint32_t> uid;  ///< of the peer, if it is of this machine
   std::string here;                   ///< the address that the peer has reached, numeric; set before others see it
@@ -81,8 +82,7 @@ class Link {
 
   /// Somebody has logged on here.
   std::atomic<bool> known{false};
-  /// Frames in hand.
-  std::atomic<unsigned> running{0};
+  Frames frames;
 
   // Sessions that are used here, by id; also some that have ended, for signed answers that say so.
   std::mutex channels_m;  // taken before a session's

@@ -63,7 +63,8 @@ Server::Server(VolumePort& volume_port, Options door_options)
       name(options.server_name.empty() ? random_name() : options.server_name),
       guid(random_guid()),
       own(own_context(options.umask)),
-      metrics(command_names()) {
+      metrics(command_names()),
+      frame_pool{.most = options.max_threads} {
   logons.names = {name, name, name, ""};
   logons.upper = windows::upper_case;
   logons.account = [this, hash = ntlm::nt_hash(options.password)](std::string_view user, std::string_view) {

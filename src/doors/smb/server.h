@@ -34,8 +34,7 @@ struct Server final : Upcalls {
   StreamTable streams;
   StreamWatchers stream_watchers;
   FoldedNames names;
-  /// Frames in hand beyond the first of each connection.
-  std::atomic<unsigned> extra_frames{0};
+  FramePool frame_pool;
   std::atomic<uint64_t> next_key{1};  ///< of the opens without a lease, for Context::lease_key
   dcerpc::Environment environment;
 

@@ -243,6 +243,34 @@ TEST_F(DoorTest, WhoWaitsLeavesThreadsToOthers) {
   files_ = {"held", "other"};
 }
 
+/// A client waits for itself, with more requests than there are threads for it.
+TEST_F(DoorTest, AnAnswerToABreakIsHeardWhateverWaits) {
+  Client c(port());
+  c.begin();
+  smb2::CreateRequest m = c.creation("held", Disposition::open_if);
+  m.oplock = smb2::OplockLevel::batch;
+  const auto opened = smb2::read_message<smb2::CreateResponse>(as_bytes(c.ask(Command::create, m).bytes));
+  ASSERT_TRUE(opened);
+  constexpr size_t kRequests = 60;
+  for (size_t n = 0; n < kRequests; n++)
+    c.send_frame(c.message(Command::create, smb2::write_message(c.creation("held", Disposition::open))));
+  size_t done = 0;
+  bool broken = false;
+  while (done < kRequests) {
+    const Message answer = c.receive();
+    ASSERT_FALSE(answer.gone());
+    if (answer.header.command == Command::oplock_break && !std::exchange(broken, true)) {
+      c.send_frame(c.message(Command::oplock_break,
+                             smb2::write_message(smb2::OplockBreak{smb2::OplockLevel::none, opened->file_id})));
+      continue;
+    }
+    EXPECT_THAT(answer.status(), ::testing::AnyOf(NtStatus::success, NtStatus::pending));
+    if (answer.header.command == Command::create && answer.status() == NtStatus::success) done++;
+  }
+  EXPECT_TRUE(broken);
+  files_ = {"held"};
+}
+
 TEST_F(DoorTest, TellsTheInterfaceThatAClientCameBy) {
   const auto interfaces = [](Client& c) {
     smb2::IoctlRequest m;
