@@ -53,13 +53,9 @@ op::SetLock set_lock(const Open& open, const Lock& lock, bool wait) {
 
 std::atomic<uint64_t> next_owner{1};
 
-/// Puts a lock into the file's list, unless one is in the way.
-bool add_lock(const Open& open, RangeLock& l, bool& too_many) {
-  RangeLocks& locks = open.range_locks();
+/// Puts a lock into the list, whose mutex is held, unless one is in the way.
+bool try_lock(RangeLocks& locks, RangeLock& l) {
   bool on_top = false;
-  std::lock_guard lock(locks.m);
-  too_many = locks.all.size() >= kMostLocks || open.closed.load();
-  if (too_many) return false;
   for (const RangeLock& other : locks.all) {
     if (!(l.exclusive || other.exclusive) || !overlap(l.offset, l.length, other.offset, other.length)) continue;
     // A shared lock on top of one's own exclusive one is allowed; others see the exclusive one.
@@ -69,6 +65,30 @@ bool add_lock(const Open& open, RangeLock& l, bool& too_many) {
   if (on_top) l.owner = 0;
   locks.all.push_back(l);
   return true;
+}
+
+bool add_lock(const Open& open, RangeLock& l, bool& too_many) {
+  RangeLocks& locks = open.range_locks();
+  std::lock_guard lock(locks.m);
+  too_many = locks.all.size() >= kMostLocks || open.closed.load();
+  return !too_many && try_lock(locks, l);
+}
+
+/// Those who wait get what has become free, in their order.
+void wake(RangeLocks& locks) {
+  while (true) {
+    std::shared_ptr<Request> who;
+    {
+      std::lock_guard lock(locks.m);
+      const auto it = std::find_if(locks.waiting.begin(), locks.waiting.end(),
+                                   [&](RangeLocks::Waiting& w) { return try_lock(locks, w.lock); });
+      if (it == locks.waiting.end()) return;
+      who = std::move(it->request);
+      locks.waiting.erase(it);
+    }
+    who->cancel->clear();
+    who->finish(smb2::EmptyMessage{});
+  }
 }
 
 bool has_lock(RangeLocks& locks, const RangeLock& l) {
@@ -99,17 +119,44 @@ NtStatus lock_now(Request& r, RangeLock& l) {
   return status_of(done.error());
 }
 
+/// Remembers that a request of an open waits, so that it ends with it. False: it has ended.
+bool note_waiting(Request& r) {
+  std::lock_guard guard(r.open->m);
+  if (r.open->closed.load()) return false;
+  auto& all = r.open->waiting_locks;
+  std::erase_if(all, [](const auto& w) { return w.expired(); });
+  all.push_back(r.weak_from_this());
+  return true;
+}
+
+/// Waits here for a range that the volume has no lock of: of a stream, of no bytes, or beyond 2^63.
+void wait_here(Request& r, const RangeLock& l) {
+  RangeLocks& locks = r.open->range_locks();
+  {
+    std::lock_guard lock(locks.m);
+    if (locks.waiting.size() >= kMostLocks) return r.finish(NtStatus::insufficient_resources);
+    locks.waiting.push_back({l, r.shared_from_this()});
+  }
+  r.cancel->on_request([weak = r.weak_from_this()] {
+    const auto request = weak.lock();
+    if (!request) return;
+    RangeLocks& all = request->open->range_locks();
+    {
+      std::lock_guard lock(all.m);
+      if (std::erase_if(all.waiting, [&](const auto& w) { return w.request == request; }) == 0) return;
+    }
+    request->finish(request->open->closed.load() ? NtStatus::range_not_locked : NtStatus::cancelled);
+  });
+  if (!note_waiting(r)) r.cancel->request();
+  wake(locks);  // what was in the way may have gone meanwhile
+}
+
 /// Waits in the volume's queue, which knows of other doors' locks, too. The list gets it afterwards.
 void lock_later(Request& r, RangeLock l) {
   const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
   const auto self = r.shared_from_this();
-  if (!lock) return self->finish(NtStatus::lock_not_granted);
-  {
-    std::lock_guard guard(r.open->m);
-    auto& all = r.open->waiting_locks;
-    std::erase_if(all, [](const auto& w) { return w.expired(); });
-    all.push_back(self);
-  }
+  if (!lock) return wait_here(r, l);
+  if (!note_waiting(r)) return self->finish(NtStatus::range_not_locked);
   call_then(r.files(), r.ctx, set_lock(*r.open, *lock, true), [self, l](Status done) mutable {
     if (!done) {
       const bool closed = self->open->closed.load() && done.error() == err(EINTR);
@@ -153,6 +200,7 @@ bool is_locked(const Open& open, uint64_t offset, uint64_t length, bool write) {
 }
 
 void unlock_range(Server& server, const Open& open, const RangeLock& l) {
+  wake(open.range_locks());
   const auto lock = volume_lock(l, LockType::unlock);
   if (!lock) return;
   op::SetLock set = set_lock(open, *lock, false);

@@ -38,8 +38,13 @@ struct RangeLock {
 
 /// Those of a file, or of one of its streams.
 struct RangeLocks {
+  struct Waiting {
+    RangeLock lock;
+    std::shared_ptr<Request> request;
+  };
   std::mutex m;  ///< a leaf
   std::vector<RangeLock> all;
+  std::deque<Waiting> waiting;  ///< for ranges that the volume has no locks of; others wait there
 };
 
 /// A file or directory that clients have open by one of its names, shared by its opens (an MS-FSA Link). Gives its

@@ -1,4 +1,5 @@
 #include <functional>
+#include <thread>
 
 #include "doors/smb/test_door.h"
 #include "wire/smb2/classes.h"
@@ -210,6 +211,68 @@ TEST_F(StreamsTest, AreAsLongAsAnAttributeMayBe) {
   EXPECT_FALSE(c.read(id, 3, 10));
   EXPECT_EQ(c.close_file(id), NtStatus::success);
   files_ = {"file"};
+}
+
+TEST_F(StreamsTest, HaveLocksThatAreWaitedFor) {
+  Client a(port()), b(port());
+  a.begin();
+  b.begin();
+  FileId first, second, base;
+  ASSERT_EQ(a.open("file:s", first), NtStatus::success);
+  ASSERT_EQ(b.open("file:s", second), NtStatus::success);
+  const auto lock = [](const FileId& id, uint32_t flags) {
+    smb2::LockRequest m;
+    m.file_id = id;
+    m.locks = {{.offset = 0, .length = 10, .flags = flags}};
+    return smb2::write_message(m);
+  };
+  constexpr uint32_t kExclusive = smb2::LockElement::kExclusive, kUnlock = smb2::LockElement::kUnlock;
+  ASSERT_EQ(a.ask_raw(Command::lock, lock(first, kExclusive)).status(), NtStatus::success);
+  EXPECT_EQ(b.write(second, 0, "text"), NtStatus::file_lock_conflict);
+  ASSERT_EQ(b.open("file", base), NtStatus::success);
+  EXPECT_EQ(b.write(base, 0, "text"), NtStatus::success) << "the file has locks of its own";
+  EXPECT_EQ(b.close_file(base), NtStatus::success);
+  b.send_frame(b.message(Command::lock, lock(second, kExclusive)));
+  ASSERT_EQ(b.receive().status(), NtStatus::pending);
+  EXPECT_EQ(a.ask_raw(Command::lock, lock(first, kUnlock)).status(), NtStatus::success);
+  EXPECT_EQ(b.receive().status(), NtStatus::success);
+  // One that waits ends with its open.
+  a.send_frame(a.message(Command::lock, lock(first, kExclusive)));
+  ASSERT_EQ(a.receive().status(), NtStatus::pending);
+  a.send_frame(a.message(Command::close, smb2::write_message(smb2::CloseRequest{0, first})));
+  const Message one = a.receive(), other = a.receive();
+  const Message& refused = one.header.command == Command::lock ? one : other;
+  EXPECT_EQ(refused.status(), NtStatus::range_not_locked);
+  EXPECT_EQ(b.close_file(second), NtStatus::success);
+  files_ = {"file"};
+}
+
+/// Whatever clients do with streams of one file at the same time, nothing of it stays behind.
+TEST_F(StreamsTest, ManyAtOnce) {
+  const auto run = [this](unsigned seed) {
+    Client c(port());
+    c.begin();
+    const char* names[] = {"file:a", "file:b", "file", "file:AFP_Resource"};
+    for (int i = 0; i < 60; i++) {
+      seed = seed * 1'103'515'245 + 12345;
+      FileId id;
+      const uint32_t options = (seed >> 20) % 4 == 0 ? smb2::kOptionDeleteOnClose : 0;
+      const auto how = (seed >> 24) % 3 == 0 ? Disposition::overwrite_if : Disposition::open_if;
+      if (c.open(names[(seed >> 16) % 4], id, how, options) != NtStatus::success) continue;
+      (void)c.write(id, seed >> 28, "text");
+      if ((seed >> 10) % 4 == 0) (void)rename_to(c, id, (seed >> 12) % 2 ? ":a" : ":c", true);
+      (void)streams_listed(c, id);
+      EXPECT_EQ(c.close_file(id), NtStatus::success);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 4; i++) threads.emplace_back(run, i);
+  for (std::thread& t : threads) t.join();
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id, Disposition::open_if, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
 }
 
 TEST_F(StreamsTest, AreDeletedAlone) {
