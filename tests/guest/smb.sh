@@ -91,6 +91,33 @@ stream() {
     cd /
 }
 
+# By the POSIX extensions. Debian's 6.1 makes no links and fifos by them, and tells a deleted file's name while it has it open.
+posix() {
+    cd "$client" || fail "posix: no mount"
+    umask 0
+    echo text >mode && mkdir -m 1775 dir || fail "posix: a file and a folder"
+    umask 022
+    touch lower Lower LOWER && [[ $(find . -iname lower | wc -l) = 3 ]] || fail "posix: names in several cases"
+    echo odd >'a:b?c*' && echo odd >'dot.' || fail "posix: names that Windows cannot take"
+    [[ $(cat "$store/a:b?c*" "$store/dot.") = "odd
+odd" ]] || fail "posix: names are others in the folder: $(ls -a "$store")"
+    [[ $(stat -c %a "$store/mode" "$store/dir" | tr '\n' ' ') = '666 1775 ' ]] || fail "posix: modes: $(stat -c %a "$store"/{mode,dir})"
+    chmod 4751 mode && chown 12:34 mode && [[ $(stat -c '%a %u %g' "$store/mode") = '751 12 34' ]] || fail "posix: chmod, chown"
+    ln -s mode "$store/link" && ln -s /nowhere "$store/dangling" && [[ $(cat link) = text && $(readlink dangling) = /nowhere ]] ||
+        fail "posix: symlinks: $(ls -l)"
+    mv link moved && rm dangling && [[ $(readlink "$store/moved") = mode && ! -L $store/dangling ]] || fail "posix: rename and remove of links"
+    echo old >held && exec 5<held && rm held && [[ ! -e $store/held && $(cat <&5) = old ]] || fail "posix: removed while open"
+    exec 5<&-
+    echo old >held && echo new >other && exec 5<held && mv -f other held && [[ $(cat "$store/held") = new && $(cat <&5) = old ]] ||
+        fail "posix: rename over an open file"
+    exec 5<&-
+    [[ $(cat held) = new ]] || fail "posix: rename over an open file, which is closed now"
+    touch readonly && chmod 444 readonly && rm readonly && [[ ! -e readonly ]] || fail "posix: a file without write bits"
+    [[ $(stat -fc %c .) -gt 0 ]] || fail "posix: statfs has no number of files"
+    rm -r ./* && [[ -z $(ls -A) ]] || fail "posix: something is left: $(ls -A)"
+    cd /
+}
+
 for source in mem: "$store"; do
     serve "$source"
     for options in vers=3.1.1 vers=2.1 vers=3.0,seal vers=3.1.1,seal; do
@@ -103,6 +130,10 @@ for source in mem: "$store"; do
         disconnect
     done
     if [[ $source != mem: ]]; then
+        step "POSIX extensions"
+        connect vers=3.1.1,posix,modefromsid,idsfromsid
+        posix
+        disconnect
         step "changes in the folder"
         connect vers=3.1.1
         echo one >"$client/both" && [[ $(cat "$store/both") = one ]] || fail "the folder does not have what the client wrote"

@@ -12,9 +12,12 @@
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "doors/smb/stream.h"
+#include "windows/reparse.h"
 #include "windows/security.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/create_contexts.h"
+#include "wire/smb2/error_response.h"
+#include "wire/smb2/posix_facts.h"
 
 /// CREATE (MS-SMB2 section 3.3.5.9, MS-FSA section 2.1.5.1).
 namespace isthmus::smb {
@@ -36,7 +39,7 @@ struct Creation {
   const std::vector<smb2::CreateContext>& contexts;
   CacheWish wish;
   bool posix = false;
-  uint32_t posix_mode = 0;
+  std::optional<uint32_t> posix_mode{};  ///< of a file that is made; none: the usual one
 
   uint32_t access = 0;  ///< wanted, then granted
   bool maximum = false;
@@ -59,6 +62,11 @@ struct Creation {
   bool overwrites() const {
     return m.disposition == Disposition::overwrite || m.disposition == Disposition::overwrite_if ||
            m.disposition == Disposition::supersede;
+  }
+  /// Of a symlink at the end of the path. rename(2) and unlink(2) mean the link.
+  bool means_link() const {
+    return (m.options & (smb2::kOptionOpenReparsePoint | smb2::kOptionDeleteOnClose)) ||
+           (posix && (m.disposition == Disposition::create || (m.desired_access & Rights::kDelete)));
   }
   std::string contexts_of(const Open& open, NodeId parent) const;
 };
@@ -121,12 +129,12 @@ NtStatus Creation::open_existing(Place& at) {
   if (r.server.files.is_going(at.entry.node, at.parent, at.name)) return NtStatus::delete_pending;
   if (const NtStatus s = grant(rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success) return s;
   const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
-  if (!directory && (attributes & smb2::kAttrReadOnly)) {
+  if (!posix && !directory && (attributes & smb2::kAttrReadOnly)) {
     if (overwrites() || (windows::expand_generic(m.desired_access) & kWrites)) return NtStatus::access_denied;
     access &= ~kWrites;
     if (m.options & smb2::kOptionDeleteOnClose) return NtStatus::cannot_delete;
   }
-  if (overwrites() && !named()) {
+  if (!posix && overwrites() && !named()) {
     // Who did not know that a file is hidden or the system's must not lose it.
     constexpr uint32_t kKept = smb2::kAttrHidden | smb2::kAttrSystem;
     const bool dot = r.server.options.hide_dot_files && at.name.starts_with('.');
@@ -166,12 +174,12 @@ NtStatus Creation::make_new(Place& at) {
   if ((m.attributes & smb2::kAttrReadOnly) && (m.options & smb2::kOptionDeleteOnClose)) return NtStatus::cannot_delete;
   Result<Entry> made = err(EIO);
   if (m.options & smb2::kOptionDirectory) {
-    made = r.call(op::Mkdir{{}, at.parent, at.name, posix ? posix_mode : 0777, {}});
+    made = r.call(op::Mkdir{{}, at.parent, at.name, posix_mode.value_or(0777), {}});
   } else if (!named() && (access & (kReads | kWrites))) {
     op::Create create;
     create.dir = at.parent;
     create.name = at.name;
-    create.mode = S_IFREG | (posix ? posix_mode : 0666);
+    create.mode = S_IFREG | posix_mode.value_or(0666);
     create.flags = O_CREAT | O_EXCL | (!(access & kWrites) ? O_RDONLY : access & kReads ? O_RDWR : O_WRONLY);
     create.share = share();
     create.access = share_bits();
@@ -180,7 +188,7 @@ NtStatus Creation::make_new(Place& at) {
     handle = created->opened.handle;
     made = created->entry;
   } else {
-    made = r.call(op::Mknod{{}, at.parent, at.name, S_IFREG | (posix ? posix_mode : 0666), 0, {}});
+    made = r.call(op::Mknod{{}, at.parent, at.name, S_IFREG | posix_mode.value_or(0666), 0, {}});
   }
   if (!made) return status_of(made.error());
   at.put(*made);
@@ -214,6 +222,13 @@ std::string Creation::contexts_of(const Open& open, NodeId parent) const {
   if (const auto* c = smb2::find_context(contexts, smb2::kContextAapl))
     if (const std::string aapl = answer_aapl(r, c->data); !aapl.empty())
       smb2::append_create_context(list, smb2::kContextAapl, as_bytes(aapl));
+  if (posix) {
+    const smb2::FileFacts facts = facts_of(r.server, attr, 0);
+    smb2::append_create_context(
+        list, smb2::kContextPosix,
+        as_bytes(smb2::write_posix_create({facts.posix_links, facts.reparse_tag, smb2::posix_wire_mode(attr.mode),
+                                           as_bytes(facts.owner), as_bytes(facts.group)})));
+  }
   if (open.lease_key) {
     smb2::Lease lease = *wish.lease;
     lease.state = open.lease_bits;
@@ -255,6 +270,7 @@ Reply answer(Creation& c, Place& at) {
   open->ctx.lease_key = r.ctx.lease_key;
   open->posix = c.posix;
   open->delete_on_close = c.m.options & smb2::kOptionDeleteOnClose;
+  open->unlink_at_close = c.posix && open->delete_on_close;
   open->mode =
       c.m.options & (smb2::kOptionWriteThrough | smb2::kOptionSequentialOnly | smb2::kOptionNoBuffering |
                      smb2::kOptionSynchronousAlert | smb2::kOptionSynchronousNonAlert | smb2::kOptionDeleteOnClose);
@@ -288,6 +304,16 @@ Reply answer(Creation& c, Place& at) {
   return response;
 }
 
+/// POSIX clients follow symlinks themselves.
+Reply stopped_on(Request& r, NodeId link) {
+  auto target = r.call(op::Readlink{{}, link});
+  if (!target) return status_of(target.error());
+  const auto reparse = windows::to_reparse({S_IFLNK, *target, 0, 0});
+  Reply stopped(NtStatus::stopped_on_symlink);
+  if (reparse) stopped.error_data = smb2::write_symlink_error(as_bytes(*reparse));
+  return stopped;
+}
+
 }  // namespace
 
 std::optional<Reply> create(Request& r) {
@@ -306,7 +332,10 @@ std::optional<Reply> create(Request& r) {
     const auto asked = smb2::read_data<smb2::PosixCreateRequest>(p->data);
     if (!asked) return Reply(NtStatus::invalid_parameter);
     c.posix = true;
-    c.posix_mode = asked->mode & 07777;
+    if (asked->mode != smb2::PosixCreateRequest::kNoMode) {
+      c.posix_mode = asked->mode & 07777;
+      r.ctx.cred.umask = 0;  // the client's program has one of its own
+    }
   }
   if (smb2::find_context(*contexts, smb2::kContextTimewarp)) return Reply(NtStatus::object_name_not_found);
   const ClientPath path = read_path(m->name, c.posix);
@@ -322,8 +351,8 @@ std::optional<Reply> create(Request& r) {
   for (int i = 0; i < kTries; i++) {
     Place at(r);
     if (const NtStatus s = walk(r, path.names, exact, at); s != NtStatus::success) return Reply(s);
-    const bool itself = c.posix || (m->options & smb2::kOptionOpenReparsePoint);
-    if (at.exists() && (at.entry.attr.mode & S_IFMT) == S_IFLNK && !itself) {
+    if (at.exists() && (at.entry.attr.mode & S_IFMT) == S_IFLNK && !c.means_link()) {
+      if (c.posix) return stopped_on(r, at.entry.node);
       auto target = follow(r, above(at), at.entry.node);
       if (!target) return Reply(NtStatus::object_name_not_found);
       at.put(*target);

@@ -166,6 +166,7 @@ smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attrib
   f.links = f.directory ? 1 : attr.nlink;
   f.index_number = attr.ino;
   f.posix_mode = attr.mode;
+  f.posix_links = attr.nlink;
   f.uid = attr.uid;
   f.gid = attr.gid;
   f.device_major = major(attr.rdev);

@@ -17,6 +17,7 @@
 #include "doors/smb/locks.h"
 #include "doors/smb/logon.h"
 #include "doors/smb/pipes.h"
+#include "doors/smb/reparse.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "doors/smb/stream.h"
@@ -320,7 +321,7 @@ Output duplicate(Request& r, Bytes input, bool ex) {
   return *n == m->length ? NtStatus::success : NtStatus::disk_full;
 }
 
-Output get_reparse(Request& r) {
+Output get_reparse_point(Request& r) {
   if (!r.open->file) return NtStatus::invalid_parameter;
   if (!r.open->reparse) return NtStatus::not_a_reparse_point;
   auto attr = r.attr_of(r.open->file->node);
@@ -392,7 +393,9 @@ Output run(Request& r, const smb2::IoctlRequest& m) {
     case kFsctlDuplicateExtentsToFileEx:
       return duplicate(r, m.input, true);
     case kFsctlGetReparsePoint:
-      return get_reparse(r);
+      return get_reparse_point(r);
+    case kFsctlSetReparsePoint:
+      return set_reparse_point(r, m.input);
     case kFsctlGetObjectId:
     case kFsctlCreateOrGetObjectId: {
       Guid id{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/utf16.h"
+#include "base/utf8.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "windows/fold.h"
@@ -63,7 +64,9 @@ ClientPath read_path(Bytes utf16, bool posix) {
     if (part.empty()) return refuse(smb2::NtStatus::object_name_invalid);
     if (part == "." || part == "..") return refuse(smb2::NtStatus::object_path_syntax_bad);
     if (posix) {
-      path.names.emplace_back(part);
+      auto own = windows::from_client(part, windows::NameRules::sfm);
+      if (!own) return refuse(smb2::NtStatus::object_name_invalid);
+      path.names.push_back(std::move(*own));
       continue;
     }
     if (const size_t colon = part.find(':'); colon != std::string_view::npos) {
@@ -81,16 +84,19 @@ ClientPath read_path(Bytes utf16, bool posix) {
 }
 
 std::string client_name(std::string_view name, bool posix) {
-  return utf16_of(posix ? std::string(name) : windows::to_client(name, windows::NameRules::sfm))
-      .value_or(std::string());
+  const std::string mapped = windows::to_client(name, windows::NameRules::sfm);
+  // What read_path() would take for something else is not told as it stands.
+  const bool plain = posix && is_utf8(name) && name.find('\\') == std::string_view::npos &&
+                     windows::from_client(name, windows::NameRules::sfm) == name;
+  return utf16_of(plain ? name : mapped).value_or(std::string());
 }
 
-std::string client_path(std::string_view path) {
+std::string client_path(std::string_view path, bool posix) {
   std::string out;
   while (!path.empty()) {
     const size_t end = std::min(path.find('/'), path.size());
     out += std::string_view("\\\0", 2);
-    out += client_name(path.substr(0, end));
+    out += client_name(path.substr(0, end), posix);
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return out.empty() ? std::string("\\\0", 2) : out;

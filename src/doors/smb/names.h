@@ -24,12 +24,13 @@ struct ClientPath {
   bool data = false;               ///< a type was written, so it is not about a directory itself
   smb2::NtStatus status = smb2::NtStatus::success;  ///< an error: it cannot be a path
 };
-/// `posix`: names are taken as they stand, and '/' and '\' both part them.
+/// `posix`: names are taken as they stand, or as others have to write them, as Linux's client does with `mapposix`; '/'
+/// and '\' both part them.
 ClientPath read_path(Bytes utf16, bool posix);
 /// UTF-16, as the client sees a name. POSIX clients see what there is.
 std::string client_name(std::string_view name, bool posix = false);
 /// The same of a path of ours, with '\' between names and in front.
-std::string client_path(std::string_view path);
+std::string client_path(std::string_view path, bool posix = false);
 
 /// Names of directories by what they are without case: for the names that a client writes in another case. What is kept
 /// is more than there is at times, so that each hit is looked up. Any thread.

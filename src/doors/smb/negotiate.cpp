@@ -101,6 +101,8 @@ std::optional<Reply> negotiate(Request& r) {
       return Reply(NtStatus::no_preauth_hash_overlap);
     contexts.hashes = {smb2::kPreauthSha512};
     contexts.salt = as_bytes(salt);
+    // What the extensions change they change for opens that ask for them, so every client may have them.
+    agreed.posix = contexts.posix = theirs.posix;
     if (!theirs.ciphers.empty()) {
       using enum smb2::Cipher;
       if (seals) agreed.cipher = choose({aes128_gcm, aes256_gcm, aes128_ccm, aes256_ccm}, theirs.ciphers, none);

@@ -128,6 +128,17 @@ std::shared_ptr<Open> FileTable::find(HandleId handle) const {
   return it == by_handle_.end() ? nullptr : it->second;
 }
 
+bool FileTable::replace(const Open& open, const std::shared_ptr<Open>& by) {
+  std::lock_guard lock(m_);
+  const auto it = opens_.find(open.id.temporary);
+  if (it == opens_.end() || it->second.get() != &open) return false;
+  if (open.handle != HandleId::none) by_handle_.erase(open.handle);
+  by->id = open.id;
+  it->second = by;
+  if (by->handle != HandleId::none) by_handle_[by->handle] = by;
+  return true;
+}
+
 bool FileTable::remove(const Open& open) {
   std::lock_guard lock(m_);
   if (open.handle != HandleId::none) by_handle_.erase(open.handle);
@@ -183,13 +194,8 @@ void unlock_all(Server& server, const Open& open) {
   for (const RangeLock& l : mine) unlock_range(server, open, l);
 }
 
-}  // namespace
-
-void close_open(Server& server, const std::shared_ptr<Open>& open) {
-  if (open->closed.exchange(true)) return;
-  server.files.remove(*open);
-  if (const auto link = open->link.lock()) link->opens.fetch_sub(1, std::memory_order_relaxed);
-  if (const auto session = open->session.lock()) session->opens.fetch_sub(1, std::memory_order_relaxed);
+/// What belongs to an open that nobody finds any more.
+void end_open(Server& server, const std::shared_ptr<Open>& open) {
   end_notify(*open, smb2::NtStatus::notify_cleanup);
   {
     std::lock_guard lock(open->listing_m);
@@ -209,14 +215,16 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   bool doomed = false;
   {
     std::lock_guard naming(file.naming_m);
-    bool going = false;
+    bool going = false, now = false;
     {
       std::lock_guard lock(open->m);
       std::lock_guard also(file.m);
       if (open->delete_on_close && !open->stream) doomed = !std::exchange(file.delete_pending, true);
       going = file.delete_pending;
+      now = open->unlink_at_close;
     }
-    if (server.files.close(file) && going) remove_file(server, *open, file);
+    const bool last = server.files.close(file);
+    if (going && (last || now)) remove_file(server, *open, file);
   }
   if (doomed && file.directory) end_notifies(server, file);
   if (open->handle == HandleId::none) return;
@@ -224,6 +232,23 @@ void close_open(Server& server, const std::shared_ptr<Open>& open) {
   end.node = file.node;
   end.handle = open->handle;
   (void)call_and_wait(server.port, end, open->ctx);
+}
+
+}  // namespace
+
+void close_open(Server& server, const std::shared_ptr<Open>& open) {
+  if (open->closed.exchange(true)) return;
+  server.files.remove(*open);
+  if (const auto link = open->link.lock()) link->opens.fetch_sub(1, std::memory_order_relaxed);
+  if (const auto session = open->session.lock()) session->opens.fetch_sub(1, std::memory_order_relaxed);
+  end_open(server, open);
+}
+
+bool replace_open(Server& server, const std::shared_ptr<Open>& open, const std::shared_ptr<Open>& by) {
+  if (open->closed.exchange(true)) return false;
+  if (!server.files.replace(*open, by)) return false;
+  end_open(server, open);
+  return true;
 }
 
 }  // namespace isthmus::smb

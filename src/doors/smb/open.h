@@ -102,6 +102,7 @@ struct Open {
   /// Guards what follows. Taken before OpenedFile::m; nothing is asked of the file system with it held.
   std::mutex m;
   bool delete_on_close = false;
+  bool unlink_at_close = false;  ///< what is deleted goes with this open, not with the last one
   uint64_t position = 0;
   std::optional<Time> write_time;                     ///< set through this open: what it does leaves that as it is
   uint32_t mode = 0;                                  ///< FileModeInformation
@@ -155,6 +156,8 @@ class FileTable {
   void add(const std::shared_ptr<Open>& open);
   std::shared_ptr<Open> find(const smb2::FileId& id) const;
   std::shared_ptr<Open> find(HandleId handle) const;
+  /// Gives `by` the id of `open`, which nobody finds from then on. False: it has ended.
+  bool replace(const Open& open, const std::shared_ptr<Open>& by);
   /// False: somebody else removes it.
   bool remove(const Open& open);
   std::vector<std::shared_ptr<Open>> of_session(uint64_t session_id, std::optional<uint32_t> tree = {}) const;
@@ -171,5 +174,7 @@ class FileTable {
 
 /// Ends an open, once: its locks, lease and watch go, and the file too if it is to be deleted and this was the last.
 void close_open(Server& server, const std::shared_ptr<Open>& open);
+/// Goes on with `by`, which has the same id, where `open` was. False: it has ended, and `by` is still the caller's.
+bool replace_open(Server& server, const std::shared_ptr<Open>& open, const std::shared_ptr<Open>& by);
 
 }  // namespace isthmus::smb

@@ -32,6 +32,13 @@ Result<Entry> follow(Request& r, const std::string& directory, NodeId link) {
   return entry;
 }
 
+bool leads_to(Request& r, NodeId dir, const std::string& name, NodeId node) {
+  auto found = r.call(op::Lookup{{}, dir, name});
+  if (!found || found->node == NodeId::none) return false;
+  if (found->node != NodeId::root) forget(r.files(), r.ctx, found->node);
+  return found->node == node;
+}
+
 smb2::NtStatus walk(Request& r, const std::vector<std::string>& names, bool exact, Place& at) {
   const auto root = r.attr_of(NodeId::root);
   if (!root) return status_of(root.error());

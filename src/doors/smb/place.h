@@ -48,6 +48,8 @@ Result<Entry> follow(Request& r, const std::string& directory, NodeId link);
 /// The place of a path; symlinks on the way are followed, one at its end is not. An error: a directory on the way is
 /// missing, or none. A missing last name is none.
 smb2::NtStatus walk(Request& r, const std::vector<std::string>& names, bool exact, Place& at);
+/// Whether a name leads to the file still: other doors and programs may have put something else there.
+bool leads_to(Request& r, NodeId dir, const std::string& name, NodeId node);
 /// "a/b" of "a/b/c".
 std::string above(const Place& at);
 

@@ -70,7 +70,7 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
   }
   smb2::FileFacts facts =
       facts_of(r.server, *attr, attributes_of(r, open.file->node, *attr, std::string_view(path).substr(name_at)));
-  facts.name = client_path(path);
+  facts.name = client_path(path, open.posix);
   if (open.stream) {
     const auto size = stream_size(r, open);
     if (!size) return status_of(size.error());
@@ -84,6 +84,7 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
   }
   facts.delete_pending = pending;
   if (pending && facts.links > 0) facts.links--;
+  if (pending && facts.posix_links > 0) facts.posix_links--;
   facts.granted_access = open.access;
   {
     std::lock_guard lock(open.m);
@@ -114,6 +115,7 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
 
 Reply query_volume(Request& r, const smb2::QueryInfoRequest& m) {
   const auto what = static_cast<FsInfoClass>(m.info_class);
+  if (what == FsInfoClass::posix && !r.link->agreed.posix) return NtStatus::invalid_info_class;
   const size_t minimum = smb2::minimum_size(what);
   if (minimum == 0) return NtStatus::invalid_info_class;
   op::Statfs stat;

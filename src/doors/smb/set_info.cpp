@@ -121,14 +121,6 @@ bool is_read_only(Request& r, Place& at) {
   return attributes_of(r, at.entry.node, at.entry.attr, at.name) & smb2::kAttrReadOnly;
 }
 
-/// Whether a name leads to the file still: other doors and programs may have put something else there.
-bool leads_to(Request& r, NodeId dir, const std::string& name, NodeId node) {
-  auto found = r.call(op::Lookup{{}, dir, name});
-  if (!found || found->node == NodeId::none) return false;
-  if (found->node != NodeId::root) forget(r.files(), r.ctx, found->node);
-  return found->node == node;
-}
-
 NtStatus rename(Request& r, Bytes data, bool ex) {
   Open& open = *r.open;
   if (!open.may(Rights::kDelete)) return NtStatus::access_denied;
@@ -167,12 +159,14 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
     if (!replace) return NtStatus::object_name_collision;
     if ((to.entry.attr.mode & S_IFMT) == S_IFDIR && !posix) return NtStatus::access_denied;
     if (to.entry.node != file.node && r.server.files.is_open(to.entry.node) && !posix) return NtStatus::access_denied;
-    if (is_read_only(r, to) && !(m->flags & smb2::NameChange::kIgnoreReadOnly)) return NtStatus::access_denied;
+    if (!posix && is_read_only(r, to) && !(m->flags & smb2::NameChange::kIgnoreReadOnly))
+      return NtStatus::access_denied;
     name = to.name;
   }
   if (const NtStatus s = parent_allows(r, to.parent); s != NtStatus::success) return s;
   Status done = Unit{};
   if (to.exists() && !same_name && to.entry.node == file.node) {
+    if (posix) return NtStatus::success;  // as rename(2) has it
     // Another link of the file: rename(2) would leave both.
     done = r.call(op::Unlink{{}, from_dir, from_name, open.handle});
   } else {
@@ -220,7 +214,8 @@ NtStatus link(Request& r, Bytes data, bool ex) {
   }
   if (!(m->flags & smb2::NameChange::kReplace)) return NtStatus::object_name_collision;
   if (to.entry.node == node) return NtStatus::success;
-  if ((to.entry.attr.mode & S_IFMT) == S_IFDIR || is_read_only(r, to)) return NtStatus::access_denied;
+  if ((to.entry.attr.mode & S_IFMT) == S_IFDIR || (!r.open->posix && is_read_only(r, to)))
+    return NtStatus::access_denied;
   // Whatever fails, what is there stays.
   const std::string temporary = ".~isthmus-" + random_secret();
   if (const NtStatus s = make(temporary); s != NtStatus::success) return s;
@@ -285,7 +280,9 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
     if (!*empty) return NtStatus::directory_not_empty;
   }
   {
-    std::lock_guard lock(file.m);
+    std::lock_guard lock(open.m);
+    std::lock_guard also(file.m);
+    open.unlink_at_close = open.posix || (m->flags & smb2::DispositionChange::kPosix);
     file.delete_pending = true;
   }
   if (file.directory) end_notifies(r.server, file);
@@ -351,12 +348,16 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
   if ((m.additional & smb2::kSecurityDacl) && d->has_dacl && d->dacl) {
     uint32_t mode =
         windows::mode_of_security(*d, open.file->directory, ids.of_user(attr->uid), ids.of_group(attr->gid));
-    // A client that knows of modes sends the one it means.
-    if (r.session->apple.load(std::memory_order_relaxed))
-      if (const auto meant = windows::nfs_mode_in(*d->dacl)) mode = (attr->mode & 01000) | (*meant & 0777);
-    if ((mode & 01777) != (attr->mode & 01777)) {
+    uint32_t bits = 01777;
+    // A client that knows of modes sends the one it means: of Apple's without setid bits.
+    if (const auto meant = windows::nfs_mode_in(*d->dacl)) {
+      const bool apple = r.session->apple.load(std::memory_order_relaxed);
+      bits = apple ? 0777 : 07777;
+      mode = *meant;
+    }
+    if ((mode & bits) != (attr->mode & bits)) {
       set.mask |= kSetMode;
-      set.to.mode = (attr->mode & ~uint32_t{01777}) | (mode & 01777);
+      set.to.mode = (attr->mode & ~bits) | (mode & bits);
     }
   }
   return set.mask ? change(r, set) : NtStatus::success;

@@ -124,6 +124,7 @@ class Client {
     if (dialect == Dialect::smb311) {
       m.contexts.hashes = {smb2::kPreauthSha512};
       m.contexts.salt = as_bytes("salt");
+      m.contexts.posix = posix;
     }
     const std::string text = message(Command::negotiate, smb2::write_negotiate_request(m));
     EXPECT_TRUE(preauth.add(as_bytes(text)));
@@ -221,7 +222,7 @@ class Client {
 
   uint64_t session = 0, next_id = 0;
   uint32_t tree = 0;
-  bool signs = true;
+  bool signs = true, posix = false;
   std::byte guid{7};
   uint32_t capabilities = smb2::kCapMultiChannel;
   smb2::Key signing_key;

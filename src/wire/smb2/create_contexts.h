@@ -209,7 +209,8 @@ std::string write_aapl(const AaplResponse& m);
 
 /// The POSIX extensions.
 struct PosixCreateRequest {
-  uint32_t mode = 0;  ///< permission bits, of a file that is made
+  static constexpr uint32_t kNoMode = ~0u;  ///< Linux's client: nothing is to be made
+  uint32_t mode = 0;                        ///< permission bits, of a file that is made
 
   template <class C, class M>
   static void fields(C& c, M& m) {

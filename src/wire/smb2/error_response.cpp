@@ -27,6 +27,20 @@ std::string write_error(Dialect dialect, Bytes data) {
   return out;
 }
 
+std::string write_symlink_error(Bytes reparse, uint16_t unparsed) {
+  constexpr uint32_t kTag = 0x4C4D5953;  // "SYML"
+  constexpr size_t kUnparsedAt = 14;     // where the reparse buffer has its reserved field
+  std::string out;
+  append_le<uint32_t>(out, static_cast<uint32_t>(4 + reparse.size()));
+  append_le<uint32_t>(out, kTag);
+  out += as_text(reparse);
+  if (out.size() >= kUnparsedAt + 2) {
+    out[kUnparsedAt] = static_cast<char>(unparsed & 0xff);
+    out[kUnparsedAt + 1] = static_cast<char>(unparsed >> 8);
+  }
+  return out;
+}
+
 std::optional<Bytes> read_error(Bytes message) {
   if (message.size() < kHeader + kErrorFixed + 1) return std::nullopt;
   const Bytes body = message.subspan(kHeader);

@@ -30,8 +30,8 @@ struct FileFacts {
   std::string short_name;  ///< UTF-16 name of 8.3; empty: none
   std::vector<StreamFact> streams;
   bool case_sensitive = false;  ///< names in this directory
-  /// POSIX. Mode: st_mode's bits as the client's encoding has them. SIDs in bytes.
-  uint32_t posix_mode = 0, uid = 0, gid = 0, device_major = 0, device_minor = 0;
+  /// POSIX: st_mode; links also of directories. SIDs in bytes.
+  uint32_t posix_mode = 0, posix_links = 1, uid = 0, gid = 0, device_major = 0, device_minor = 0;
   uint32_t device = 0;  ///< number of the device that the file is on
   std::string owner, group;
 };

@@ -18,7 +18,7 @@ FileFacts some_file() {
   f.end_of_file = 5;
   f.attributes = 0x420;
   f.reparse_tag = 0xA000000C;
-  f.links = 2;
+  f.links = f.posix_links = 2;
   f.delete_pending = true;
   f.index_number = 6;
   f.volume_serial = 7;

@@ -137,6 +137,12 @@ TEST(Smb2Error, KnownBytesAndCut) {
     }
 }
 
+TEST(Smb2Error, SymlinkKnownBytes) {
+  const std::string reparse = "\x0c\0\0\xa0\x02\0\0\0xy"s;  // of a buffer that is cut
+  EXPECT_EQ(write_symlink_error(as_bytes(reparse), 0x0304), "\x0e\0\0\0SYML\x0c\0\0\xa0\x02\0\x04\x03xy"s);
+  EXPECT_EQ(write_symlink_error({}), "\4\0\0\0SYML"s);
+}
+
 std::string smb1_negotiate(const std::string& dialects, uint8_t command = 0x72) {
   std::string s = "\xffSMB"s;
   s += static_cast<char>(command);

@@ -3,6 +3,7 @@
 #include "wire/smb2/create.h"
 #include "wire/smb2/directory_info.h"
 #include "wire/smb2/notify_info.h"
+#include "wire/smb2/posix_facts.h"
 #include "wire/smb2/test_vectors.h"
 #include "wire/smb2/volume_info.h"
 
@@ -25,6 +26,13 @@ FileFacts some_entry() {
   f.owner = "own";
   f.group = "gr";
   return f;
+}
+
+TEST(Smb2PosixFacts, ModesOnTheWire) {
+  const std::pair<uint32_t, uint32_t> modes[] = {{0100644, 0644},   {040755, 0755},   {0104755, 04755},
+                                                 {0120777, 020777}, {020600, 030600}, {060600, 040600},
+                                                 {010640, 050640},  {0140700, 060700}};
+  for (const auto& [own, wire] : modes) EXPECT_EQ(posix_wire_mode(own), wire) << own;
 }
 
 std::string one_entry(FindClass what, const FileFacts& f, const AaplEntry* aapl = nullptr) {
