@@ -87,6 +87,7 @@ void Request::use(std::shared_ptr<Open> o) {
   open = std::move(o);
   chain->open_ = open;
   ctx.lease_key = open->ctx.lease_key;
+  ctx.client = open->ctx.client;  // as it was opened: durable opens outlive sessions
 }
 
 void Request::go_async() {

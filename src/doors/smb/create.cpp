@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "doors/smb/apple.h"
+#include "doors/smb/durable.h"
 #include "doors/smb/errors.h"
 #include "doors/smb/facts.h"
 #include "doors/smb/oplock.h"
@@ -38,6 +39,7 @@ struct Creation {
   const smb2::CreateRequest& m;
   const std::vector<smb2::CreateContext>& contexts;
   CacheWish wish;
+  DurableWish durable;
   bool posix = false;
   std::optional<uint32_t> posix_mode{};  ///< of a file that is made; none: the usual one
 
@@ -58,7 +60,13 @@ struct Creation {
   /// Of the file in the volume: a stream is shared by itself, but holds its file against being deleted.
   uint32_t volume_share() const { return named() ? share() | smb2::kShareRead | smb2::kShareWrite : share(); }
   uint32_t share() const { return (access & ~kStatAccess) == 0 ? 7 : m.share_access; }
-  uint32_t share_bits() const { return !named() && access & Rights::kDelete ? 4 : 0; }
+  uint32_t share_bits() const {
+    uint32_t bits = 0;
+    if (!named() && (access & Rights::kDelete)) bits |= volume::kAccessDelete;
+    if (!named() && (access & ~kStatAccess)) bits |= volume::kAccessOther;
+    if (!named() && (access & Rights::kReadControl)) bits |= volume::kAccessControl;
+    return bits;
+  }
   bool overwrites() const {
     return m.disposition == Disposition::overwrite || m.disposition == Disposition::overwrite_if ||
            m.disposition == Disposition::supersede;
@@ -68,7 +76,7 @@ struct Creation {
     return (m.options & (smb2::kOptionOpenReparsePoint | smb2::kOptionDeleteOnClose)) ||
            (posix && (m.disposition == Disposition::create || (m.desired_access & Rights::kDelete)));
   }
-  std::string contexts_of(const Open& open, NodeId parent) const;
+  std::string contexts_of(const Open& open, NodeId parent, const std::optional<smb2::Lease>& lease) const;
 };
 
 NtStatus Creation::check() const {
@@ -127,6 +135,7 @@ NtStatus Creation::open_existing(Place& at) {
   if (!directory && (m.options & smb2::kOptionDirectory)) return NtStatus::not_a_directory;
   if (directory && overwrites()) return NtStatus::file_is_a_directory;
   if (r.server.files.is_going(at.entry.node, at.parent, at.name)) return NtStatus::delete_pending;
+  if (!is_for(*wish.grant, at.entry.node)) return NtStatus::invalid_parameter;
   if (const NtStatus s = grant(rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success) return s;
   const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
   if (!posix && !directory && (attributes & smb2::kAttrReadOnly)) {
@@ -150,6 +159,7 @@ NtStatus Creation::open_existing(Place& at) {
   else if (access & kWrites)
     open.flags = access & kReads ? O_RDWR : O_WRONLY;
   if (overwrites() && !named()) open.flags |= O_TRUNC;
+  const uint64_t removals = r.server.removals;
   auto opened = r.call(open);
   // The most that may be had: less, if that is too much.
   if (!opened && maximum && data && (opened.error() == err(EACCES) || opened.error() == err(EROFS))) {
@@ -159,6 +169,14 @@ NtStatus Creation::open_existing(Place& at) {
   }
   if (!opened) return status_of(opened.error());
   handle = opened->handle;
+  // Whom it has waited for may have been the last that had the file open, and it was to go.
+  if (r.server.removals != removals && at.parent != NodeId::none && !leads_to(r, at.parent, at.name, at.entry.node)) {
+    op::Release end;
+    end.node = at.entry.node;
+    end.handle = std::exchange(handle, HandleId::none);
+    (void)r.call(end);
+    return NtStatus::file_closed;
+  }
   if (named()) return enter_stream(open.node);
   action = m.disposition == Disposition::supersede ? smb2::kActionSuperseded
            : overwrites()                          ? smb2::kActionOverwritten
@@ -170,6 +188,7 @@ NtStatus Creation::make_new(Place& at) {
   if (m.disposition == Disposition::open || m.disposition == Disposition::overwrite)
     return NtStatus::object_name_not_found;
   if (r.server.read_only) return NtStatus::media_write_protected;
+  if (!is_for(*wish.grant, NodeId::none)) return NtStatus::invalid_parameter;
   if (const NtStatus s = grant(windows::kAllRights); s != NtStatus::success) return s;
   if ((m.attributes & smb2::kAttrReadOnly) && (m.options & smb2::kOptionDeleteOnClose)) return NtStatus::cannot_delete;
   Result<Entry> made = err(EIO);
@@ -206,7 +225,7 @@ NtStatus Creation::make_new(Place& at) {
   return named() ? enter_stream(open.node) : NtStatus::success;
 }
 
-std::string Creation::contexts_of(const Open& open, NodeId parent) const {
+std::string Creation::contexts_of(const Open& open, NodeId parent, const std::optional<smb2::Lease>& lease) const {
   std::string list;
   if (const auto* c = smb2::find_context(contexts, smb2::kContextMaximalAccess)) {
     const auto asked = smb2::read_data<smb2::MaximalAccessRequest>(c->data);
@@ -229,13 +248,7 @@ std::string Creation::contexts_of(const Open& open, NodeId parent) const {
         as_bytes(smb2::write_posix_create({facts.posix_links, facts.reparse_tag, smb2::posix_wire_mode(attr.mode),
                                            as_bytes(facts.owner), as_bytes(facts.group)})));
   }
-  if (open.lease_key) {
-    smb2::Lease lease = *wish.lease;
-    lease.state = open.lease_bits;
-    lease.flags = 0;
-    if (lease.v2) lease.epoch = open.epoch;
-    smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(lease)));
-  }
+  if (lease) smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(*lease)));
   return list;
 }
 
@@ -257,10 +270,6 @@ Reply answer(Creation& c, Place& at) {
   const bool directory = (c.attr.mode & S_IFMT) == S_IFDIR;
   open->reparse = !directory && (c.attr.mode & S_IFMT) != S_IFREG;
   open->file = r.server.files.open(r.server, at.take_node(), directory, at.take_parent(), at.name, at.path);
-  open->link = r.link;
-  open->session = r.session;
-  open->session_id = r.session->id;
-  open->tree_id = r.tree.id;
   open->handle = c.handle;
   open->stream = c.stream.use;
   open->access = c.access;
@@ -268,14 +277,14 @@ Reply answer(Creation& c, Place& at) {
   open->ctx = r.server.own;
   open->ctx.client = r.session->id;
   open->ctx.lease_key = r.ctx.lease_key;
+  open->cache = c.wish.grant;
   open->posix = c.posix;
   open->delete_on_close = c.m.options & smb2::kOptionDeleteOnClose;
   open->unlink_at_close = c.posix && open->delete_on_close;
   open->mode =
       c.m.options & (smb2::kOptionWriteThrough | smb2::kOptionSequentialOnly | smb2::kOptionNoBuffering |
                      smb2::kOptionSynchronousAlert | smb2::kOptionSynchronousNonAlert | smb2::kOptionDeleteOnClose);
-  r.link->opens.fetch_add(1, std::memory_order_relaxed);
-  r.session->opens.fetch_add(1, std::memory_order_relaxed);
+  attach(*open, r);
   r.server.files.add(open);
   if (!r.session->valid()) {  // it ended meanwhile, and did not see this one
     close_open(r.server, open);
@@ -284,11 +293,12 @@ Reply answer(Creation& c, Place& at) {
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
   if (c.named() && c.stream.action == smb2::kActionCreated)
     tell_stream(r.server, *open->file, c.stream.name, smb2::NotifyAction::added_stream, smb2::kChangeStreamName);
-  ask_for_cache(r, *open, c.wish);
+  ask_for_cache(r, open, c.wish, c.action == smb2::kActionCreated);
   r.use(open);
 
   smb2::CreateResponse response;
-  response.oplock = open->oplock;
+  const auto [level, lease] = answer_cache(c.wish);
+  response.oplock = level;
   response.action = c.named() ? c.stream.action : c.action;
   response.allocation = allocation_of(c.attr);
   response.end_of_file = directory ? 0 : c.attr.size;
@@ -299,7 +309,8 @@ Reply answer(Creation& c, Place& at) {
     response.allocation = stream_allocation(c.stream.size);
   }
   response.file_id = open->id;
-  const std::string contexts = c.contexts_of(*open, parent);
+  std::string contexts = c.contexts_of(*open, parent, lease);
+  make_durable(r, *open, c.durable, contexts);
   response.contexts = as_bytes(contexts);
   return response;
 }
@@ -314,6 +325,36 @@ Reply stopped_on(Request& r, NodeId link) {
   return stopped;
 }
 
+/// A durable open, after its client has lost the connection.
+Reply go_on(Creation& c, const ClientPath& path) {
+  Request& r = c.r;
+  std::shared_ptr<Open> open;
+  if (const NtStatus s = r.server.durables.take(r, c.durable, c.wish, path.names, open); s != NtStatus::success)
+    return s;
+  c.wish.grant = open->cache;
+  r.use(open);
+  auto attr = r.attr_of(open->file->node);
+  if (!attr) return status_of(attr.error());
+  std::string name;
+  {
+    std::lock_guard lock(open->file->m);
+    name = open->file->name;
+  }
+  smb2::CreateResponse response;
+  response.attributes = attributes_of(r, open->file->node, *attr, name);
+  const auto [level, lease] = answer_cache(c.wish);
+  response.oplock = level;
+  response.action = smb2::kActionOpened;
+  response.times = times_of(*attr);
+  response.allocation = allocation_of(*attr);
+  response.end_of_file = attr->size;
+  response.file_id = open->id;
+  std::string list;
+  if (lease) smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(*lease)));
+  response.contexts = as_bytes(list);
+  return response;
+}
+
 }  // namespace
 
 std::optional<Reply> create(Request& r) {
@@ -326,8 +367,10 @@ std::optional<Reply> create(Request& r) {
   if (r.tree.pipes) return open_pipe(r, *m);
   const auto contexts = smb2::read_create_contexts(m->contexts);
   if (!contexts) return Reply(NtStatus::invalid_parameter);
-  Creation c{.r = r, .m = *m, .contexts = *contexts, .wish = {}, .attr = {}, .stream = {}};
-  if (const NtStatus s = c.check(); s != NtStatus::success) return Reply(s);
+  Creation c{.r = r, .m = *m, .contexts = *contexts, .wish = {}, .durable = {}, .attr = {}, .stream = {}};
+  if (const NtStatus s = read_durable(r, *contexts, c.durable); s != NtStatus::success) return Reply(s);
+  // What an open was made with need not be said again.
+  if (const NtStatus s = c.durable.again ? NtStatus::success : c.check(); s != NtStatus::success) return Reply(s);
   if (const auto* p = smb2::find_context(*contexts, smb2::kContextPosix); p && r.link->agreed.posix) {
     const auto asked = smb2::read_data<smb2::PosixCreateRequest>(p->data);
     if (!asked) return Reply(NtStatus::invalid_parameter);
@@ -344,9 +387,10 @@ std::optional<Reply> create(Request& r) {
   c.stream.name = path.stream;
   if (c.named() && (m->options & smb2::kOptionDirectory)) return Reply(NtStatus::not_a_directory);
   if (c.named() && !has_streams(r, NodeId::root)) return Reply(NtStatus::object_name_invalid);
-  c.wish = cache_wish(r, *m, *contexts);
-  // What comes through an open does not break its own oplock, whichever operation it takes.
-  r.ctx.lease_key = c.wish.lease ? lease_number(r, c.wish.lease->key) : r.server.next_key.fetch_add(1);
+  c.wish = cache_wish(r, c.durable.again ? smb2::OplockLevel::lease : m->oplock, *contexts);
+  if (c.durable.again) return go_on(c, path);
+  make_room(r, c.durable);
+  r.ctx.lease_key = c.wish.grant->number;
   const bool exact = c.posix || r.server.options.case_sensitive;
   for (int i = 0; i < kTries; i++) {
     Place at(r);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "doors/smb/errors.h"
+#include "doors/smb/oplock.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "vfs/then.h"
@@ -167,6 +168,7 @@ void lock_later(Request& r, RangeLock l) {
       unlock_range(self->server, *self->open, l);
       return self->finish(self->open->closed.load() ? NtStatus::range_not_locked : NtStatus::lock_not_granted);
     }
+    break_own_level2(*self);
     self->finish(smb2::EmptyMessage{});
   });
 }
@@ -246,6 +248,7 @@ std::optional<Reply> lock(Request& r) {
     if (s != NtStatus::success) return undo(s);
     taken.push_back(l);
   }
+  if (!unlocks) break_own_level2(r);
   return Reply(smb2::EmptyMessage{});
 }
 

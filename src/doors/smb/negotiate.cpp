@@ -45,8 +45,7 @@ smb2::NegotiateResponse response(Server& server, const Agreed& agreed, Dialect d
 
 uint32_t capabilities_of(const Server& server, Dialect d, uint32_t asked) {
   uint32_t caps = 0;
-  // Not kCapLeasing: a client's lease is one for all its opens of a file, which opens here do not share yet.
-  if (d >= Dialect::smb210) caps |= smb2::kCapLargeMtu;
+  if (d >= Dialect::smb210) caps |= smb2::kCapLargeMtu | smb2::kCapLeasing;
   const bool seals = server.options.encrypt != Options::Encrypt::off;
   if (d >= Dialect::smb300) caps |= asked & smb2::kCapMultiChannel;
   // In 3.1.1 the contexts say so.

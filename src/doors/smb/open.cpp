@@ -7,6 +7,7 @@
 #include "doors/smb/listing.h"
 #include "doors/smb/locks.h"
 #include "doors/smb/notify.h"
+#include "doors/smb/oplock.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "doors/smb/stream.h"
@@ -145,20 +146,20 @@ bool FileTable::remove(const Open& open) {
   return opens_.erase(open.id.temporary) > 0;
 }
 
-std::vector<std::shared_ptr<Open>> FileTable::of_session(uint64_t session_id, std::optional<uint32_t> tree) const {
+std::vector<std::shared_ptr<Open>> FileTable::with(const std::function<bool(const Open&)>& wanted) const {
   std::vector<std::shared_ptr<Open>> all;
   std::lock_guard lock(m_);
   for (const auto& [id, open] : opens_)
-    if (open->session_id == session_id && (!tree || open->tree_id == *tree)) all.push_back(open);
+    if (wanted(*open)) all.push_back(open);
   return all;
 }
 
+std::vector<std::shared_ptr<Open>> FileTable::of_session(uint64_t session_id, std::optional<uint32_t> tree) const {
+  return with([&](const Open& o) { return o.session_id == session_id && (!tree || o.tree_id == *tree); });
+}
+
 std::vector<std::shared_ptr<Open>> FileTable::of_file(const OpenedFile& file) const {
-  std::vector<std::shared_ptr<Open>> all;
-  std::lock_guard lock(m_);
-  for (const auto& [id, open] : opens_)
-    if (open->file.get() == &file) all.push_back(open);
-  return all;
+  return with([&](const Open& o) { return o.file.get() == &file; });
 }
 
 namespace {
@@ -176,6 +177,7 @@ void remove_file(Server& server, const Open& open, OpenedFile& file) {
   const Status done = file.directory
                           ? call_and_wait(server.port, op::Rmdir{{}, file.parent, file.name, open.handle}, ctx)
                           : call_and_wait(server.port, op::Unlink{{}, file.parent, file.name, open.handle}, ctx);
+  server.removals.fetch_add(1);
   if (done)
     server.names.forget(file.node);
   else if (done.code() != ENOTEMPTY)
@@ -196,26 +198,16 @@ void unlock_all(Server& server, const Open& open) {
 
 /// What belongs to an open that nobody finds any more.
 void end_open(Server& server, const std::shared_ptr<Open>& open) {
-  end_notify(*open, smb2::NtStatus::notify_cleanup);
-  {
-    std::lock_guard lock(open->listing_m);
-    end_listing(server, *open);
-  }
-  std::vector<std::weak_ptr<Request>> locks;
-  {
-    std::lock_guard lock(open->m);
-    locks.swap(open->waiting_locks);
-  }
-  for (const auto& w : locks)
-    if (const auto r = w.lock()) r->cancel->request();
+  end_waiting(server, *open);
   if (!open->file) return;
+  leave_cache(*open);
   OpenedFile& file = *open->file;
   unlock_all(server, *open);
   if (open->stream) close_stream(server, *open);
-  bool doomed = false;
+  bool doomed = false, going = false;
   {
     std::lock_guard naming(file.naming_m);
-    bool going = false, now = false;
+    bool now = false;
     {
       std::lock_guard lock(open->m);
       std::lock_guard also(file.m);
@@ -223,10 +215,13 @@ void end_open(Server& server, const std::shared_ptr<Open>& open) {
       going = file.delete_pending;
       now = open->unlink_at_close;
     }
-    const bool last = server.files.close(file);
-    if (going && (last || now)) remove_file(server, *open, file);
+    if (server.files.close(file) || now) {
+      if (going) remove_file(server, *open, file);
+      going = false;
+    }
   }
   if (doomed && file.directory) end_notifies(server, file);
+  if (going) server.port.going(open->ctx, file.node, open->handle);
   if (open->handle == HandleId::none) return;
   op::Release end;
   end.node = file.node;
@@ -236,17 +231,58 @@ void end_open(Server& server, const std::shared_ptr<Open>& open) {
 
 }  // namespace
 
+void attach(Open& open, const Request& r) {
+  {
+    std::lock_guard lock(open.m);
+    open.link = r.link;
+    open.session = r.session;
+  }
+  open.tree_id = r.tree.id;
+  open.session_id = r.session->id;
+  r.link->opens.fetch_add(1, std::memory_order_relaxed);
+  r.session->opens.fetch_add(1, std::memory_order_relaxed);
+}
+
+void detach(Open& open) {
+  std::shared_ptr<Link> link;
+  std::shared_ptr<Session> session;
+  {
+    std::lock_guard lock(open.m);
+    link = std::exchange(open.link, {}).lock();
+    session = std::exchange(open.session, {}).lock();
+  }
+  open.session_id = 0;
+  if (link) link->opens.fetch_sub(1, std::memory_order_relaxed);
+  if (session) session->opens.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void end_waiting(Server& server, Open& open) {
+  end_notify(open, smb2::NtStatus::notify_cleanup);
+  {
+    std::lock_guard lock(open.listing_m);
+    end_listing(server, open);
+  }
+  std::vector<std::weak_ptr<Request>> locks;
+  {
+    std::lock_guard lock(open.m);
+    locks.swap(open.waiting_locks);
+  }
+  for (const auto& w : locks)
+    if (const auto r = w.lock()) r->cancel->request();
+}
+
 void close_open(Server& server, const std::shared_ptr<Open>& open) {
   if (open->closed.exchange(true)) return;
   server.files.remove(*open);
-  if (const auto link = open->link.lock()) link->opens.fetch_sub(1, std::memory_order_relaxed);
-  if (const auto session = open->session.lock()) session->opens.fetch_sub(1, std::memory_order_relaxed);
+  server.durables.forget(*open);
+  detach(*open);
   end_open(server, open);
 }
 
 bool replace_open(Server& server, const std::shared_ptr<Open>& open, const std::shared_ptr<Open>& by) {
   if (open->closed.exchange(true)) return false;
   if (!server.files.replace(*open, by)) return false;
+  detach(*open);
   end_open(server, open);
   return true;
 }

@@ -1,6 +1,8 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,7 +15,7 @@
 #include "vfs/types.h"
 #include "vfs/volume/port.h"
 #include "wire/dcerpc/pipe.h"
-#include "wire/smb2/create.h"
+#include "wire/smb2/codec.h"
 #include "wire/smb2/file_id.h"
 #include "wire/smb2/notify_info.h"
 
@@ -22,6 +24,7 @@ namespace isthmus::smb {
 class Link;
 class Request;
 class Session;
+struct CacheGrant;
 struct Listing;
 struct Server;
 struct StreamUse;
@@ -78,19 +81,28 @@ struct StreamNews {
   bool operator==(const StreamNews&) const = default;
 };
 
+/// An open that outlives its connection (MS-SMB2 section 3.3.1.10).
+struct Durable {
+  bool v2 = false;
+  smb2::Guid create_guid{};  ///< of v2
+  smb2::Guid client{};
+  std::string user;
+  std::chrono::milliseconds timeout{};
+  std::optional<smb2::Guid> app;  ///< DurableWish::app
+};
+
 /// What a client got for a CREATE (MS-SMB2 section 3.3.1.10).
 struct Open {
   smb2::FileId id;
   std::shared_ptr<OpenedFile> file;   ///< null: a pipe
   std::shared_ptr<StreamUse> stream;  ///< null: the file itself
   std::unique_ptr<dcerpc::Pipe> pipe;
-  std::weak_ptr<Link> link;
-  std::weak_ptr<Session> session;
-  uint64_t session_id = 0;
-  uint32_t tree_id = 0;
-  HandleId handle = HandleId::none;  ///< the volume's
-  Context ctx;                       ///< whose lease key is the open's
-  uint32_t access = 0;               ///< granted, windows::Rights
+  std::atomic<uint64_t> session_id{0};  ///< 0: its client has gone, and may come back (durable.h)
+  std::atomic<uint32_t> tree_id{0};
+  HandleId handle = HandleId::none;   ///< the volume's
+  Context ctx;                        ///< whose lease key is the grant's number
+  std::shared_ptr<CacheGrant> cache;  ///< null: a pipe
+  uint32_t access = 0;                ///< granted, windows::Rights
   uint32_t options = 0;
   bool reparse = false;  ///< of the symlink or special file itself
   bool posix = false;    ///< opened by the POSIX extensions
@@ -100,23 +112,16 @@ struct Open {
   std::unique_ptr<Listing> listing;
 
   /// Guards what follows. Taken before OpenedFile::m; nothing is asked of the file system with it held.
-  std::mutex m;
+  mutable std::mutex m;
+  std::weak_ptr<Link> link;
+  std::weak_ptr<Session> session;
+  std::optional<Durable> durable;
   bool delete_on_close = false;
   bool unlink_at_close = false;  ///< what is deleted goes with this open, not with the last one
   uint64_t position = 0;
   std::optional<Time> write_time;                     ///< set through this open: what it does leaves that as it is
   uint32_t mode = 0;                                  ///< FileModeInformation
   std::vector<std::weak_ptr<Request>> waiting_locks;  ///< end with the open
-  // Oplock or lease.
-  smb2::OplockLevel oplock = smb2::OplockLevel::none;
-  std::optional<smb2::Guid> lease_key;
-  bool lease_v2 = false;
-  uint8_t lease_bits = 0;  ///< held, LeaseBits
-  uint16_t epoch = 0;
-  bool breaking = false;
-  uint8_t break_to = 0;
-  bool asking = false;  ///< a grant is on its way; what is taken back meanwhile:
-  uint8_t left = 0;
   // Change notification.
   std::unique_ptr<Watching> watching;
   std::deque<std::shared_ptr<Request>> watchers;
@@ -127,6 +132,14 @@ struct Open {
 
   Open();
   ~Open();
+  std::shared_ptr<Link> link_now() const {
+    std::lock_guard lock(m);
+    return link.lock();
+  }
+  std::shared_ptr<Session> session_now() const {
+    std::lock_guard lock(m);
+    return session.lock();
+  }
   bool may(uint32_t rights) const { return (access & rights) == rights; }
   bool may_some(uint32_t rights) const { return (access & rights) != 0; }
   RangeLocks& range_locks() const;
@@ -160,6 +173,7 @@ class FileTable {
   bool replace(const Open& open, const std::shared_ptr<Open>& by);
   /// False: somebody else removes it.
   bool remove(const Open& open);
+  std::vector<std::shared_ptr<Open>> with(const std::function<bool(const Open&)>& wanted) const;
   std::vector<std::shared_ptr<Open>> of_session(uint64_t session_id, std::optional<uint32_t> tree = {}) const;
   std::vector<std::shared_ptr<Open>> of_file(const OpenedFile& file) const;
 
@@ -172,6 +186,11 @@ class FileTable {
   uint64_t next_ = 1;
 };
 
+/// The open belongs to the request's session from now on, or to none any more.
+void attach(Open& open, const Request& r);
+void detach(Open& open);
+/// What waits for the open, or goes on with it, ends.
+void end_waiting(Server& server, Open& open);
 /// Ends an open, once: its locks, lease and watch go, and the file too if it is to be deleted and this was the last.
 void close_open(Server& server, const std::shared_ptr<Open>& open);
 /// Goes on with `by`, which has the same id, where `open` was. False: it has ended, and `by` is still the caller's.

@@ -1,7 +1,6 @@
 #include "doors/smb/oplock.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "doors/smb/errors.h"
 #include "doors/smb/link.h"
@@ -39,144 +38,264 @@ OplockLevel level_of(uint8_t bits) {
 }
 
 uint8_t set_lease(FileSystem& fs, const Open& open, uint8_t bits) {
+  if (!open.cache->name) bits |= volume::kLeaseOplock;
   const auto granted = call_and_wait(fs, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
   return granted ? *granted : uint8_t{kLeaseNone};
 }
 
-/// The header of a notification (section 3.3.4.6).
-smb2::Header notification() {
+bool must_answer(const CacheGrant& g) { return (g.bits & (kLeaseWrite | kLeaseHandle)) != 0; }
+
+/// What its client hears of a break, of which break_to and epoch are set. With its mutex held.
+Outgoing notification(const CacheGrant& g, const Open& open) {
+  Outgoing out;
   smb2::Header h;
   h.command = smb2::Command::oplock_break;
   h.flags = smb2::kFlagResponse;
-  h.message_id = UINT64_MAX;
-  return h;
+  h.message_id = UINT64_MAX;  // section 3.3.4.6
+  smb2::append_header(out.head, h);
+  if (g.name) {
+    smb2::LeaseBreakNotification m;
+    if (g.v2) m.epoch = g.epoch;
+    m.flags = must_answer(g) ? smb2::LeaseBreakNotification::kAckRequired : 0;
+    m.key = g.name->second;
+    m.current = g.bits;
+    m.next = g.break_to;
+    out.body = smb2::write_message(m);
+  } else {
+    out.body = smb2::write_message(smb2::OplockBreak{level_of(g.break_to), open.id});
+  }
+  return out;
 }
 
-Reply acknowledge(Request& r, Open& open, uint8_t bits) {
+/// False: no connection leads to the client.
+bool deliver(Server& server, const Open& open, Outgoing out) {
+  const auto session = open.session_now();
+  const auto channel = session ? session->live_channel(open.link_now()) : nullptr;
+  auto link = channel ? channel->link.lock() : nullptr;
+  // A lease is its client's: all its connections will do, but for sessions that seal (section 3.3.4.7).
+  const bool seals = session && session->encrypts;
+  const auto& lease = open.cache->name;
+  if (lease && !seals)
+    if (auto first = server.link_of(lease->first)) link = std::move(first);
+  if (!link || link->ended()) return false;
+  link->send_news(std::move(out), seals ? channel : nullptr);
+  return true;
+}
+
+/// `not_breaking`: what is wrong if there is nothing to acknowledge.
+NtStatus acknowledge(Request& r, Open& open, uint8_t bits, NtStatus not_breaking) {
+  CacheGrant& g = *open.cache;
   {
-    std::lock_guard lock(open.m);
-    if (!open.breaking) return NtStatus::invalid_oplock_protocol;
-    if (bits & ~open.break_to) return NtStatus::request_not_accepted;
-    open.breaking = false;
+    std::lock_guard lock(g.m);
+    if (!g.breaking) return not_breaking;
+    if (bits & ~g.break_to) return NtStatus::request_not_accepted;
+    g.breaking = false;
+    g.bits = bits;
+    if (!g.name) g.level = level_of(bits);
+    g.acknowledging = true;
   }
-  const uint8_t now = set_lease(r.server.port, open, bits);
-  std::lock_guard lock(open.m);
-  open.lease_bits = now;
-  if (!open.lease_key) open.oplock = level_of(now);
+  set_lease(r.server.port, open, bits);
+  std::lock_guard lock(g.m);
+  g.acknowledging = false;
   return NtStatus::success;
 }
 
-}  // namespace
+/// An open of those that still are. Null: none is.
+std::shared_ptr<Open> any_open(const std::vector<std::weak_ptr<Open>>& opens) {
+  for (const auto& w : opens)
+    if (auto open = w.lock(); open && !open->closed) return open;
+  return nullptr;
+}
 
-CacheWish cache_wish(const Request& r, const smb2::CreateRequest& m, const std::vector<smb2::CreateContext>& contexts) {
-  CacheWish wish{.level = m.oplock, .lease = {}};
+CacheWish read_wish(const Request& r, OplockLevel level, const std::vector<smb2::CreateContext>& contexts) {
+  CacheWish wish{.level = level, .lease = {}, .grant = {}};
   if (wish.level != OplockLevel::lease) return wish;
   wish.level = OplockLevel::none;
   const auto* context = smb2::find_context(contexts, smb2::kContextLease);
   if (!context || !(r.link->agreed.capabilities & smb2::kCapLeasing)) return wish;
   wish.lease = smb2::read_lease(context->data);
-  if (wish.lease) wish.level = OplockLevel::lease;
+  if (!wish.lease) return wish;
+  wish.level = OplockLevel::lease;
+  if (r.link->agreed.dialect < smb2::Dialect::smb300) {
+    wish.lease->v2 = false;
+    wish.lease->parent.reset();
+  }
+  return wish;
+}
+}  // namespace
+
+CacheWish cache_wish(const Request& r, OplockLevel level, const std::vector<smb2::CreateContext>& contexts) {
+  CacheWish wish = read_wish(r, level, contexts);
+  // What comes through an open does not break its own oplock, whichever operation it takes.
+  const uint64_t number = r.server.next_key.fetch_add(1);
+  wish.grant = wish.lease ? r.server.leases.find_or_make({r.link->agreed.asked.client_guid, wish.lease->key}, number)
+                          : std::make_shared<CacheGrant>(number, std::nullopt);
   return wish;
 }
 
-uint64_t lease_number(const Request& r, const smb2::Guid& key) {
-  const std::string text = std::string(as_text(r.link->agreed.asked.client_guid)) + std::string(as_text(key));
-  const uint64_t number = std::hash<std::string>{}(text);
-  return number ? number : 1;
+std::shared_ptr<CacheGrant> LeaseTable::find_or_make(const LeaseName& name, uint64_t number) {
+  std::lock_guard lock(m_);
+  if (all_.size() >= sweep_at_) {
+    std::erase_if(all_, [](const auto& l) { return l.second.expired(); });
+    sweep_at_ = std::max<size_t>(64, all_.size() * 2);
+  }
+  auto& place = all_[name];
+  auto grant = place.lock();
+  if (!grant) {
+    grant = std::make_shared<CacheGrant>(number, name);
+    place = grant;
+  }
+  return grant;
 }
 
-void ask_for_cache(Request& r, Open& open, const CacheWish& wish) {
-  if (open.handle == HandleId::none || open.file->directory || open.stream) return;
-  if (!wish.lease && !open.may_some(~kStatAccess)) return;  // who has no data open caches none
+std::shared_ptr<CacheGrant> LeaseTable::find(const LeaseName& name) const {
+  std::lock_guard lock(m_);
+  const auto it = all_.find(name);
+  return it == all_.end() ? nullptr : it->second.lock();
+}
+
+bool is_for(const CacheGrant& grant, NodeId node) {
+  if (!grant.name) return true;
+  std::lock_guard lock(grant.m);
+  return grant.node == NodeId::none || grant.node == node;
+}
+
+void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWish& wish, bool is_new) {
+  CacheGrant& g = *open->cache;
+  std::lock_guard one_at_a_time(g.asking_m);
   uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kAll) : bits_of(wish.level);
-  if (want == kLeaseNone && !wish.lease) return;
+  // Who only looks at attributes caches nothing, and directories have no oplocks.
+  const bool may = open->handle != HandleId::none && !open->file->directory && !open->stream &&
+                   (wish.lease || is_new || open->may_some(~kStatAccess));
+  uint8_t had = 0;
   {
-    std::lock_guard lock(open.m);
-    open.asking = true;
-    open.left = kAll;
+    std::lock_guard lock(g.m);
+    std::erase_if(g.opens, [](const auto& w) { return w.expired(); });
+    g.opens.push_back(open);
+    if (!may) return;
+    if (wish.lease && g.level != OplockLevel::lease) {  // its first open
+      g.node = open->file->node;
+      g.level = OplockLevel::lease;
+      g.v2 = wish.lease->v2;
+      g.epoch = wish.lease->epoch;
+    }
+    had = g.bits;
+    // A lease grows if all that it was is asked for again (MS-FSA section 2.1.5.18).
+    if (g.breaking || want == had || (want & had) != had) return;
+    g.asking = true;
+    g.left = kAll;
   }
-  uint8_t got = want ? set_lease(r.server.port, open, want) : uint8_t{kLeaseNone};
-  // An oplock has fewer states than a lease.
-  if (!wish.lease)
-    if (const uint8_t as = bits_of(level_of(got)); as != got) got = set_lease(r.server.port, open, as);
-  std::unique_lock lock(open.m);
-  while (got & ~open.left) {  // taken back before the client has heard of it
-    got = bits_of(level_of(got & open.left));
+  uint8_t got = set_lease(r.server.port, *open, want);
+  // An oplock has fewer states than a lease. A lease grows to what was asked for, or stays.
+  const uint8_t as = !wish.lease ? bits_of(level_of(got)) : had && got != want ? had : got;
+  if (as != got) got = set_lease(r.server.port, *open, as);
+  std::unique_lock lock(g.m);
+  while (got & ~g.left & ~had) {  // taken back before the client has heard of it
+    got &= g.left | had;
+    if (!wish.lease) got = bits_of(level_of(got));
+    if (got & ~g.left) break;  // the client has to say that itself
     lock.unlock();
-    got = set_lease(r.server.port, open, got);
+    got = set_lease(r.server.port, *open, got);
     lock.lock();
   }
-  open.asking = false;
-  open.lease_bits = got;
-  if (!wish.lease) {
-    open.oplock = level_of(got);
-    return;
+  g.asking = false;
+  const uint8_t left = g.left;
+  if (g.name) {
+    if (got != had) g.epoch++;
+  } else {
+    g.level = level_of(got);
   }
-  open.oplock = OplockLevel::lease;
-  open.lease_key = wish.lease->key;
-  open.lease_v2 = wish.lease->v2;
-  open.epoch = static_cast<uint16_t>(wish.lease->epoch + 1);
+  g.bits = got;
+  lock.unlock();
+  if (got & ~left) send_break(r.server, *open, left);
+}
+
+void leave_cache(Open& open) {
+  CacheGrant& g = *open.cache;
+  std::lock_guard lock(g.m);
+  std::erase_if(g.opens, [&](const auto& w) {
+    const auto other = w.lock();
+    return !other || other.get() == &open;
+  });
+  if (!g.opens.empty()) return;
+  g.node = NodeId::none;
+  g.level = OplockLevel::none;
+  g.bits = g.break_to = kLeaseNone;
+  g.breaking = false;
+}
+
+std::pair<OplockLevel, std::optional<smb2::Lease>> answer_cache(const CacheWish& wish) {
+  std::lock_guard lock(wish.grant->m);
+  const CacheGrant& g = *wish.grant;
+  if (g.level != OplockLevel::lease) return {g.level, {}};
+  smb2::Lease lease = *wish.lease;
+  lease.state = g.bits;
+  lease.flags = g.breaking ? smb2::kLeaseBreaking : 0;
+  lease.v2 = g.v2;
+  lease.epoch = g.epoch;
+  if (!g.v2) lease.parent.reset();
+  return {g.level, lease};
 }
 
 void send_break(Server& server, Open& open, uint8_t bits) {
-  const auto session = open.session.lock();
-  const auto channel = session ? session->live_channel(open.link) : nullptr;
-  const auto link = channel ? channel->link.lock() : nullptr;
+  CacheGrant& g = *open.cache;
   Outgoing out;
-  bool must_answer = false;
+  std::vector<std::weak_ptr<Open>> opens;
   {
-    std::lock_guard lock(open.m);
-    if (open.asking) {
-      open.left &= bits;
+    std::lock_guard lock(g.m);
+    if (g.asking) {
+      g.left &= bits;
       return;
     }
-    if (open.lease_bits == kLeaseNone && !open.breaking) return;
-    must_answer = (open.lease_bits & (kLeaseWrite | kLeaseHandle)) != 0;
-    smb2::append_header(out.head, notification());
-    if (open.lease_key) {
-      smb2::LeaseBreakNotification m;
-      if (open.lease_v2) m.epoch = ++open.epoch;
-      m.flags = must_answer ? smb2::LeaseBreakNotification::kAckRequired : 0;
-      m.key = *open.lease_key;
-      m.current = open.lease_bits;
-      m.next = bits;
-      out.body = smb2::write_message(m);
-    } else {
-      bits = bits_of(level_of(bits & (kLeaseRead | kLeaseWrite)));
-      if (bits & kLeaseWrite) bits = kLeaseRead;  // an oplock is broken to level 2 or none
-      out.body = smb2::write_message(smb2::OplockBreak{level_of(bits), open.id});
+    if (g.breaking) {  // not acknowledged in time: all of it is taken
+      g.breaking = false;
+      g.bits = bits;
+      if (!g.name) g.level = level_of(bits);
+      return;
     }
-    open.break_to = bits;
-    open.breaking = must_answer;
-    if (!must_answer) {
-      open.lease_bits = bits;
-      if (!open.lease_key) open.oplock = level_of(bits);
+    if (g.bits == kLeaseNone) return;
+    // An oplock is broken to level 2 or none.
+    g.break_to = g.name ? bits : static_cast<uint8_t>(bits & kLeaseRead);
+    if (!g.acknowledging) g.epoch++;  // else this is the next step of one break
+    out = notification(g, open);
+    g.breaking = must_answer(g);
+    if (!g.breaking) {
+      g.bits = g.break_to;
+      if (!g.name) g.level = level_of(g.bits);
     }
+    opens = g.opens;
   }
-  if (!link) {
-    set_lease(server.port, open, kLeaseNone);
-    return;
+  if (deliver(server, open, std::move(out))) return;
+  // Nobody is there to ask (sections 3.3.4.6, 3.3.4.7): the opens end with their connection, durable ones too.
+  {
+    std::lock_guard lock(g.m);
+    g.breaking = false;
+    g.bits = kLeaseNone;
+    if (!g.name) g.level = OplockLevel::none;
   }
-  link->send_news(std::move(out), session->encrypts ? channel : nullptr);
+  for (const auto& w : opens)
+    if (const auto one = w.lock()) server.durables.give_up(*one);
 }
 
 void resend_breaks(Server& server, const Session& session) {
   for (const auto& open : server.files.of_session(session.id)) {
-    uint8_t bits = 0;
+    if (!open->cache) continue;
+    Outgoing out;
     {
-      std::lock_guard lock(open->m);
-      if (!open->breaking) continue;
-      bits = open->break_to;
+      const CacheGrant& g = *open->cache;
+      std::lock_guard lock(g.m);
+      if (!g.breaking || any_open(g.opens) != open) continue;
+      out = notification(g, *open);
     }
-    send_break(server, *open, bits);
+    (void)deliver(server, *open, std::move(out));
   }
 }
 
 void break_own_level2(Request& r) {
   Open& open = *r.open;
   {
-    std::lock_guard lock(open.m);
-    if (open.lease_key || open.oplock != OplockLevel::level2) return;
+    std::lock_guard lock(open.cache->m);
+    if (open.cache->level != OplockLevel::level2) return;
   }
   set_lease(r.server.port, open, kLeaseNone);
   send_break(r.server, open, kLeaseNone);
@@ -185,25 +304,26 @@ void break_own_level2(Request& r) {
 std::optional<Reply> oplock_break(Request& r) {
   if (const auto m = r.read<smb2::OplockBreak>()) {
     if (!r.find_open(m->file_id) || !r.open->file) return Reply(NtStatus::file_closed);
-    if (r.open->lease_key) return Reply(NtStatus::invalid_parameter);
+    CacheGrant& g = *r.open->cache;
+    if (g.name) return Reply(NtStatus::invalid_parameter);
     if (m->level != OplockLevel::none && m->level != OplockLevel::level2) return Reply(NtStatus::invalid_parameter);
-    Reply done = acknowledge(r, *r.open, bits_of(m->level));
-    if (smb2::is_error(done.status)) return done;
-    std::lock_guard lock(r.open->m);
-    return Reply(smb2::OplockBreak{r.open->oplock, r.open->id});
+    const NtStatus done = acknowledge(r, *r.open, bits_of(m->level), NtStatus::invalid_oplock_protocol);
+    if (done != NtStatus::success) return Reply(done);
+    std::lock_guard lock(g.m);
+    return Reply(smb2::OplockBreak{g.level, r.open->id});
   }
   const auto m = r.read<smb2::LeaseBreakAck>();
   if (!m) return Reply(NtStatus::invalid_parameter);
-  for (const auto& open : r.server.files.of_session(r.session->id)) {
-    {
-      std::lock_guard lock(open->m);
-      if (open->lease_key != m->key || !open->breaking) continue;
-    }
-    Reply done = acknowledge(r, *open, static_cast<uint8_t>(m->state & kAll));
-    if (smb2::is_error(done.status)) return done;
-    return Reply(smb2::LeaseBreakResponse{.flags = 0, .key = m->key, .state = m->state});
+  const auto grant = r.server.leases.find({r.link->agreed.asked.client_guid, m->key});
+  std::shared_ptr<Open> open;
+  if (grant) {
+    std::lock_guard lock(grant->m);
+    open = any_open(grant->opens);
   }
-  return Reply(NtStatus::object_name_not_found);
+  if (!open) return Reply(NtStatus::object_name_not_found);
+  const NtStatus done = acknowledge(r, *open, static_cast<uint8_t>(m->state & kAll), NtStatus::unsuccessful);
+  if (done != NtStatus::success) return Reply(done);
+  return Reply(smb2::LeaseBreakResponse{.flags = 0, .key = m->key, .state = m->state});
 }
 
 }  // namespace isthmus::smb

@@ -56,13 +56,8 @@ Reply open_pipe(Request& r, const smb2::CreateRequest& m) {
   if (!kind) return NtStatus::object_name_not_found;
   auto open = std::make_shared<Open>();
   open->pipe = std::make_unique<dcerpc::Pipe>(*kind, r.server.environment);
-  open->link = r.link;
-  open->session = r.session;
-  open->session_id = r.session->id;
-  open->tree_id = r.tree.id;
   open->access = windows::kReadData | windows::kWriteData | windows::kReadAttributes;
-  r.link->opens.fetch_add(1, std::memory_order_relaxed);
-  r.session->opens.fetch_add(1, std::memory_order_relaxed);
+  attach(*open, r);
   r.server.files.add(open);
   if (!r.session->valid()) {
     close_open(r.server, open);

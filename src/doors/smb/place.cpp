@@ -13,6 +13,13 @@ namespace isthmus::smb {
 
 using smb2::NtStatus;
 
+bool leads_to(Request& r, NodeId dir, const std::string& name, NodeId node) {
+  auto found = r.call(op::Lookup{{}, dir, name});
+  if (!found || found->node == NodeId::none) return false;
+  if (found->node != NodeId::root) forget(r.files(), r.ctx, found->node);
+  return found->node == node;
+}
+
 std::string above(const Place& at) {
   return at.path.substr(0, at.path.size() - std::min(at.path.size(), at.name.size() + 1));
 }
@@ -30,13 +37,6 @@ Result<Entry> follow(Request& r, const std::string& directory, NodeId link) {
   give_back(r.server.port, r.ctx, *found);
   if (entry.node == NodeId::none) return err(ENOENT);
   return entry;
-}
-
-bool leads_to(Request& r, NodeId dir, const std::string& name, NodeId node) {
-  auto found = r.call(op::Lookup{{}, dir, name});
-  if (!found || found->node == NodeId::none) return false;
-  if (found->node != NodeId::root) forget(r.files(), r.ctx, found->node);
-  return found->node == node;
 }
 
 smb2::NtStatus walk(Request& r, const std::vector<std::string>& names, bool exact, Place& at) {

@@ -50,15 +50,13 @@ Result<std::shared_ptr<Open>> open_instead(Request& r, const Open& old, Place& a
   auto made = std::make_shared<Open>();
   made->reparse = true;
   made->handle = opened->handle;
-  made->link = old.link;
-  made->session = old.session;
-  made->session_id = old.session_id;
-  made->tree_id = old.tree_id;
   made->ctx = old.ctx;
+  made->cache = std::make_shared<CacheGrant>(old.ctx.lease_key, std::nullopt);
   made->access = old.access;
   made->options = old.options;
   made->posix = old.posix;
   made->file = r.server.files.open(r.server, at.take_node(), false, at.take_parent(), at.name, at.path);
+  attach(*made, r);
   return made;
 }
 
@@ -107,10 +105,7 @@ NtStatus set_reparse_point(Request& r, Bytes buffer) {
     (*by)->delete_on_close = std::exchange(old->delete_on_close, false);
     (*by)->unlink_at_close = old->unlink_at_close;
   }
-  if (!replace_open(r.server, old, *by)) {
-    // Closed meanwhile. Nothing counts this one.
-    (*by)->link.reset();
-    (*by)->session.reset();
+  if (!replace_open(r.server, old, *by)) {  // closed meanwhile
     close_open(r.server, *by);
     return NtStatus::file_closed;
   }

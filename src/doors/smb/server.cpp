@@ -103,8 +103,14 @@ void Server::end_session(Session& session) {
     session.trees.clear();
     session.channels.clear();
   }
-  for (const auto& open : files.of_session(session.id)) close_open(*this, open);
-  port.client_gone(session.id);
+  bool kept = false;
+  for (const auto& open : files.of_session(session.id)) {
+    if (durables.keep(open))
+      kept = true;
+    else
+      close_open(*this, open);
+  }
+  if (!kept) port.client_gone(session.id);
   std::lock_guard lock(m_);
   sessions_.erase(session.id);
 }
@@ -145,6 +151,14 @@ void Server::end_link(Link& link) {
 void Server::add_link(const std::shared_ptr<Link>& link) {
   std::lock_guard lock(m_);
   links_.push_back(link);
+}
+
+std::shared_ptr<Link> Server::link_of(const smb2::Guid& client) const {
+  std::lock_guard lock(m_);
+  for (const auto& w : links_)
+    if (auto link = w.lock(); link && !link->ended() && link->known && link->agreed.asked.client_guid == client)
+      return link;
+  return nullptr;
 }
 
 void Server::cancel_all() {

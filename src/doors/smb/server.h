@@ -5,9 +5,11 @@
 #include <unordered_map>
 
 #include "doors/common/door_metrics.h"
+#include "doors/smb/durable.h"
 #include "doors/smb/names.h"
 #include "doors/smb/notify.h"
 #include "doors/smb/open.h"
+#include "doors/smb/oplock.h"
 #include "doors/smb/session.h"
 #include "doors/smb/smb_door.h"
 #include "doors/smb/stream.h"
@@ -34,19 +36,25 @@ struct Server final : Upcalls {
   StreamTable streams;
   StreamWatchers stream_watchers;
   FoldedNames names;
+  std::atomic<uint64_t> removals{0};  ///< of files whose last open has ended
   FramePool frame_pool;
-  std::atomic<uint64_t> next_key{1};  ///< of the opens without a lease, for Context::lease_key
+  LeaseTable leases;
+  DurableOpens durables{*this};
+  std::atomic<uint64_t> next_key{1};  ///< CacheGrant::number
   dcerpc::Environment environment;
 
   /// A session that logs on, and its first channel.
   std::shared_ptr<Channel> new_session(const std::shared_ptr<Link>& link);
   std::shared_ptr<Session> find_session(uint64_t id) const;
-  /// Its files are closed, and nothing comes of it any more. Its connections remember it.
+  /// Its files are closed, but for durable ones, which wait for their client, and nothing comes of it any more. Its
+  /// connections remember it.
   void end_session(Session& session);
   /// The session ends with its last channel.
   void end_channel(Channel& channel);
   void end_link(Link& link);
   void add_link(const std::shared_ptr<Link>& link);
+  /// The first connection of a client on which somebody has logged on; null: none.
+  std::shared_ptr<Link> link_of(const smb2::Guid& client) const;
   /// What waits ends soon.
   void cancel_all();
 

@@ -286,6 +286,7 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
     file.delete_pending = true;
   }
   if (file.directory) end_notifies(r.server, file);
+  r.server.port.going(open.ctx, file.node, open.handle);
   return NtStatus::success;
 }
 

@@ -258,7 +258,7 @@ class Flow {
       if (!facts_.handle.given) add(a_.node, Use::read, r);
     if constexpr (T::id == Op::Open) {
       handle_ = core_.new_handle();
-      add(a_.node, Use::open, static_cast<uint8_t>(share_access(a_.flags) | (a_.access & kShareAll)));
+      add(a_.node, Use::open, static_cast<uint8_t>(share_access(a_.flags) | (a_.access & kAccessAll)));
     }
     conflict(0);
   }
@@ -381,7 +381,7 @@ class Flow {
       record(c.entry.node, c.opened, a_.flags, false);
       Opens::Wish w{c.entry.node, Use::open, handle_, who_, share_access(a_.flags), kShareAll};
       if constexpr (requires { a_.share; }) {
-        w.access |= static_cast<uint8_t>(a_.access & kShareAll);
+        w.access |= static_cast<uint8_t>(a_.access & kAccessAll);
         w.share = static_cast<uint8_t>(a_.share & kShareAll);
       }
       core_.opens.use(w, nullptr, [this, c](Errno e) {

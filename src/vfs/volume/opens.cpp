@@ -29,13 +29,17 @@ struct Opens::Waiter {
 
 namespace {
 
+constexpr uint8_t kAllLeases = kLeaseRead | kLeaseHandle | kLeaseWrite;
+
+/// Whether an open is more than a look at attributes, for who holds a lease or an oplock.
+bool is_use(uint8_t access, bool oplock) { return (access & ~(oplock ? 0 : kAccessControl)) != 0; }
+
 /// What other holders keep of a lease.
-uint8_t kept_by(Use use, uint8_t access, bool truncates = false) {
-  constexpr uint8_t kAll = kLeaseRead | kLeaseHandle | kLeaseWrite;
+uint8_t kept_by(Use use, uint8_t access, bool oplock, bool truncates = false) {
   switch (use) {
     case Use::open:
       if (truncates) return kLeaseNone;
-      return access & (kAccessRead | kAccessWrite) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kAll;
+      return is_use(access, oplock) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kAllLeases;
     case Use::read:
     case Use::attribute:
       return kLeaseRead | kLeaseHandle;
@@ -62,31 +66,41 @@ bool Opens::same(const Actor& a, HandleId ah, const Actor& b, HandleId bh) {
   return ah != HandleId::none && ah == bh;
 }
 
-// Has the lease shrink to at most `keep`. True: the holder must say so first.
-bool Opens::take_back(File& f, Lease& l, NodeId node, uint8_t keep, After& after) {
-  uint8_t to = (l.breaking ? l.to : l.bits) & keep;
-  if (!(to & kLeaseRead)) to = kLeaseNone;  // nothing is worth anything without it
-  bool fresh = to != (l.breaking ? l.to : l.bits);
-  if (!fresh && !l.breaking) return false;
-  l.to = to;
-  if (fresh) after.news.push_back({l.who.port, node, l.handle, to});
-  if (!l.breaking && l.bits == kLeaseRead) {  // nothing to write back, no files to close
-    settle(f, l, to, after);
-    return false;
+// Has the lease shrink to at most `keep`. True: the holder must say so first, for what it may not have written back or
+// closed. One step at a time: until the holder has answered it hears of nothing else.
+bool Opens::take_back(Lease& l, NodeId node, Use use, uint8_t keep, After& after) {
+  if (l.breaking) {
+    l.keep &= keep;
+    return l.waits && keep != kAllLeases;
   }
-  if (!l.breaking) {
-    l.breaking = std::make_shared<Break>(*this, node);
-    after.started.push_back(l.breaking);
-  }
-  return true;
+  l.waits = (l.bits & ~keep & (use == Use::detach ? kLeaseWrite | kLeaseHandle : kLeaseWrite)) != 0;
+  shrink_to(l, node, keep, after);
+  return l.breaking && l.waits;
 }
 
-void Opens::settle(File& f, Lease& l, uint8_t bits, After& after) {
-  l.bits = bits;
-  if (l.breaking) {
-    after.ended.push_back(std::exchange(l.breaking, nullptr));
-    wake(f, after);
+void Opens::shrink_to(Lease& l, NodeId node, uint8_t keep, After& after) {
+  uint8_t to = l.bits & keep;
+  if (!(to & kLeaseRead)) to = kLeaseNone;  // nothing is worth anything without it
+  if (to == l.bits) return;
+  if (l.oplock) to &= kLeaseRead;  // it has no states between
+  l.to = to;
+  after.news.push_back({l.who.port, node, l.handle, to});
+  if (l.bits == kLeaseRead) {  // nothing to write back, no files to close
+    l.bits = to;
+    return;
   }
+  l.breaking = std::make_shared<Break>(*this, node);
+  after.started.push_back(l.breaking);
+}
+
+// The holder has answered, or not in time. What was taken back meanwhile follows: of handles first, of reads then.
+void Opens::settle(File& f, Lease& l, NodeId node, uint8_t bits, After& after) {
+  l.bits = bits;
+  after.ended.push_back(std::exchange(l.breaking, nullptr));
+  const uint8_t keep = std::exchange(l.keep, kAllLeases);
+  shrink_to(l, node, l.bits & kLeaseHandle ? keep | kLeaseRead : keep, after);
+  if (l.breaking) l.keep = keep;
+  wake(f, after);
 }
 
 std::optional<Errno> Opens::attempt(File& f, const Wish& w, After& after) {
@@ -98,19 +112,20 @@ std::optional<Errno> Opens::attempt(File& f, const Wish& w, After& after) {
   bool judged = w.use == Use::open || w.use == Use::detach || w.handle == HandleId::none;
   for (const Open& o : f.opens) {
     if (!judged || (w.use != Use::open && o.handle == w.handle)) continue;
-    bool theirs = access & ~o.share, mine = w.use == Use::open && (o.access & ~w.share);
+    bool theirs = access & kShareAll & ~o.share, mine = w.use == Use::open && (o.access & kShareAll & ~w.share);
     if (!theirs && !mine) continue;
     bool may_close = false;
     for (Lease& l : f.leases)
       if (same(l.who, l.handle, o.who, o.handle) && (l.bits & kLeaseHandle) && !same(l.who, l.handle, w.who, w.handle))
-        may_close |= take_back(f, l, w.node, kLeaseRead | kLeaseWrite, after);
+        may_close |= take_back(l, w.node, Use::detach, kLeaseRead | kLeaseWrite, after);
     wait |= may_close;
     refused |= !may_close;
   }
   if (refused) return err(EBUSY);
+  if (wait) return {};  // the rest is asked of who has not closed
   for (Lease& l : f.leases)
     if (!same(l.who, l.handle, w.who, w.handle))
-      wait |= take_back(f, l, w.node, kept_by(w.use, w.access, w.truncates), after);
+      wait |= take_back(l, w.node, w.use, kept_by(w.use, w.access, l.oplock, w.truncates), after);
   std::erase_if(f.leases, [&](Lease& l) {
     if (l.bits != kLeaseNone || l.breaking) return false;
     leases_.fetch_sub(1, std::memory_order_relaxed);
@@ -234,16 +249,26 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
     if (open == f.opens.end()) return err(EBADF);
     auto l = std::find_if(f.leases.begin(), f.leases.end(),
                           [&](Lease& x) { return same(x.who, x.handle, open->who, open->handle); });
-    bits = bits & kLeaseRead ? bits & (kLeaseRead | kLeaseHandle | kLeaseWrite) : uint8_t{kLeaseNone};
-    if (l != f.leases.end() && l->breaking) {
-      now = bits & l->to;
-      settle(f, *l, now, after);
+    const bool oplock = bits & kLeaseOplock;
+    bits = bits & kLeaseRead ? bits & kAllLeases : uint8_t{kLeaseNone};
+    if (l != f.leases.end() && l->breaking && (bits & ~l->to)) {
+      return l->bits;  // the holder has not heard yet, or asks for more meanwhile
+    } else if (l != f.leases.end() && l->breaking) {
+      settle(f, *l, node, bits, after);
+      now = l->bits;
     } else {
       bool contended = directory || !f.waiters.empty();
-      for (Open& o : f.opens) contended |= o.access != 0 && !same(o.who, o.handle, open->who, open->handle);
-      now = contended ? bits & ~kLeaseWrite : bits;
+      for (Open& o : f.opens) contended |= is_use(o.access, oplock) && !same(o.who, o.handle, open->who, open->handle);
+      now = bits;
+      for (const Lease& o : f.leases) {
+        if (&o == &*l || o.bits == kLeaseNone) continue;
+        contended = true;
+        if (oplock && (o.bits & kLeaseHandle)) now = kLeaseNone;
+        if (!oplock && o.oplock) now &= ~kLeaseHandle;
+      }
+      if (contended) now &= ~kLeaseWrite;
       if (now && l == f.leases.end()) {
-        f.leases.push_back({handle, open->who, kLeaseNone, kLeaseNone, nullptr});
+        f.leases.push_back({.handle = handle, .who = open->who});
         l = std::prev(f.leases.end());
         leases_.fetch_add(1, std::memory_order_relaxed);
         held_.fetch_add(1, std::memory_order_relaxed);
@@ -251,6 +276,7 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
       if (l != f.leases.end()) {
         l->bits = now;
         l->handle = handle;
+        l->oplock = oplock;
       }
     }
     if (l != f.leases.end() && now == kLeaseNone) {
@@ -264,6 +290,21 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
   return now;
 }
 
+void Opens::announce(const Wish& wish) {
+  if (idle()) return;
+  Shard& s = shard_of(wish.node);
+  After after;
+  {
+    std::lock_guard lock(s.m);
+    auto it = s.files.find(wish.node);
+    if (it == s.files.end()) return;
+    for (Lease& l : it->second.leases)
+      if (!same(l.who, l.handle, wish.who, wish.handle))
+        take_back(l, wish.node, wish.use, kept_by(wish.use, wish.access, l.oplock), after);
+  }
+  run(std::move(after));
+}
+
 void Opens::outside(NodeId node, Use use) {
   if (idle()) return;
   Shard& s = shard_of(node);
@@ -272,7 +313,7 @@ void Opens::outside(NodeId node, Use use) {
     std::lock_guard lock(s.m);
     auto it = s.files.find(node);
     if (it == s.files.end()) return;
-    for (Lease& l : it->second.leases) take_back(it->second, l, node, kept_by(use, 0), after);
+    for (Lease& l : it->second.leases) take_back(l, node, use, kept_by(use, 0, l.oplock), after);
   }
   run(std::move(after));
 }
@@ -285,7 +326,7 @@ void Opens::shrink(NodeId node, HandleId handle, uint8_t bits) {
     auto it = s.files.find(node);
     if (it == s.files.end()) return;
     for (Lease& l : it->second.leases)
-      if (l.handle == handle) take_back(it->second, l, node, bits, after);
+      if (l.handle == handle) take_back(l, node, Use::change, bits, after);
   }
   run(std::move(after));
 }
@@ -302,12 +343,11 @@ void Opens::timed_out(NodeId node, const Break& b) {
     if (l == f.leases.end()) return;
     log(LogLevel::warning, "volume: door {} has not given a lease of node {:#x} back in time: it is taken", l->who.port,
         raw(node));
-    settle(f, *l, l->to, after);
-    if (l->bits == kLeaseNone) {
-      f.leases.erase(l);
-      leases_.fetch_sub(1, std::memory_order_relaxed);
-      held_.fetch_sub(1, std::memory_order_relaxed);
-    }
+    after.news.push_back({l->who.port, node, l->handle, kLeaseNone});
+    settle(f, *l, node, kLeaseNone, after);
+    f.leases.erase(l);
+    leases_.fetch_sub(1, std::memory_order_relaxed);
+    held_.fetch_sub(1, std::memory_order_relaxed);
     leave(s, node);
   }
   run(std::move(after));

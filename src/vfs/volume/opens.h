@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "vfs/types.h"
+#include "vfs/volume/share_modes.h"
 #include "vfs/volume/timers.h"
 #include "vfs/volume/watches.h"
 
@@ -21,9 +22,6 @@ class Cancel;
 }
 
 namespace isthmus::volume {
-
-/// Share-mode bits of op::Open.
-enum AccessBits : uint8_t { kAccessRead = 1, kAccessWrite = 2, kAccessDelete = 4, kShareAll = 7 };
 
 /// What somebody is about to do to a node, as far as it concerns leases and share modes of others.
 enum class Use : uint8_t {
@@ -65,7 +63,10 @@ class Opens {
   /// The open and its lease end.
   void close(NodeId node, HandleId handle);
   /// Asks for, gives back or acknowledges a lease of an open; returns what is held now. EBADF: there is no such open.
+  /// While it is being taken back, asking for more changes nothing. bits: LeaseBits and kLeaseOplock.
   Result<uint8_t> lease(NodeId node, HandleId handle, uint8_t bits, bool directory);
+  /// The same for somebody who does not wait.
+  void announce(const Wish& wish);
   /// Takes leases back for somebody who does not wait: the provider tells of what has happened already.
   void outside(NodeId node, Use use);
   /// The provider takes back what it granted for one open.
@@ -87,7 +88,10 @@ class Opens {
     HandleId handle;  // through which it was granted last
     Actor who;
     uint8_t bits = 0, to = 0;
-    std::shared_ptr<Break> breaking;  // null: held in peace
+    uint8_t keep = kLeaseRead | kLeaseHandle | kLeaseWrite;  // at most, after the break under way
+    bool waits = false;                                      // others wait for the break
+    bool oplock = false;
+    std::shared_ptr<Break> breaking{};  // null: held in peace
   };
   struct Waiter;
   struct File {
@@ -118,8 +122,9 @@ class Opens {
   static bool same(const Actor& a, HandleId ah, const Actor& b, HandleId bh);
   // With the shard's mutex held. Nothing: wait.
   std::optional<Errno> attempt(File& f, const Wish& w, After& after);
-  bool take_back(File& f, Lease& l, NodeId node, uint8_t keep, After& after);
-  void settle(File& f, Lease& l, uint8_t bits, After& after);
+  bool take_back(Lease& l, NodeId node, Use use, uint8_t keep, After& after);
+  void shrink_to(Lease& l, NodeId node, uint8_t keep, After& after);
+  void settle(File& f, Lease& l, NodeId node, uint8_t bits, After& after);
   void wake(File& f, After& after);
   void leave(Shard& s, NodeId n);
   void run(After&& after);

@@ -122,7 +122,9 @@ TEST_F(OpensTest, AnOpenTakesTheWriteLeaseAndWaits) {
   // The holder writes back what it kept, and says so.
   ASSERT_TRUE(smb->run(writing(a)));
   EXPECT_FALSE(other->done());
-  EXPECT_EQ(*lease(*smb, a, kRWH), kRH) << "no more than what is left";
+  EXPECT_EQ(*lease(*smb, a, kRWH), kRWH) << "asking for more is no answer";
+  EXPECT_FALSE(other->done());
+  EXPECT_EQ(*lease(*smb, a, kRH), kRH);
   ASSERT_TRUE(other->wait());
   EXPECT_EQ(fuse->read(f, (*other->result)->handle), "text");
   EXPECT_EQ(fuse->release(f, (*other->result)->handle), 0);
@@ -147,7 +149,8 @@ TEST_F(OpensTest, AHolderThatDoesNotAnswerLosesIt) {
   ASSERT_TRUE(o);
   EXPECT_GE(std::chrono::steady_clock::now() - from, milliseconds(290));
   EXPECT_TRUE(rig.log.has("lease"));
-  EXPECT_EQ(*lease(*smb, a, kRW), kR) << "what is left";
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
+  EXPECT_EQ(*lease(*smb, a, kRW), kR) << "a new one";
   EXPECT_EQ(fuse->release(f, o->handle), 0);
   EXPECT_EQ(smb->release(f, a), 0);
 }
@@ -235,7 +238,8 @@ TEST_F(OpensTest, WaitingCanBeCancelled) {
   cancel.request();
   EXPECT_EQ(other->wait().code(), EINTR);
   fuse->ctx.cancel = nullptr;
-  EXPECT_EQ(*lease(*smb, a, kRW), kR) << "the break stands";
+  EXPECT_EQ(*lease(*smb, a, kRW), kRW) << "the break stands";
+  EXPECT_EQ(*lease(*smb, a, kR), kR);
   EXPECT_EQ(smb->release(f, a), 0);
 }
 
@@ -256,8 +260,51 @@ TEST_F(OpensTest, TheProvidersNewsBreaksWithoutWaiting) {
   ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
   rig.gate.told()->invalidate_node(f, 0, 0);
   EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
-  EXPECT_EQ(*lease(*smb, a, kRWH), kLeaseNone);
+  EXPECT_EQ(*lease(*smb, a, kRWH), kRWH) << "it has not answered";
+  EXPECT_EQ(*lease(*smb, a, kLeaseNone), kLeaseNone);
   EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, BreaksGoStepByStep) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
+  auto reader = fuse->begin(opening(O_RDONLY));
+  EXPECT_TRUE(smb->ears.heard(broken(kRH)));
+  (void)smb->ears.take();
+  auto eraser = fuse->begin(opening(O_RDWR | O_TRUNC));
+  EXPECT_FALSE(smb->ears.heard(broken(kLeaseNone))) << "the last one is not answered";
+  EXPECT_EQ(*lease(*smb, a, kRH), kRH);
+  EXPECT_TRUE(smb->ears.heard(broken(kR)));
+  EXPECT_FALSE(reader->done());
+  EXPECT_EQ(*lease(*smb, a, kR), kLeaseNone);
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
+  ASSERT_TRUE(reader->wait());
+  ASSERT_TRUE(eraser->wait());
+  EXPECT_EQ(fuse->release(f, (*reader->result)->handle), 0);
+  EXPECT_EQ(fuse->release(f, (*eraser->result)->handle), 0);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, HandleLeasesDoNotHinderOpens) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRH), kRH);
+  HandleId b = open(*fuse, O_RDWR | O_TRUNC);
+  EXPECT_TRUE(smb->ears.heard(broken(kLeaseNone)));
+  EXPECT_EQ(*lease(*smb, a, kRH), kRH) << "until it has answered";
+  EXPECT_EQ(*lease(*smb, a, kLeaseNone), kLeaseNone);
+  EXPECT_EQ(fuse->release(f, b), 0);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, OplocksAndHandleLeasesDoNotGoTogether) {
+  HandleId a = open(*smb), b = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRH), kRH);
+  EXPECT_EQ(*lease(*smb, b, kR | kLeaseOplock), kLeaseNone);
+  ASSERT_EQ(*lease(*smb, a, kLeaseNone), kLeaseNone);
+  ASSERT_EQ(*lease(*smb, b, kR | kLeaseOplock), kR);
+  EXPECT_EQ(*lease(*smb, a, kRWH), kR);
+  EXPECT_EQ(smb->release(f, a), 0);
+  EXPECT_EQ(smb->release(f, b), 0);
 }
 
 TEST_F(OpensTest, NoLeaseWhereNobodyTellsOfOthers) {

@@ -69,6 +69,11 @@ void VolumePort::stop() {
   core_.hub.leave(facts_->id);
 }
 
+void VolumePort::going(const Context& ctx, NodeId node, HandleId handle) {
+  core_.opens.announce(
+      {.node = node, .use = volume::Use::detach, .handle = handle, .who = {facts_->id, ctx.client, ctx.lease_key}});
+}
+
 void VolumePort::client_gone(uint64_t client) { release_all(&client); }
 
 void VolumePort::release_all(const uint64_t* client) {

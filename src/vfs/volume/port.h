@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "vfs/decorator.h"
+#include "vfs/volume/share_modes.h"
 #include "vfs/volume/volume.h"
 #include "vfs/volume/watch.h"
 
@@ -23,7 +24,8 @@ struct PortFacts;
 /// - SetLock and GetLock work over every provider; Lock::owner need only be unique among this door's owners.
 /// - SetLease{handle, bits} asks for a lease of the open's lease_key and answers what is granted. When another's use
 ///   conflicts, the door hears Upcalls::break_lease(node, handle, bits left), has time to write back, and answers with
-///   SetLease{handle, bits or fewer} or Release; the other waits meanwhile.
+///   SetLease{handle, bits or fewer} or Release; the other waits meanwhile. Hearing of it again before it has answered
+///   the door knows that it is too late, and the lease gone.
 /// - NodeToExport gives handles that cannot be forged and works over every provider; ExportToNode says ESTALE for
 ///   forged ones and for those of files that are gone.
 /// - A provider that does not answer in time is ETIMEDOUT. What a request lent (names, data, `into`) is not used after
@@ -44,6 +46,8 @@ class VolumePort final : public Decorator<VolumePort> {
              std::function<void(Result<std::unique_ptr<Watching>>)> done);
   /// One more lookup of a node that the door holds.
   void hold(NodeId node);
+  /// The name of an open file of the door's is going to go: others' handle leases do already. Nobody waits.
+  void going(const Context& ctx, NodeId node, HandleId handle);
   /// A client has gone without closing what it had open: its handles are released, its locks and leases end.
   void client_gone(uint64_t client);
 

@@ -1,0 +1,22 @@
+#pragma once
+#include <cstdint>
+
+namespace isthmus::volume {
+
+/// Share-mode bits of op::Open. Others' share modes do not forbid kAccessOther, which is more than a look at attributes
+/// and takes write leases, and kAccessControl, which takes oplocks alone.
+enum AccessBits : uint8_t {
+  kAccessRead = 1,
+  kAccessWrite = 2,
+  kAccessDelete = 4,
+  kShareAll = 7,
+  kAccessOther = 8,
+  kAccessControl = 16,
+  kAccessAll = 31,
+};
+
+/// In op::SetLease::bits: what is asked for is an oplock of SMB's, which is not granted where somebody else has a
+/// handle lease, nor a handle lease where somebody has an oplock.
+constexpr uint8_t kLeaseOplock = 0x80;
+
+}  // namespace isthmus::volume
