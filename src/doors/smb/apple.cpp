@@ -85,10 +85,14 @@ smb2::AaplEntry apple_entry(Request& r, NodeId node, const Attr& attr, NodeId di
   const bool file = (attr.mode & S_IFMT) == S_IFREG;
   std::string info(kFinderInfoSize, '\0');
   if (file || (attr.mode & S_IFMT) == S_IFDIR) {
-    if (const auto afp = stream_data(r, node, kAfpInfo); afp && afp->size() == kAfpInfoSize)
-      info = afp->substr(kFinderInfoAt, kFinderInfoSize);
-    if (file)
-      if (const auto fork = stream_data(r, node, kAfpResource)) entry.resource_fork_size = fork->size();
+    // Most files have none.
+    const auto names = stream_names(r, node);
+    for (const std::string& name : names ? *names : std::vector<std::string>()) {
+      if (!is_afp_info(name) && !(file && is_afp_resource(name))) continue;
+      const auto data = stream_data(r, node, name);
+      if (data && is_afp_info(name)) info = data->substr(kFinderInfoAt, kFinderInfoSize);
+      if (data && is_afp_resource(name)) entry.resource_fork_size = data->size();
+    }
   }
   // Directories have no type and creator, but the window's place there.
   finder_info = file ? info.substr(0, 8) : std::string(8, '\0');

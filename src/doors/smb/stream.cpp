@@ -37,8 +37,9 @@ std::optional<std::string_view> stream_name(std::string_view attribute) {
 /// Streams are found in any case, also where files are not: so does Windows.
 std::string key_of(std::string_view name) { return windows::fold_case(name); }
 
-/// Names of a file's streams, as they are kept.
-Result<std::vector<std::string>> kept_names(Request& r, NodeId node) {
+}  // namespace
+
+Result<std::vector<std::string>> stream_names(Request& r, NodeId node) {
   auto names = r.call(op::ListXattr{{}, node});
   if (!names) return names.error();
   std::vector<std::string> found;
@@ -46,6 +47,8 @@ Result<std::vector<std::string>> kept_names(Request& r, NodeId node) {
     if (const auto name = stream_name(attribute)) found.emplace_back(*name);
   return found;
 }
+
+namespace {
 
 /// A value without the zero byte that Samba ends it by.
 std::string without_end(std::string value) {
@@ -67,7 +70,7 @@ Result<std::string> load(Request& r, NodeId node, std::string_view name) {
 
 /// The name of a stream as it is kept, which may be in another case. ENODATA: there is none.
 Result<std::string> kept_name(Request& r, NodeId node, std::string_view name) {
-  auto names = kept_names(r, node);
+  auto names = stream_names(r, node);
   if (!names) return names.error();
   if (is_afp_info(name))
     std::erase_if(*names, [&](const std::string& n) { return is_afp_info(n) && !load(r, node, n); });
@@ -228,7 +231,7 @@ bool has_streams(Request& r, NodeId node) {
 
 Result<std::vector<smb2::StreamFact>> streams_of(Request& r, NodeId node) {
   std::vector<smb2::StreamFact> list;
-  auto names = kept_names(r, node);
+  auto names = stream_names(r, node);
   if (!names && (names.error() == err(EOPNOTSUPP) || names.error() == err(ENOSYS))) return list;
   if (!names) return names.error();
   for (const std::string& name : *names) {
@@ -244,7 +247,7 @@ Result<std::vector<smb2::StreamFact>> streams_of(Request& r, NodeId node) {
 Result<std::string> stream_data(Request& r, NodeId node, std::string_view name) { return load(r, node, name); }
 
 NtStatus copy_streams(Request& r, NodeId from, NodeId to) {
-  auto names = kept_names(r, from);
+  auto names = stream_names(r, from);
   if (!names) return status_of(names.error());
   for (const std::string& name : *names) {
     auto data = load(r, from, name);
@@ -259,7 +262,7 @@ NtStatus copy_streams(Request& r, NodeId from, NodeId to) {
 }
 
 void drop_streams(Request& r, NodeId node) {
-  auto names = kept_names(r, node);
+  auto names = stream_names(r, node);
   if (!names) return;
   for (const std::string& name : *names) {
     const auto stream = r.server.streams.find(node, key_of(name));
@@ -404,6 +407,7 @@ NtStatus rename_stream(Request& r, const smb2::NameChange& to) {
   if (there && !itself && !(to.flags & smb2::NameChange::kReplace)) return NtStatus::object_name_collision;
   auto data = load_open(r, stream);
   if (!data) return status_of(data.error());
+  if (!data->empty() && !is_kept_by_apple(path.stream, *data)) return NtStatus::invalid_parameter;
   // From here on nobody opens the new name.
   const std::string old_key = key_of(stream.name), old_name = stream.name;
   if (!r.server.streams.rename(stream, key)) return NtStatus::invalid_parameter;

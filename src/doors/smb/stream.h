@@ -72,7 +72,9 @@ class StreamTable {
 bool has_streams(Request& r, NodeId node);
 /// The streams of a file, but for the one without a name.
 Result<std::vector<smb2::StreamFact>> streams_of(Request& r, NodeId node);
-/// Data of a stream by its name; ENODATA: there is none.
+/// Their names, as they are kept.
+Result<std::vector<std::string>> stream_names(Request& r, NodeId node);
+/// Data of a stream by its name as it is kept; ENODATA: there is none.
 Result<std::string> stream_data(Request& r, NodeId node, std::string_view name);
 smb2::NtStatus copy_streams(Request& r, NodeId from, NodeId to);
 /// A file that is overwritten loses its streams.

@@ -170,7 +170,7 @@ TEST_F(StreamsTest, WritesOfTwoAreBothKept) {
   FileId first, second;
   ASSERT_EQ(a.open("file:s", first), NtStatus::success);
   ASSERT_EQ(b.open("file:S", second), NtStatus::success);
-  constexpr int kRounds = 200;
+  constexpr uint64_t kBytes = 400;
   const auto frame = [](Client& c, const FileId& id, uint64_t offset) {
     smb2::WriteRequest m;
     m.file_id = id;
@@ -183,13 +183,13 @@ TEST_F(StreamsTest, WritesOfTwoAreBothKept) {
     while (!m.gone() && m.status() == NtStatus::pending) m = c.receive();
     return m.status();
   };
-  for (int i = 0; i < kRounds; i++) {
-    frame(a, first, static_cast<uint64_t>(2 * i));
-    frame(b, second, static_cast<uint64_t>(2 * i + 1));
+  for (uint64_t i = 0; i < kBytes; i += 2) {
+    frame(a, first, i);
+    frame(b, second, i + 1);
     EXPECT_EQ(answered(a), NtStatus::success);
     EXPECT_EQ(answered(b), NtStatus::success);
   }
-  EXPECT_EQ(a.read(first, 0, 1000), std::string(2 * kRounds, 'x'));
+  EXPECT_EQ(a.read(first, 0, 1000), std::string(kBytes, 'x'));
   EXPECT_EQ(a.close_file(first), NtStatus::success);
   EXPECT_EQ(b.close_file(second), NtStatus::success);
   files_ = {"file"};
@@ -313,6 +313,7 @@ TEST_F(StreamsTest, AreRenamedInsideOfTheirFile) {
   ASSERT_EQ(c.open("file:one", id, Disposition::open), NtStatus::success);
   EXPECT_EQ(rename_to(c, id, ":two"), NtStatus::object_name_collision);
   EXPECT_EQ(rename_to(c, id, "other:x"), NtStatus::invalid_parameter);
+  EXPECT_EQ(rename_to(c, id, ":AFP_AfpInfo"), NtStatus::invalid_parameter) << "which it is not";
   EXPECT_EQ(rename_to(c, id, ":ONE"), NtStatus::success);
   EXPECT_EQ(rename_to(c, id, ":three:$DATA"), NtStatus::success);
   EXPECT_EQ(c.write(id, 1, "+"), NtStatus::success);
