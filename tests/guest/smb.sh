@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # usage: guest-run --modules cifs -- smb.sh ISTHMUS TREE
 # The kernel's SMB client (cifs) mounts the SMB door, in several dialects, signed and sealed, of mem and of a folder: real work,
-# content compared by hash, names that Windows cannot take, locks, what changes in the folder meanwhile, and a server that is
-# gone. TREE: any files.
+# content compared by hash, names that Windows cannot take, locks, multichannel, what changes in the folder meanwhile, and a
+# server that is gone. TREE: any files.
 set -uo pipefail
 isthmus=$1 tree=$2
 client=/guest/client store=/guest/store
@@ -129,6 +129,16 @@ for source in mem: "$store"; do
         [[ $source$options != mem:vers=3.1.1 ]] || { step "a large file"; stream "$options"; }
         disconnect
     done
+    if [[ $source = mem: ]]; then
+        step "a session on two connections"
+        connect vers=3.1.1,multichannel,max_channels=2
+        for _ in {1..100}; do ! grep -q 'Extra Channels: 1' /proc/fs/cifs/DebugData || break; sleep 0.1; done
+        grep -q 'Extra Channels: 1' /proc/fs/cifs/DebugData || fail "the client has no second connection"
+        cp -r /guest/tree "$client" && sync && echo 1 >/proc/sys/vm/drop_caches
+        diff -r /guest/tree "$client/tree" || fail "two connections: a tree is not what was copied"
+        rm -r "$client/tree"
+        disconnect
+    fi
     if [[ $source != mem: ]]; then
         step "POSIX extensions"
         connect vers=3.1.1,posix,modefromsid,idsfromsid

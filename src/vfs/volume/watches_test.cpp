@@ -22,7 +22,11 @@ struct WatchesTest : ::testing::Test {
     WatchWish w{node, what, subtree, most};
     Errno e{};
     dav->port->watch(
-        dav->ctx, w, [this] { wakes++; },
+        dav->ctx, w,
+        [this] {
+          wakes++;
+          if (eager && watching) taken.push_back(take());
+        },
         [&](Result<std::unique_ptr<Watching>> r) {
           if (r)
             watching = std::move(*r);
@@ -61,6 +65,8 @@ struct WatchesTest : ::testing::Test {
   NodeId dir{}, sub{};
   std::atomic<int> wakes{0};
   Errno error{};
+  bool eager = false;  // takes when woken, on the waker's thread
+  std::vector<std::vector<std::string>> taken;
 };
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -86,6 +92,16 @@ TEST_F(WatchesTest, ADirectory) {
   ASSERT_EQ(dav->unlink(dir, "b"), 0);
   EXPECT_THAT(take(), ElementsAre("<c@fuse", "-b@dav"));
   EXPECT_EQ(wakes, 3);
+}
+
+TEST_F(WatchesTest, BothSidesOfARenameComeAtOnce) {
+  make(*fuse, dir, "a");
+  eager = true;
+  watch(dir, false);
+  ASSERT_EQ(fuse->rename(dir, "a", dir, "b"), 0);
+  ASSERT_EQ(fuse->rename(dir, "b", kRoot, "b"), 0);
+  ASSERT_EQ(fuse->rename(kRoot, "b", dir, "c"), 0);
+  EXPECT_THAT(taken, ElementsAre(ElementsAre("<a@fuse", ">b@fuse"), ElementsAre("<b@fuse"), ElementsAre(">c@fuse")));
 }
 
 TEST_F(WatchesTest, ASubtreeKnowsPaths) {
