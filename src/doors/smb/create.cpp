@@ -254,7 +254,7 @@ std::string Creation::contexts_of(const Open& open, NodeId parent, const std::op
 
 /// What goes with a new file, or with one that was overwritten.
 void dress(const Creation& c, Request& r, NodeId node) {
-  const uint32_t bits = c.m.attributes & kDosBits;
+  const uint32_t bits = c.m.attributes & kDosBits & ~smb2::kAttrSparse;
   const bool usual = (bits & ~smb2::kAttrArchive) == 0;
   if (c.action != smb2::kActionCreated) drop_streams(r, node);
   if (!usual || c.action != smb2::kActionCreated)

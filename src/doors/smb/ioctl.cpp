@@ -107,7 +107,7 @@ Result<uint64_t> size_of(Request& r, const Open& open) {
   return attr->size;
 }
 
-/// From or to a stream, whose bytes are none of the file system's.
+/// Of what the file system cannot copy: streams, and ranges that overlap.
 NtStatus copy_by_hand(Request& r, const Open& from, uint64_t source, uint64_t target, uint32_t length) {
   std::string bytes(length, '\0');
   if (from.stream) {
@@ -209,7 +209,10 @@ Output copychunk(Request& r, Bytes input, bool write_only, uint32_t room) {
       status = NtStatus::invalid_parameter;
     else if (is_locked(*from, c.source, c.length, false) || is_locked(*r.open, c.target, c.length, true))
       status = NtStatus::file_lock_conflict;
-    if (status == NtStatus::success && by_hand) {
+    // A file system's own copy takes no ranges that overlap.
+    const bool overlap =
+        from->file->node == r.open->file->node && c.source < c.target + c.length && c.target < c.source + c.length;
+    if (status == NtStatus::success && (by_hand || overlap)) {
       status = copy_by_hand(r, *from, c.source, c.target, c.length);
       if (status == NtStatus::success) done.total_bytes_written += c.length;
     } else if (status == NtStatus::success) {
@@ -225,6 +228,9 @@ Output copychunk(Request& r, Bytes input, bool write_only, uint32_t room) {
   return smb2::write_data(done);
 }
 
+/// Only sparse files have holes (MS-FSA sections 2.1.5.10.22 and 2.1.5.10.38).
+bool is_sparse(Request& r, Attr& attr) { return attributes_of(r, r.open->file->node, attr, {}) & smb2::kAttrSparse; }
+
 Output set_zero(Request& r, Bytes input) {
   if (!is_file(*r.open)) return NtStatus::invalid_parameter;
   if (!r.open->may(Rights::kWriteData)) return NtStatus::access_denied;
@@ -238,7 +244,7 @@ Output set_zero(Request& r, Bytes input) {
   op::Fallocate punch;
   punch.node = r.open->file->node;
   punch.handle = r.open->handle;
-  punch.mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  punch.mode = (is_sparse(r, *attr) ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE) | FALLOC_FL_KEEP_SIZE;
   punch.offset = m->offset;
   punch.length = end - m->offset;
   const Status done = r.call(punch);
@@ -269,6 +275,10 @@ Output allocated_ranges(Request& r, Bytes input, uint32_t room) {
   if (!attr) return status_of(attr.error());
   const uint64_t end = std::min(attr->size, m->offset + m->length);
   std::vector<smb2::FileRange> ranges;
+  if (m->offset < end && !is_sparse(r, *attr)) {
+    if (room < smb2::kFileRange) return NtStatus::buffer_too_small;
+    return smb2::write_file_ranges({{m->offset, end - m->offset}});
+  }
   auto seek = [&](uint64_t offset, int whence) {
     return r.call(op::SeekHole{{}, r.open->file->node, r.open->handle, offset, whence});
   };

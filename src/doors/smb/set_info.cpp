@@ -48,8 +48,12 @@ NtStatus set_basic(Request& r, Bytes data) {
   const bool directory = (attr->mode & S_IFMT) == S_IFDIR;
   if ((m->attributes & smb2::kAttrDirectory) && !directory) return NtStatus::invalid_parameter;
   if (directory && (m->attributes & smb2::kAttrTemporary)) return NtStatus::invalid_parameter;
-  if (m->attributes != 0)
-    if (const Status s = set_attributes(r, r.open->file->node, *attr, m->attributes); !s) return status_of(s);
+  if (m->attributes != 0) {
+    // FSCTL_SET_SPARSE alone says whether a file is sparse.
+    const uint32_t sparse = attributes_of(r, r.open->file->node, *attr, {}) & smb2::kAttrSparse;
+    const uint32_t bits = (m->attributes & ~smb2::kAttrSparse) | sparse;
+    if (const Status s = set_attributes(r, r.open->file->node, *attr, bits); !s) return status_of(s);
+  }
   SetAttr set;
   if (smb2::time_change(m->times.access) == smb2::TimeChange::set) {
     set.mask |= kSetAtime;
