@@ -3,14 +3,12 @@ import os
 import subprocess
 import time
 
+from rounds import Failed
+
 PROPFIND = ('<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:getlastmodified/><D:getcontentlength/>'
             "<D:creationdate/><D:resourcetype/></D:prop></D:propfind>")
 SMALL = 4096
 MEMBERS = 1000
-
-
-class Failed(Exception):
-    pass
 
 
 def curl(*arguments):
