@@ -285,6 +285,8 @@ Reply answer(Creation& c, Place& at) {
       c.m.options & (smb2::kOptionWriteThrough | smb2::kOptionSequentialOnly | smb2::kOptionNoBuffering |
                      smb2::kOptionSynchronousAlert | smb2::kOptionSynchronousNonAlert | smb2::kOptionDeleteOnClose);
   attach(*open, r);
+  open->action = c.named() ? c.stream.action : c.action;
+  open->sequence = r.header.channel_sequence();
   r.server.files.add(open);
   if (!r.session->valid()) {  // it ended meanwhile, and did not see this one
     close_open(r.server, open);
@@ -325,13 +327,9 @@ Reply stopped_on(Request& r, NodeId link) {
   return stopped;
 }
 
-/// A durable open, after its client has lost the connection.
-Reply go_on(Creation& c, const ClientPath& path) {
-  Request& r = c.r;
-  std::shared_ptr<Open> open;
-  if (const NtStatus s = r.server.durables.take(r, c.durable, c.wish, path.names, open); s != NtStatus::success)
-    return s;
-  c.wish.grant = open->cache;
+/// Answers a CREATE by an open that there is already. `level` and `lease` are what it says of them.
+Reply answer_again(Request& r, const std::shared_ptr<Open>& open, uint32_t action, smb2::OplockLevel level,
+                   const std::optional<smb2::Lease>& lease, std::string list) {
   r.use(open);
   auto attr = r.attr_of(open->file->node);
   if (!attr) return status_of(attr.error());
@@ -342,17 +340,73 @@ Reply go_on(Creation& c, const ClientPath& path) {
   }
   smb2::CreateResponse response;
   response.attributes = attributes_of(r, open->file->node, *attr, name);
-  const auto [level, lease] = answer_cache(c.wish);
   response.oplock = level;
-  response.action = smb2::kActionOpened;
+  response.action = action;
   response.times = times_of(*attr);
   response.allocation = allocation_of(*attr);
-  response.end_of_file = attr->size;
+  response.end_of_file = open->file->directory ? 0 : attr->size;
   response.file_id = open->id;
-  std::string list;
   if (lease) smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(*lease)));
   response.contexts = as_bytes(list);
   return response;
+}
+
+/// A durable open, after its client has lost the connection.
+Reply go_on(Creation& c, const ClientPath& path) {
+  std::shared_ptr<Open> open;
+  if (const NtStatus s = c.r.server.durables.take(c.r, c.durable, c.wish, path.names, open); s != NtStatus::success)
+    return s;
+  c.wish.grant = open->cache;
+  const auto [level, lease] = answer_cache(c.wish);
+  return answer_again(c.r, open, smb2::kActionOpened, level, lease, {});
+}
+
+/// A CREATE that is sent again, as its answer was lost (MS-SMB2 section 3.3.5.9.10).
+Reply replay(Creation& c, const std::shared_ptr<Open>& open) {
+  Request& r = c.r;
+  if (!r.header.is_replay()) return NtStatus::duplicate_objectid;
+  if (!open) return NtStatus::file_not_available;  // the first is on its way
+  if (open->session_id != r.session->id || open->tree_id != r.tree.id || !open->file || open->stream)
+    return NtStatus::access_denied;
+  const auto& name = open->cache->name;
+  if (name.has_value() != c.wish.lease.has_value() || (name && name->second != c.wish.lease->key))
+    return NtStatus::access_denied;
+  std::string list;
+  if (name) {
+    c.wish.grant = open->cache;
+    const auto [level, lease] = answer_cache(c.wish);
+    make_durable(r, *open, c.durable, list);
+    return answer_again(r, open, open->action, level, lease, std::move(list));
+  }
+  // An oplock stays as it is; the client hears of the one that it asks for this time.
+  if (c.wish.level == smb2::OplockLevel::batch) make_durable(r, *open, c.durable, list);
+  return answer_again(r, open, open->action, c.wish.level, {}, std::move(list));
+}
+
+Reply make_or_open(Creation& c, const ClientPath& path) {
+  Request& r = c.r;
+  make_room(r, c.durable);
+  r.ctx.lease_key = c.wish.grant->number;
+  const bool exact = c.posix || r.server.options.case_sensitive;
+  for (int i = 0; i < kTries; i++) {
+    Place at(r);
+    if (const NtStatus s = walk(r, path.names, exact, at); s != NtStatus::success) return s;
+    if (at.exists() && (at.entry.attr.mode & S_IFMT) == S_IFLNK && !c.means_link()) {
+      if (c.posix) return stopped_on(r, at.entry.node);
+      auto target = follow(r, above(at), at.entry.node);
+      if (!target) return NtStatus::object_name_not_found;
+      at.put(*target);
+    }
+    const bool there = at.exists();
+    if (there && path.data && !c.named() && (at.entry.attr.mode & S_IFMT) == S_IFDIR)
+      return NtStatus::file_is_a_directory;
+    const NtStatus s = there ? c.open_existing(at) : c.make_new(at);
+    if (s == NtStatus::success) return answer(c, at);
+    const bool raced = there ? (s == NtStatus::object_name_not_found && !c.named()) || s == NtStatus::file_closed
+                             : s == NtStatus::object_name_collision && c.m.disposition != Disposition::create;
+    if (!raced) return s;
+  }
+  return NtStatus::sharing_violation;
 }
 
 }  // namespace
@@ -389,28 +443,18 @@ std::optional<Reply> create(Request& r) {
   if (c.named() && !has_streams(r, NodeId::root)) return Reply(NtStatus::object_name_invalid);
   c.wish = cache_wish(r, c.durable.again ? smb2::OplockLevel::lease : m->oplock, *contexts);
   if (c.durable.again) return go_on(c, path);
-  make_room(r, c.durable);
-  r.ctx.lease_key = c.wish.grant->number;
-  const bool exact = c.posix || r.server.options.case_sensitive;
-  for (int i = 0; i < kTries; i++) {
-    Place at(r);
-    if (const NtStatus s = walk(r, path.names, exact, at); s != NtStatus::success) return Reply(s);
-    if (at.exists() && (at.entry.attr.mode & S_IFMT) == S_IFLNK && !c.means_link()) {
-      if (c.posix) return stopped_on(r, at.entry.node);
-      auto target = follow(r, above(at), at.entry.node);
-      if (!target) return Reply(NtStatus::object_name_not_found);
-      at.put(*target);
-    }
-    const bool there = at.exists();
-    if (there && path.data && !c.named() && (at.entry.attr.mode & S_IFMT) == S_IFDIR)
-      return Reply(NtStatus::file_is_a_directory);
-    const NtStatus s = there ? c.open_existing(at) : c.make_new(at);
-    if (s == NtStatus::success) return answer(c, at);
-    const bool raced = there ? (s == NtStatus::object_name_not_found && !c.named()) || s == NtStatus::file_closed
-                             : s == NtStatus::object_name_collision && m->disposition != Disposition::create;
-    if (!raced) return Reply(s);
+  if (c.durable.wanted && c.durable.v2) {
+    const Creations::Key key(r.link->agreed.asked.client_guid, c.durable.create_guid);
+    const Creations::Found first = r.server.creations.begin(key);
+    if (!first.fresh) return replay(c, first.open);
+    Reply reply = make_or_open(c, path);
+    if (reply.status == NtStatus::success)
+      r.server.creations.done(key, r.open);
+    else
+      r.server.creations.failed(key);
+    return reply;
   }
-  return Reply(NtStatus::sharing_violation);
+  return make_or_open(c, path);
 }
 
 }  // namespace isthmus::smb

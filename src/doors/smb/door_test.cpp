@@ -367,6 +367,40 @@ TEST_F(DoorTest, DurableOpensOutliveTheirConnection) {
   files_ = {"file", "plain"};
 }
 
+TEST_F(DoorTest, WhatIsSentAgainFindsWhatItHasOpened) {
+  Client c(port());
+  c.begin();
+  const Made first = make(c, "file", durable_context(1), smb2::OplockLevel::batch);
+  ASSERT_TRUE(first.durable);
+  EXPECT_EQ(make(c, "file", durable_context(1), smb2::OplockLevel::batch).status, NtStatus::duplicate_objectid);
+  c.replays = true;
+  const Made again = make(c, "file", durable_context(1), smb2::OplockLevel::batch);
+  EXPECT_EQ(again.status, NtStatus::success);
+  EXPECT_EQ(again.id, first.id);
+  c.replays = false;
+  EXPECT_EQ(c.close_file(first.id), NtStatus::success);
+  const Made other = make(c, "file", durable_context(1), smb2::OplockLevel::batch);
+  EXPECT_EQ(other.status, NtStatus::success) << "the first has ended";
+  EXPECT_NE(other.id, first.id);
+  EXPECT_EQ(c.close_file(other.id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(DoorTest, LateChangesOfAnEarlierConnectionAreRefused) {
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  c.channel_sequence = 2;
+  EXPECT_EQ(c.write(id, 0, "new"), NtStatus::success);
+  c.channel_sequence = 1;
+  EXPECT_EQ(c.write(id, 0, "old"), NtStatus::file_not_available);
+  EXPECT_EQ(c.read(id, 0, 10), "new") << "which may be asked";
+  c.channel_sequence = 2;
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
 TEST_F(DoorTest, DurableOpensGiveWayToOthers) {
   FileId id;
   {

@@ -158,6 +158,8 @@ std::optional<Reply> write(Request& r) {
   const auto m = r.read<smb2::WriteRequest>();
   if (!m) return Reply(NtStatus::invalid_parameter);
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  const InSequence in_sequence(r);
+  if (!in_sequence) return Reply(NtStatus::file_not_available);
   if (m->data.size() > most_io(r.link->agreed) || !is_paid(r, m->data.size()) || m->channel != 0)
     return Reply(NtStatus::invalid_parameter);
   if (r.open->pipe) return write_pipe(r, m->data);

@@ -373,6 +373,8 @@ Output run(Request& r, const smb2::IoctlRequest& m) {
       break;
   }
   if (!on_file || !r.find_open(m.file_id)) return NtStatus::file_closed;
+  const InSequence in_sequence(r);
+  if (!in_sequence) return NtStatus::file_not_available;
   if (m.code == kFsctlPipeTransceive) {
     if (!r.open->pipe) return NtStatus::invalid_device_request;
     std::string output;

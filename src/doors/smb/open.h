@@ -97,6 +97,7 @@ struct Open {
   std::shared_ptr<OpenedFile> file;   ///< null: a pipe
   std::shared_ptr<StreamUse> stream;  ///< null: the file itself
   std::unique_ptr<dcerpc::Pipe> pipe;
+  uint32_t action = 0;                  ///< what CREATE did
   std::atomic<uint64_t> session_id{0};  ///< 0: its client has gone, and may come back (durable.h)
   std::atomic<uint32_t> tree_id{0};
   HandleId handle = HandleId::none;   ///< the volume's
@@ -119,6 +120,8 @@ struct Open {
   bool delete_on_close = false;
   bool unlink_at_close = false;  ///< what is deleted goes with this open, not with the last one
   uint64_t position = 0;
+  uint16_t sequence = 0;                              ///< InSequence's
+  unsigned changes = 0, earlier_changes = 0;          ///< under way, of that number and of those before
   std::optional<Time> write_time;                     ///< set through this open: what it does leaves that as it is
   uint32_t mode = 0;                                  ///< FileModeInformation
   std::vector<std::weak_ptr<Request>> waiting_locks;  ///< end with the open

@@ -6,10 +6,12 @@
 
 #include "doors/common/door_metrics.h"
 #include "doors/smb/durable.h"
+#include "doors/smb/frames.h"
 #include "doors/smb/names.h"
 #include "doors/smb/notify.h"
 #include "doors/smb/open.h"
 #include "doors/smb/oplock.h"
+#include "doors/smb/sequence.h"
 #include "doors/smb/session.h"
 #include "doors/smb/smb_door.h"
 #include "doors/smb/stream.h"
@@ -40,6 +42,7 @@ struct Server final : Upcalls {
   FramePool frame_pool;
   LeaseTable leases;
   DurableOpens durables{*this};
+  Creations creations;
   std::atomic<uint64_t> next_key{1};  ///< CacheGrant::number
   dcerpc::Environment environment;
 

@@ -425,6 +425,8 @@ std::optional<Reply> set_info(Request& r) {
   const auto m = r.read<smb2::SetInfoRequest>();
   if (!m) return Reply(NtStatus::invalid_parameter);
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
+  const InSequence in_sequence(r);
+  if (!in_sequence) return Reply(NtStatus::file_not_available);
   NtStatus status = NtStatus::invalid_parameter;
   switch (m->type) {
     case smb2::InfoType::file:

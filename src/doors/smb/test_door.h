@@ -93,6 +93,8 @@ class Client {
     h.message_id = next_id++;
     h.session_id = session;
     h.tree_id = tree;
+    h.status = channel_sequence;
+    if (replays) h.flags |= smb2::kFlagReplay;
     std::string text;
     smb2::append_header(text, h);
     text += body;
@@ -221,6 +223,8 @@ class Client {
   }
 
   uint64_t session = 0, next_id = 0;
+  uint16_t channel_sequence = 0;
+  bool replays = false;  ///< it sends again what it has sent before
   uint32_t tree = 0;
   bool signs = true, posix = false;
   std::byte guid{7};

@@ -83,7 +83,7 @@ Header answer_to(const Header& request, NtStatus status, uint16_t credits) {
   Header h = request;
   h.status = static_cast<uint32_t>(status);
   h.credits = credits;
-  h.flags = kFlagResponse | (request.flags & kFlagPriority);
+  h.flags = kFlagResponse | (request.flags & (kFlagPriority | kFlagReplay));
   if (request.async()) h.process_id = h.tree_id = 0;
   h.next_command = 0;
   h.async_id = 0;

@@ -41,6 +41,9 @@ struct Header {
 
   bool async() const { return (flags & kFlagAsync) != 0; }
   bool related() const { return (flags & kFlagRelated) != 0; }
+  bool is_replay() const { return (flags & kFlagReplay) != 0; }
+  /// Of a request, from 3.0 on (section 2.2.1).
+  uint16_t channel_sequence() const { return static_cast<uint16_t>(status); }
   bool is_signed() const { return (flags & kFlagSigned) != 0; }
   bool operator==(const Header&) const = default;
 };

@@ -1,0 +1,57 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "doors/smb/open.h"
+#include "wire/smb2/codec.h"
+
+namespace isthmus::smb {
+
+class Request;
+
+/// A change through an open, in the order of its client's connections: what was sent before one of them broke must not
+/// come after what was sent again since (MS-SMB2 section 3.3.5.2.10). Lives for as long as the change takes.
+class InSequence {
+ public:
+  /// Of r.open.
+  explicit InSequence(const Request& r);
+  ~InSequence();
+  InSequence(const InSequence&) = delete;
+  InSequence& operator=(const InSequence&) = delete;
+  /// False: it comes too late, or too early; FILE_NOT_AVAILABLE.
+  explicit operator bool() const { return good_; }
+
+ private:
+  const std::shared_ptr<Open> open_;
+  uint16_t number_ = 0;
+  bool counted_ = false, good_ = true;
+};
+
+/// CREATEs of version 2 of durable opens, by the client's guid and that of the CREATE: one that is sent again, because
+/// its answer was lost, finds what the first has opened (section 3.3.5.9.10). Any thread.
+class Creations {
+ public:
+  using Key = std::pair<smb2::Guid, smb2::Guid>;
+  struct Found {
+    bool fresh = false;          ///< it is the first; done() or failed() has to follow
+    std::shared_ptr<Open> open;  ///< null: the first is on its way still
+  };
+  Found begin(const Key& key);
+  void done(const Key& key, const std::shared_ptr<Open>& open);
+  void failed(const Key& key);
+
+ private:
+  struct Entry {
+    bool under_way = true;
+    std::weak_ptr<Open> open;
+  };
+  static bool is_over(const Entry& e);
+  std::mutex m_;  // a leaf
+  std::map<Key, Entry> all_;
+  size_t sweep_at_ = 64;  // what is over is dropped when there are so many
+};
+
+}  // namespace isthmus::smb
