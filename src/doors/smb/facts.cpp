@@ -167,6 +167,7 @@ smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attrib
   f.index_number = attr.ino;
   f.posix_mode = attr.mode;
   f.posix_links = attr.nlink;
+  f.posix_allocation = attr.blocks * 512;
   f.uid = attr.uid;
   f.gid = attr.gid;
   f.device_major = major(attr.rdev);

@@ -178,9 +178,11 @@ void remove_file(Server& server, const Open& open, OpenedFile& file) {
                           ? call_and_wait(server.port, op::Rmdir{{}, file.parent, file.name, open.handle}, ctx)
                           : call_and_wait(server.port, op::Unlink{{}, file.parent, file.name, open.handle}, ctx);
   server.removals.fetch_add(1);
-  if (done)
+  if (done) {
     server.names.forget(file.node);
-  else if (done.code() != ENOTEMPTY)
+    std::lock_guard lock(file.m);
+    file.name_gone = true;
+  } else if (done.code() != ENOTEMPTY)
     log(LogLevel::warning, "smb: cannot delete '{}' at its close: {}", file.path, text_of(done.error()));
 }
 
@@ -216,7 +218,7 @@ void end_open(Server& server, const std::shared_ptr<Open>& open) {
       now = open->unlink_at_close;
     }
     if (server.files.close(file) || now) {
-      if (going) remove_file(server, *open, file);
+      if (going && !file.name_gone) remove_file(server, *open, file);
       going = false;
     }
   }

@@ -69,7 +69,8 @@ struct OpenedFile {
   std::string name;              ///< in parent, as the file system has it
   std::string path;              ///< from the share's root, '/' between names; what clients asked for
   bool delete_pending = false;
-  size_t opens = 0;  ///< 0: the last one has ended
+  bool name_gone = false;  ///< it has been removed, while others have the file open
+  size_t opens = 0;        ///< 0: the last one has ended
   RangeLocks locks;
 };
 

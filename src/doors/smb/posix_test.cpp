@@ -149,6 +149,26 @@ TEST_F(PosixTest, ANameGoesWhileItsFileIsOpen) {
   files_ = {"file"};
 }
 
+TEST_F(PosixTest, TheOtherNameCountsWhenOneHasGone) {
+  FileId id, going;
+  ASSERT_EQ(open("a", id, Disposition::create, 0600), NtStatus::success);
+  const std::string name = *utf16_of("b");
+  std::string link(16, '\0');
+  append_le<uint32_t>(link, static_cast<uint32_t>(name.size()));
+  link += name;
+  smb2::SetInfoRequest m;
+  m.info_class = static_cast<uint8_t>(smb2::FileInfoClass::link);
+  m.data = as_bytes(link);
+  m.file_id = id;
+  ASSERT_EQ(c_->ask(Command::set_info, m).status(), NtStatus::success);
+  EXPECT_EQ(facts(id), expected(2, 0, 0600));
+  ASSERT_EQ(open("a", going, Disposition::open, {}, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(c_->close_file(going), NtStatus::success);
+  EXPECT_EQ(facts(id), expected(1, 0, 0600));
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  files_ = {"b"};
+}
+
 TEST_F(PosixTest, AFileThatMayNotBeWrittenIsNoneOfWindows) {
   FileId id;
   ASSERT_EQ(open("file", id, Disposition::create, 0400), NtStatus::success);

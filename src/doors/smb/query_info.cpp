@@ -60,12 +60,13 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
   auto attr = r.attr_of(r.open->file->node);
   if (!attr) return status_of(attr.error());
   std::string path;
-  bool pending = false;
+  bool pending = false, there = true;
   size_t name_at = 0;
   {
     std::lock_guard lock(open.file->m);
     path = open.file->path;
     pending = open.file->delete_pending;
+    there = !open.file->name_gone;
     name_at = path.size() - std::min(path.size(), open.file->name.size());
   }
   smb2::FileFacts facts =
@@ -83,8 +84,9 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
     pending = r.server.streams.is_delete_pending(*open.stream->stream);
   }
   facts.delete_pending = pending;
-  if (pending && facts.links > 0) facts.links--;
-  if (pending && facts.posix_links > 0) facts.posix_links--;
+  // The link that is to go does not count.
+  if (pending && there && facts.links > 0) facts.links--;
+  if (pending && there && facts.posix_links > 0) facts.posix_links--;
   facts.granted_access = open.access;
   {
     std::lock_guard lock(open.m);

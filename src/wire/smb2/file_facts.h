@@ -32,7 +32,8 @@ struct FileFacts {
   bool case_sensitive = false;  ///< names in this directory
   /// POSIX: st_mode; links also of directories. SIDs in bytes.
   uint32_t posix_mode = 0, posix_links = 1, uid = 0, gid = 0, device_major = 0, device_minor = 0;
-  uint32_t device = 0;  ///< number of the device that the file is on
+  uint64_t posix_allocation = 0;  ///< bytes that the file takes
+  uint32_t device = 0;            ///< number of the device that the file is on
   std::string owner, group;
 };
 

@@ -30,6 +30,7 @@ FileFacts some_file() {
   f.name = "\\\0a\0"s;
   f.short_name = "A\0"s;
   f.posix_mode = 0644;
+  f.posix_allocation = f.allocation;
   f.uid = 12;
   f.gid = 13;
   f.device = 14;

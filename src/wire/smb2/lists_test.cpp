@@ -23,6 +23,7 @@ FileFacts some_entry() {
   f.index_number = 8;
   f.short_name = "S\0"s;
   f.posix_mode = 0755;
+  f.posix_allocation = f.allocation;
   f.owner = "own";
   f.group = "gr";
   return f;

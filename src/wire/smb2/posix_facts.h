@@ -36,7 +36,7 @@ constexpr uint32_t posix_wire_mode(uint32_t st_mode) {
 inline void put_posix_facts(Encoder& e, const FileFacts& f) {
   FileTimes::fields(e, f.times);
   e.number(f.end_of_file);
-  e.number(f.allocation);
+  e.number(f.posix_allocation);
   e.number(f.attributes);
   e.number(f.index_number);
   e.number(f.device);
