@@ -288,9 +288,9 @@ Reply answer(Creation& c, Place& at) {
   open->action = c.named() ? c.stream.action : c.action;
   open->sequence = r.header.channel_sequence();
   r.server.files.add(open);
-  if (!r.session->valid()) {  // it ended meanwhile, and did not see this one
+  if (!r.lives()) {  // what it belongs to ended meanwhile, and did not see this one
     close_open(r.server, open);
-    return NtStatus::user_session_deleted;
+    return r.session->valid() ? NtStatus::network_name_deleted : NtStatus::user_session_deleted;
   }
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
   if (c.named() && c.stream.action == smb2::kActionCreated)
@@ -353,12 +353,16 @@ Reply answer_again(Request& r, const std::shared_ptr<Open>& open, uint32_t actio
 
 /// A durable open, after its client has lost the connection.
 Reply go_on(Creation& c, const ClientPath& path) {
+  Request& r = c.r;
   std::shared_ptr<Open> open;
-  if (const NtStatus s = c.r.server.durables.take(c.r, c.durable, c.wish, path.names, open); s != NtStatus::success)
+  if (const NtStatus s = r.server.durables.take(r, c.durable, c.wish, path.names, open); s != NtStatus::success)
     return s;
   c.wish.grant = open->cache;
   const auto [level, lease] = answer_cache(c.wish);
-  return answer_again(c.r, open, smb2::kActionOpened, level, lease, {});
+  Reply reply = answer_again(r, open, smb2::kActionOpened, level, lease, {});
+  // The client does not know that it has it, or has gone again.
+  if ((reply.status != NtStatus::success || !r.lives()) && !r.server.durables.keep(open)) close_open(r.server, open);
+  return reply;
 }
 
 /// A CREATE that is sent again, as its answer was lost (MS-SMB2 section 3.3.5.9.10).
@@ -378,9 +382,11 @@ Reply replay(Creation& c, const std::shared_ptr<Open>& open) {
     make_durable(r, *open, c.durable, list);
     return answer_again(r, open, open->action, level, lease, std::move(list));
   }
-  // An oplock stays as it is; the client hears of the one that it asks for this time.
-  if (c.wish.level == smb2::OplockLevel::batch) make_durable(r, *open, c.durable, list);
-  return answer_again(r, open, open->action, c.wish.level, {}, std::move(list));
+  // An oplock stays as it is; the client hears of the one that it asks for this time, if that is less.
+  const smb2::OplockLevel level =
+      std::min(c.wish.level, answer_cache(CacheWish{.lease = {}, .grant = open->cache}).first);
+  if (level == smb2::OplockLevel::batch) make_durable(r, *open, c.durable, list);
+  return answer_again(r, open, open->action, level, {}, std::move(list));
 }
 
 Reply make_or_open(Creation& c, const ClientPath& path) {

@@ -19,8 +19,8 @@ constexpr uint32_t kTimeoutV1 = 16 * 60'000, kTimeoutV2 = 60'000, kMostTimeout =
 /// Only what others' uses would break first can be kept without its client.
 bool can_wait(const CacheGrant& g) {
   std::lock_guard lock(g.m);
-  if (g.name) return (g.bits & kLeaseHandle) != 0;
-  return g.level == smb2::OplockLevel::batch && !g.breaking;
+  if (g.breaking) return false;
+  return g.name ? (g.bits & kLeaseHandle) != 0 : g.level == smb2::OplockLevel::batch;
 }
 
 std::string user_of(const Session& session) {
@@ -130,14 +130,18 @@ void DurableOpens::give_up(const Open& open) {
   changed_.notify_one();
 }
 
-NtStatus DurableOpens::take(Request& r, const DurableWish& wish, const CacheWish& cache,
-                            const std::vector<std::string>& path, std::shared_ptr<Open>& open) {
+NtStatus DurableOpens::take_kept(Request& r, const DurableWish& wish, const CacheWish& cache,
+                                 const std::vector<std::string>& path, std::shared_ptr<Open>& open) {
   const std::string user = user_of(*r.session);
   std::lock_guard lock(m_);
   const auto it = kept_.find(wish.again->persistent);
   if (it == kept_.end() || it->second.until <= Clock::now()) return NtStatus::object_name_not_found;
   const auto& found = it->second.open;
-  const Durable& d = *found->durable;
+  Durable d;
+  {
+    std::lock_guard also(found->m);
+    d = *found->durable;
+  }
   const smb2::Guid& client = r.link->agreed.asked.client_guid;
   if ((wish.v2 && d.create_guid != wish.create_guid) || d.user != user) return NtStatus::object_name_not_found;
   const auto& lease = found->cache->name;
@@ -151,6 +155,22 @@ NtStatus DurableOpens::take(Request& r, const DurableWish& wish, const CacheWish
   kept_.erase(it);
   attach(*open, r);
   return NtStatus::success;
+}
+
+NtStatus DurableOpens::take(Request& r, const DurableWish& wish, const CacheWish& cache,
+                            const std::vector<std::string>& path, std::shared_ptr<Open>& open) {
+  constexpr int kTries = 100;
+  for (int i = 0;; i++) {
+    const NtStatus s = take_kept(r, wish, cache, path, open);
+    if (s != NtStatus::object_name_not_found || i == kTries) return s;
+    const auto still = server_.files.with([&](const Open& o) {
+      if (o.id.persistent != wish.again->persistent || o.session_id == r.session->id || o.closed) return false;
+      std::lock_guard lock(o.m);
+      return o.durable && (!wish.v2 || o.durable->create_guid == wish.create_guid);
+    });
+    if (still.empty() || r.cancel->requested()) return s;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 void DurableOpens::forget(const Open& open) {

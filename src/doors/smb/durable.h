@@ -43,7 +43,8 @@ class DurableOpens {
   bool keep(const std::shared_ptr<Open>& open);
   /// Somebody else's use is in the way of what such an open may cache: it is closed, on another thread.
   void give_up(const Open& open);
-  /// The open goes on, with r's session. An error: there is none that r may have.
+  /// The open goes on, with r's session. An error: there is none that r may have. Waits for up to a second if the
+  /// client is faster than the news that its connection has ended.
   smb2::NtStatus take(Request& r, const DurableWish& wish, const CacheWish& cache, const std::vector<std::string>& path,
                       std::shared_ptr<Open>& open);
   /// It has been closed.
@@ -58,6 +59,8 @@ class DurableOpens {
     Clock::time_point until;
   };
   static constexpr size_t kMost = 4096;
+  smb2::NtStatus take_kept(Request& r, const DurableWish& wish, const CacheWish& cache,
+                           const std::vector<std::string>& path, std::shared_ptr<Open>& open);
   void run();
 
   Server& server_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <map>
@@ -90,6 +91,11 @@ class Link {
   unsigned bad_logons = 0;  ///< under channels_m
   std::atomic<size_t> opens{0};
 
+  bool has_session() {
+    std::lock_guard lock(channels_m);
+    return std::any_of(channels.begin(), channels.end(),
+                       [](const auto& c) { return c.second->ready() && c.second->session->valid(); });
+  }
   std::shared_ptr<Channel> channel(uint64_t session_id) {
     std::lock_guard lock(channels_m);
     const auto it = channels.find(session_id);

@@ -142,8 +142,13 @@ bool FileTable::replace(const Open& open, const std::shared_ptr<Open>& by) {
 
 bool FileTable::remove(const Open& open) {
   std::lock_guard lock(m_);
-  if (open.handle != HandleId::none) by_handle_.erase(open.handle);
   return opens_.erase(open.id.temporary) > 0;
+}
+
+void FileTable::forget_handle(const Open& open) {
+  std::lock_guard lock(m_);
+  const auto it = by_handle_.find(open.handle);
+  if (it != by_handle_.end() && it->second.get() == &open) by_handle_.erase(it);
 }
 
 std::vector<std::shared_ptr<Open>> FileTable::with(const std::function<bool(const Open&)>& wanted) const {
@@ -164,9 +169,9 @@ std::vector<std::shared_ptr<Open>> FileTable::of_file(const OpenedFile& file) co
 
 namespace {
 
-/// The last open of a file that is to go has ended. Only what is still the same file under its name goes. With naming_m
-/// held.
-void remove_file(Server& server, const Open& open, OpenedFile& file) {
+/// The last open of a file that is to go has ended. `through`: its handle, if that is not released yet. Only what is
+/// still the same file under its name goes. With naming_m held.
+void remove_file(Server& server, const Open& open, OpenedFile& file, HandleId through) {
   if (server.read_only || file.parent == NodeId::none) return;
   const Context& ctx = open.ctx;
   auto found = call_and_wait(server.port, op::Lookup{{}, file.parent, file.name}, ctx);
@@ -174,9 +179,8 @@ void remove_file(Server& server, const Open& open, OpenedFile& file) {
   const bool same = found->node == file.node;
   if (found->node != NodeId::root) forget(server.port, ctx, found->node);
   if (!same) return;
-  const Status done = file.directory
-                          ? call_and_wait(server.port, op::Rmdir{{}, file.parent, file.name, open.handle}, ctx)
-                          : call_and_wait(server.port, op::Unlink{{}, file.parent, file.name, open.handle}, ctx);
+  const Status done = file.directory ? call_and_wait(server.port, op::Rmdir{{}, file.parent, file.name, through}, ctx)
+                                     : call_and_wait(server.port, op::Unlink{{}, file.parent, file.name, through}, ctx);
   server.removals.fetch_add(1);
   if (done) {
     server.names.forget(file.node);
@@ -198,15 +202,31 @@ void unlock_all(Server& server, const Open& open) {
   for (const RangeLock& l : mine) unlock_range(server, open, l);
 }
 
+void release(Server& server, const Open& open) {
+  if (open.handle == HandleId::none) return;
+  op::Release end;
+  end.node = open.file->node;
+  end.handle = open.handle;
+  (void)call_and_wait(server.port, end, open.ctx);
+  server.files.forget_handle(open);
+}
+
 /// What belongs to an open that nobody finds any more.
 void end_open(Server& server, const std::shared_ptr<Open>& open) {
   end_waiting(server, *open);
   if (!open->file) return;
-  leave_cache(*open);
+  std::lock_guard asking(open->cache->asking_m);
   OpenedFile& file = *open->file;
   unlock_all(server, *open);
   if (open->stream) close_stream(server, *open);
-  bool doomed = false, going = false;
+  bool doomed = false, going = false, stays = true;
+  {
+    std::lock_guard lock(open->m);
+    std::lock_guard also(file.m);
+    stays = !open->delete_on_close && !file.delete_pending;
+  }
+  // A rename that holds the name may wait for this open to end. What is deleted goes before its open does.
+  if (stays) release(server, *open);
   {
     std::lock_guard naming(file.naming_m);
     bool now = false;
@@ -218,17 +238,14 @@ void end_open(Server& server, const std::shared_ptr<Open>& open) {
       now = open->unlink_at_close;
     }
     if (server.files.close(file) || now) {
-      if (going && !file.name_gone) remove_file(server, *open, file);
+      if (going && !file.name_gone) remove_file(server, *open, file, stays ? HandleId::none : open->handle);
       going = false;
     }
   }
   if (doomed && file.directory) end_notifies(server, file);
   if (going) server.port.going(open->ctx, file.node, open->handle);
-  if (open->handle == HandleId::none) return;
-  op::Release end;
-  end.node = file.node;
-  end.handle = open->handle;
-  (void)call_and_wait(server.port, end, open->ctx);
+  if (!stays) release(server, *open);
+  leave_cache(*open);
 }
 
 }  // namespace

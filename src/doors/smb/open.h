@@ -175,8 +175,10 @@ class FileTable {
   std::shared_ptr<Open> find(HandleId handle) const;
   /// Gives `by` the id of `open`, which nobody finds from then on. False: it has ended.
   bool replace(const Open& open, const std::shared_ptr<Open>& by);
-  /// False: somebody else removes it.
+  /// False: somebody else removes it. Breaks find it by its handle still.
   bool remove(const Open& open);
+  /// The handle has been released.
+  void forget_handle(const Open& open);
   std::vector<std::shared_ptr<Open>> with(const std::function<bool(const Open&)>& wanted) const;
   std::vector<std::shared_ptr<Open>> of_session(uint64_t session_id, std::optional<uint32_t> tree = {}) const;
   std::vector<std::shared_ptr<Open>> of_file(const OpenedFile& file) const;

@@ -37,16 +37,28 @@ OplockLevel level_of(uint8_t bits) {
   return bits & kLeaseRead ? OplockLevel::level2 : OplockLevel::none;
 }
 
-uint8_t set_lease(FileSystem& fs, const Open& open, uint8_t bits) {
+/// Answers what is held then. An error: the open has ended.
+Result<uint8_t> set_lease(FileSystem& fs, const Open& open, uint8_t bits) {
   if (!open.cache->name) bits |= volume::kLeaseOplock;
-  const auto granted = call_and_wait(fs, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
-  return granted ? *granted : uint8_t{kLeaseNone};
+  return call_and_wait(fs, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
+}
+
+/// Gives back what is beyond `bits`, or acknowledges a break, through any open of the grant that there is still.
+void give_back(Server& server, CacheGrant& g, uint8_t bits) {
+  std::vector<std::weak_ptr<Open>> opens;
+  {
+    std::lock_guard lock(g.m);
+    opens = g.opens;
+  }
+  for (const auto& w : opens)
+    if (const auto open = w.lock(); open && set_lease(server.port, *open, bits)) return;
 }
 
 bool must_answer(const CacheGrant& g) { return (g.bits & (kLeaseWrite | kLeaseHandle)) != 0; }
 
-/// What its client hears of a break, of which break_to and epoch are set. With its mutex held.
-Outgoing notification(const CacheGrant& g, const Open& open) {
+/// What its client hears of a break, of which break_to and epoch are set, and has to answer or not. With its mutex
+/// held.
+Outgoing notification(const CacheGrant& g, const Open& open, bool answers) {
   Outgoing out;
   smb2::Header h;
   h.command = smb2::Command::oplock_break;
@@ -56,7 +68,7 @@ Outgoing notification(const CacheGrant& g, const Open& open) {
   if (g.name) {
     smb2::LeaseBreakNotification m;
     if (g.v2) m.epoch = g.epoch;
-    m.flags = must_answer(g) ? smb2::LeaseBreakNotification::kAckRequired : 0;
+    m.flags = answers ? smb2::LeaseBreakNotification::kAckRequired : 0;
     m.key = g.name->second;
     m.current = g.bits;
     m.next = g.break_to;
@@ -68,23 +80,33 @@ Outgoing notification(const CacheGrant& g, const Open& open) {
 }
 
 /// False: no connection leads to the client.
-bool deliver(Server& server, const Open& open, Outgoing out) {
-  const auto session = open.session_now();
-  const auto channel = session ? session->live_channel(open.link_now()) : nullptr;
-  auto link = channel ? channel->link.lock() : nullptr;
-  // A lease is its client's: all its connections will do, but for sessions that seal (section 3.3.4.7).
-  const bool seals = session && session->encrypts;
-  const auto& lease = open.cache->name;
-  if (lease && !seals)
-    if (auto first = server.link_of(lease->first)) link = std::move(first);
-  if (!link || link->ended()) return false;
-  link->send_news(std::move(out), seals ? channel : nullptr);
-  return true;
+bool deliver(Server& server, const CacheGrant& g, Outgoing out) {
+  std::vector<std::weak_ptr<Open>> opens;
+  {
+    std::lock_guard lock(g.m);
+    opens = g.opens;
+  }
+  // A lease is its client's: its first connection hears of it, unless that would have to seal (section 3.3.4.7).
+  if (g.name && server.options.encrypt != Options::Encrypt::required)
+    if (const auto first = server.link_of(g.name->first)) {
+      first->send_news(std::move(out), nullptr);
+      return true;
+    }
+  for (const auto& w : opens) {
+    const auto open = w.lock();
+    const auto session = open ? open->session_now() : nullptr;
+    const auto channel = session ? session->live_channel(open->link_now()) : nullptr;
+    const auto link = channel ? channel->link.lock() : nullptr;
+    if (!link || link->ended()) continue;
+    link->send_news(std::move(out), session->encrypts ? channel : nullptr);
+    return true;
+  }
+  return false;
 }
 
 /// `not_breaking`: what is wrong if there is nothing to acknowledge.
-NtStatus acknowledge(Request& r, Open& open, uint8_t bits, NtStatus not_breaking) {
-  CacheGrant& g = *open.cache;
+NtStatus acknowledge(Server& server, CacheGrant& g, uint8_t bits, NtStatus not_breaking) {
+  std::lock_guard one_at_a_time(g.asking_m);
   {
     std::lock_guard lock(g.m);
     if (!g.breaking) return not_breaking;
@@ -94,7 +116,7 @@ NtStatus acknowledge(Request& r, Open& open, uint8_t bits, NtStatus not_breaking
     if (!g.name) g.level = level_of(bits);
     g.acknowledging = true;
   }
-  set_lease(r.server.port, open, bits);
+  give_back(server, g, bits);
   std::lock_guard lock(g.m);
   g.acknowledging = false;
   return NtStatus::success;
@@ -185,18 +207,24 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
     g.asking = true;
     g.left = kAll;
   }
-  uint8_t got = set_lease(r.server.port, *open, want);
+  const auto now = [&](uint8_t bits, uint8_t otherwise) {
+    const auto held = set_lease(r.server.port, *open, bits);
+    return held ? *held : otherwise;  // the open has ended, others may have what there was
+  };
+  uint8_t got = now(want, had);
   // An oplock has fewer states than a lease. A lease grows to what was asked for, or stays.
   const uint8_t as = !wish.lease ? bits_of(level_of(got)) : had && got != want ? had : got;
-  if (as != got) got = set_lease(r.server.port, *open, as);
+  if (as != got) got = now(as, as);
   std::unique_lock lock(g.m);
   while (got & ~g.left & ~had) {  // taken back before the client has heard of it
     got &= g.left | had;
     if (!wish.lease) got = bits_of(level_of(got));
-    if (got & ~g.left) break;  // the client has to say that itself
+    const uint8_t bits = got;
+    const bool theirs = bits & ~g.left;  // the client has to give that back itself
     lock.unlock();
-    got = set_lease(r.server.port, *open, got);
+    got = now(bits, bits) & bits;
     lock.lock();
+    if (theirs) break;
   }
   g.asking = false;
   const uint8_t left = g.left;
@@ -240,38 +268,42 @@ std::pair<OplockLevel, std::optional<smb2::Lease>> answer_cache(const CacheWish&
 void send_break(Server& server, Open& open, uint8_t bits) {
   CacheGrant& g = *open.cache;
   Outgoing out;
-  std::vector<std::weak_ptr<Open>> opens;
+  bool late = false, nothing = false;
+  uint8_t held = 0;
   {
     std::lock_guard lock(g.m);
     if (g.asking) {
       g.left &= bits;
       return;
     }
-    if (g.breaking) {  // not acknowledged in time: all of it is taken
-      g.breaking = false;
-      g.bits = bits;
-      if (!g.name) g.level = level_of(bits);
-      return;
-    }
-    if (g.bits == kLeaseNone) return;
     // An oplock is broken to level 2 or none.
-    g.break_to = g.name ? bits : static_cast<uint8_t>(bits & kLeaseRead);
-    if (!g.acknowledging) g.epoch++;  // else this is the next step of one break
-    out = notification(g, open);
-    g.breaking = must_answer(g);
-    if (!g.breaking) {
-      g.bits = g.break_to;
-      if (!g.name) g.level = level_of(g.bits);
+    if (!g.name) bits &= kLeaseRead;
+    late = g.breaking;  // not acknowledged in time: all of it is taken
+    held = g.bits;
+    nothing = !late && (held & ~bits) == 0;
+    if (!nothing) {
+      g.break_to = bits;
+      if (!g.acknowledging) g.epoch++;  // else this is the next step of one break
+      out = notification(g, open, !late && must_answer(g));
+      g.breaking = !late && must_answer(g);
+      if (!g.breaking) {
+        g.bits = bits;
+        if (!g.name) g.level = level_of(bits);
+      }
     }
-    opens = g.opens;
   }
-  if (deliver(server, open, std::move(out))) return;
-  // Nobody is there to ask (sections 3.3.4.6, 3.3.4.7): the opens end with their connection, durable ones too.
+  if (nothing) return give_back(server, g, held);
+  const bool heard = late && !g.name ? true : deliver(server, g, std::move(out));
+  if (heard && !late) return;
+  // Nobody is there to ask, or answers (sections 3.3.4.6, 3.3.4.7): the opens end with their connection, durable ones
+  // too.
+  std::vector<std::weak_ptr<Open>> opens;
   {
     std::lock_guard lock(g.m);
     g.breaking = false;
     g.bits = kLeaseNone;
     if (!g.name) g.level = OplockLevel::none;
+    opens = g.opens;
   }
   for (const auto& w : opens)
     if (const auto one = w.lock()) server.durables.give_up(*one);
@@ -285,9 +317,9 @@ void resend_breaks(Server& server, const Session& session) {
       const CacheGrant& g = *open->cache;
       std::lock_guard lock(g.m);
       if (!g.breaking || any_open(g.opens) != open) continue;
-      out = notification(g, *open);
+      out = notification(g, *open, true);
     }
-    (void)deliver(server, *open, std::move(out));
+    (void)deliver(server, *open->cache, std::move(out));
   }
 }
 
@@ -297,7 +329,7 @@ void break_own_level2(Request& r) {
     std::lock_guard lock(open.cache->m);
     if (open.cache->level != OplockLevel::level2) return;
   }
-  set_lease(r.server.port, open, kLeaseNone);
+  (void)set_lease(r.server.port, open, kLeaseNone);
   send_break(r.server, open, kLeaseNone);
 }
 
@@ -307,7 +339,7 @@ std::optional<Reply> oplock_break(Request& r) {
     CacheGrant& g = *r.open->cache;
     if (g.name) return Reply(NtStatus::invalid_parameter);
     if (m->level != OplockLevel::none && m->level != OplockLevel::level2) return Reply(NtStatus::invalid_parameter);
-    const NtStatus done = acknowledge(r, *r.open, bits_of(m->level), NtStatus::invalid_oplock_protocol);
+    const NtStatus done = acknowledge(r.server, g, bits_of(m->level), NtStatus::invalid_oplock_protocol);
     if (done != NtStatus::success) return Reply(done);
     std::lock_guard lock(g.m);
     return Reply(smb2::OplockBreak{g.level, r.open->id});
@@ -315,13 +347,12 @@ std::optional<Reply> oplock_break(Request& r) {
   const auto m = r.read<smb2::LeaseBreakAck>();
   if (!m) return Reply(NtStatus::invalid_parameter);
   const auto grant = r.server.leases.find({r.link->agreed.asked.client_guid, m->key});
-  std::shared_ptr<Open> open;
-  if (grant) {
+  if (!grant) return Reply(NtStatus::object_name_not_found);
+  {
     std::lock_guard lock(grant->m);
-    open = any_open(grant->opens);
+    if (!any_open(grant->opens)) return Reply(NtStatus::object_name_not_found);
   }
-  if (!open) return Reply(NtStatus::object_name_not_found);
-  const NtStatus done = acknowledge(r, *open, static_cast<uint8_t>(m->state & kAll), NtStatus::unsuccessful);
+  const NtStatus done = acknowledge(r.server, *grant, static_cast<uint8_t>(m->state & kAll), NtStatus::unsuccessful);
   if (done != NtStatus::success) return Reply(done);
   return Reply(smb2::LeaseBreakResponse{.flags = 0, .key = m->key, .state = m->state});
 }

@@ -24,7 +24,7 @@ struct CacheGrant {
 
   const uint64_t number;                ///< names it to the volume: Context::lease_key
   const std::optional<LeaseName> name;  ///< none: an oplock
-  /// Held while the volume is asked for more. Taken before all others.
+  /// Held while the volume is asked for more or told of less. Taken before all others.
   std::mutex asking_m;
   /// Guards what follows. A leaf.
   mutable std::mutex m;
@@ -66,7 +66,8 @@ CacheWish cache_wish(const Request& r, smb2::OplockLevel level, const std::vecto
 bool is_for(const CacheGrant& grant, NodeId node);
 /// Asks the volume, and puts what is granted into the open's grant. is_new: the open has made the file.
 void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWish& wish, bool is_new);
-/// The open ends, and with the last one the grant.
+/// The open has ended, and with the last one the grant. With its asking_m held since before the handle was released:
+/// what is being broken would look like what is held to who asks meanwhile.
 void leave_cache(Open& open);
 /// What CREATE answers about it: the level, and the context's lease if it is one.
 std::pair<smb2::OplockLevel, std::optional<smb2::Lease>> answer_cache(const CacheWish& wish);
@@ -76,7 +77,7 @@ constexpr uint32_t kStatAccess =
 /// A change or a lock through an open with an oplock of level 2, which its own client loses as all others do (MS-FSA
 /// section 2.1.5.18). Leases stay.
 void break_own_level2(Request& r);
-/// The volume takes back what a client may cache, but for `bits`. Any thread.
+/// The volume takes back what a client may cache, but for `bits`; told again, it has taken all. Any thread.
 void send_break(Server& server, Open& open, uint8_t bits);
 /// A connection of the session has ended, and with it perhaps what was told on it: what is not answered is told again.
 void resend_breaks(Server& server, const Session& session);

@@ -59,7 +59,7 @@ Reply open_pipe(Request& r, const smb2::CreateRequest& m) {
   open->access = windows::kReadData | windows::kWriteData | windows::kReadAttributes;
   attach(*open, r);
   r.server.files.add(open);
-  if (!r.session->valid()) {
+  if (!r.lives()) {
     close_open(r.server, open);
     return NtStatus::user_session_deleted;
   }

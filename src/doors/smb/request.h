@@ -80,6 +80,8 @@ class Request : public std::enable_shared_from_this<Request> {
     return call_and_wait(files(), std::move(args), as, kBeforeInterim, [this] { go_async(); });
   }
   FileSystem& files() const;
+  /// Its session and share are there still.
+  bool lives() const { return session->valid() && session->tree(tree.id); }
   Result<Attr> attr_of(NodeId node);
 
   /// The answer of a handler that said none. Once, from any thread.

@@ -103,13 +103,16 @@ void Server::end_session(Session& session) {
     session.trees.clear();
     session.channels.clear();
   }
+  // First those that a client may already be asking for again.
   bool kept = false;
+  std::vector<std::shared_ptr<Open>> others;
   for (const auto& open : files.of_session(session.id)) {
     if (durables.keep(open))
       kept = true;
     else
-      close_open(*this, open);
+      others.push_back(open);
   }
+  for (const auto& open : others) close_open(*this, open);
   if (!kept) port.client_gone(session.id);
   std::lock_guard lock(m_);
   sessions_.erase(session.id);
@@ -154,9 +157,14 @@ void Server::add_link(const std::shared_ptr<Link>& link) {
 }
 
 std::shared_ptr<Link> Server::link_of(const smb2::Guid& client) const {
-  std::lock_guard lock(m_);
-  for (const auto& w : links_)
-    if (auto link = w.lock(); link && !link->ended() && link->known && link->agreed.asked.client_guid == client)
+  std::vector<std::weak_ptr<Link>> all;
+  {
+    std::lock_guard lock(m_);
+    all = links_;
+  }
+  for (const auto& w : all)
+    if (auto link = w.lock();
+        link && !link->ended() && link->known && link->agreed.asked.client_guid == client && link->has_session())
       return link;
   return nullptr;
 }

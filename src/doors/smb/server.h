@@ -56,7 +56,7 @@ struct Server final : Upcalls {
   void end_channel(Channel& channel);
   void end_link(Link& link);
   void add_link(const std::shared_ptr<Link>& link);
-  /// The first connection of a client on which somebody has logged on; null: none.
+  /// The first connection of a client that a session is used on; null: none.
   std::shared_ptr<Link> link_of(const smb2::Guid& client) const;
   /// What waits ends soon.
   void cancel_all();

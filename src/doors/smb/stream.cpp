@@ -81,17 +81,18 @@ Result<std::string> kept_name(Request& r, NodeId node, std::string_view name) {
   return err(ENODATA);
 }
 
-Status remove(Request& r, NodeId node, std::string_view name) {
-  Status done = r.call(op::RemoveXattr{{}, node, attribute_name(name)});
+/// By whichever of its names it has; none is well, too.
+Status remove(FileSystem& fs, const Context& ctx, NodeId node, std::string_view name) {
+  Status done = call_and_wait(fs, op::RemoveXattr{{}, node, attribute_name(name)}, ctx);
   if (!done && done.error() == err(ENODATA))
-    done = r.call(op::RemoveXattr{{}, node, std::string(kStreamPrefix) + std::string(name)});
+    done = call_and_wait(fs, op::RemoveXattr{{}, node, std::string(kStreamPrefix) + std::string(name)}, ctx);
   return done || done.error() == err(ENODATA) ? Status(Unit{}) : done;
 }
 
 NtStatus store(Request& r, NodeId node, std::string_view name, std::string data) {
   // Nor has a server of Apple's streams without data.
   if (!is_kept_by_apple(name, data) || (data.empty() && r.session->apple.load(std::memory_order_relaxed))) {
-    const Status done = remove(r, node, name);
+    const Status done = remove(r.files(), r.ctx, node, name);
     return done ? NtStatus::success : status_of(done.error());
   }
   data += '\0';
@@ -268,7 +269,7 @@ void drop_streams(Request& r, NodeId node) {
     const auto stream = r.server.streams.find(node, key_of(name));
     std::unique_lock<std::mutex> io;
     if (stream) io = std::unique_lock(stream->io_m);
-    (void)remove(r, node, name);
+    (void)remove(r.files(), r.ctx, node, name);
   }
 }
 
@@ -290,8 +291,7 @@ std::optional<std::string> remove_stream(Server& server, const Context& ctx, Nam
   {
     std::lock_guard io(stream.io_m);
     name = stream.name;
-    if (!is_afp_resource(name))
-      (void)call_and_wait(server.port, op::RemoveXattr{{}, stream.node, attribute_name(name)}, ctx);
+    if (!is_afp_resource(name)) (void)remove(server.port, ctx, stream.node, name);
   }
   server.streams.end(stream);
   return is_afp_resource(name) ? std::nullopt : std::optional(name);
@@ -416,8 +416,8 @@ NtStatus rename_stream(Request& r, const smb2::NameChange& to) {
     r.server.streams.rename(stream, old_key);
     return made;
   }
-  if (there && !itself && *there != path.stream) (void)remove(r, stream.node, *there);
-  (void)remove(r, stream.node, old_name);
+  if (there && !itself && *there != path.stream) (void)remove(r.files(), r.ctx, stream.node, *there);
+  (void)remove(r.files(), r.ctx, stream.node, old_name);
   stream.name = path.stream;
   io.unlock();
   tell(r, old_name, smb2::NotifyAction::removed_stream, smb2::kChangeStreamName);

@@ -87,6 +87,8 @@ class Aftermath {
     data(node);
     core_.hub.others(who_.port, [&](Upcalls& up) { up.invalidate_node(node, offset, length); });
     core_.watches.node_event(node, kWatchModified, who_);
+    // Who has got a lease since the change was let through has cached what was there before.
+    core_.opens.announce({.node = node, .use = Use::change, .who = who_});
   }
   void described(NodeId node, uint32_t what) {
     attributes(node);

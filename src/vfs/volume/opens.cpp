@@ -69,11 +69,13 @@ bool Opens::same(const Actor& a, HandleId ah, const Actor& b, HandleId bh) {
 // Has the lease shrink to at most `keep`. True: the holder must say so first, for what it may not have written back or
 // closed. One step at a time: until the holder has answered it hears of nothing else.
 bool Opens::take_back(Lease& l, NodeId node, Use use, uint8_t keep, After& after) {
+  const bool matters = (l.bits & ~keep & (use == Use::detach ? kLeaseWrite | kLeaseHandle : kLeaseWrite)) != 0;
   if (l.breaking) {
     l.keep &= keep;
+    l.waits |= matters;
     return l.waits && keep != kAllLeases;
   }
-  l.waits = (l.bits & ~keep & (use == Use::detach ? kLeaseWrite | kLeaseHandle : kLeaseWrite)) != 0;
+  l.waits = matters;
   shrink_to(l, node, keep, after);
   return l.breaking && l.waits;
 }
@@ -184,7 +186,7 @@ void Opens::use(const Wish& wish, Cancel* cancel, std::function<void(Errno)> the
       if (!w->over.exchange(true)) w->then(err(EINTR));
     });
   After later;
-  bool mine = false;
+  bool mine = false, cancelled = false;
   {
     std::lock_guard lock(s.m);
     File& f = s.files[wish.node];
@@ -193,11 +195,12 @@ void Opens::use(const Wish& wish, Cancel* cancel, std::function<void(Errno)> the
       if (!r)
         f.waiters.push_back(w);
       else if (!(mine = !w->over.exchange(true)) && *r == Errno{} && wish.use == Use::open)
-        std::erase_if(f.opens, [&](Open& o) { return o.handle == wish.handle; });
+        cancelled = true;
     }
     leave(s, wish.node);
   }
   run(std::move(later));
+  if (cancelled) close(wish.node, wish.handle);
   if (!mine) return;
   if (cancel) cancel->clear();
   w->then(*r);
