@@ -28,7 +28,7 @@ TEST(Utf16, EveryCharacterBothWays) {
     ASSERT_EQ(utf16_of(*text), wide) << c;
   }
   EXPECT_EQ(utf16_of("\xf0\x9f\x98\x80"), "\x3d\xd8\x00\xde"s);
-  for (auto bad : {"\x00"s, "\x3d\xd8"s, "\x3d\xd8\x41\x00"s, "\x00\xde\x3d\xd8"s, "\x3d\xd8\x3d\xd8"s})
+  for (const auto& bad : {"\x00"s, "\x3d\xd8"s, "\x3d\xd8\x41\x00"s, "\x00\xde\x3d\xd8"s, "\x3d\xd8\x3d\xd8"s})
     EXPECT_FALSE(utf8_of(as_bytes(bad)));
   EXPECT_FALSE(utf16_of("\xed\xa0\x80"));
 }
@@ -91,8 +91,9 @@ TEST(Reparse, WhatOthersWrite) {
   EXPECT_EQ(from_reparse(as_bytes("\x23\0\0\x80\0\0\0\0"s)), (Special{S_IFSOCK, {}, 0, 0}));
   EXPECT_EQ(from_reparse(as_bytes("\x25\0\0\x80\0\0\0\0"s)), (Special{S_IFCHR, {}, 0, 0}));
   EXPECT_EQ(from_reparse(as_bytes("\x26\0\0\x80\0\0\0\0"s)), (Special{S_IFBLK, {}, 0, 0}));
-  for (auto bad : {"\x03\0\0\xa0\0\0\0\0"s, "\x1d\0\0\xa0\x04\0\0\0\x02\0\0\0"s, "\x1d\0\0\xa0\x06\0\0\0\x02\0\0\0a\0"s,
-                   "\x24\0\0\x80\x01\0\0\0x"s, "\x1d\0\0\xa0\x05\0\0\0\x01\0\0\0a"s})
+  for (const auto& bad :
+       {"\x03\0\0\xa0\0\0\0\0"s, "\x1d\0\0\xa0\x04\0\0\0\x02\0\0\0"s, "\x1d\0\0\xa0\x06\0\0\0\x02\0\0\0a\0"s,
+        "\x24\0\0\x80\x01\0\0\0x"s, "\x1d\0\0\xa0\x05\0\0\0\x01\0\0\0a"s})
     EXPECT_FALSE(from_reparse(as_bytes(bad)));
 }
 

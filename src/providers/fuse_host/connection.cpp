@@ -209,16 +209,18 @@ void Connection::ask(Opcode opcode, uint64_t node, const Context& ctx, std::span
     h.pid = ctx.cred.pid;
   }
   Status sent = Unit{};
+  bool over = false;
   {
     std::lock_guard sending(send_m_);
     {
       std::lock_guard lock(m_);
-      if (!over_) {
+      over = over_;
+      if (!over) {
         h.unique = last_unique_ += 2;  // odd ones are interrupts
         waiting_.emplace(h.unique, Asked{std::move(waiter), ctx.cancel});
       }
     }
-    if (!waiter) {
+    if (!over) {
       sent = send(h, parts);
       // Nobody has answered yet: `ctx` lives.
       if (ctx.cancel)
@@ -228,7 +230,7 @@ void Connection::ask(Opcode opcode, uint64_t node, const Context& ctx, std::span
         });
     }
   }
-  if (waiter) return waiter->answered(err(ENOTCONN), {});
+  if (over) return waiter->answered(err(ENOTCONN), {});  // NOLINT(bugprone-use-after-move): moved if not over
   if (!sent) answer(take(h.unique), sent.error(), {});
 }
 

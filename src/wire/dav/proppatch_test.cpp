@@ -73,7 +73,7 @@ TEST(ParseProppatch, LitmusProphighunicode) {
 // propremoveset and propsetremove: document order.
 TEST(ParseProppatch, LitmusOrder) {
   constexpr std::string_view kP = "<removeset xmlns='http://webdav.org/neon/litmus/'>";
-  auto instruction = [&](std::string what, std::string value) {
+  auto instruction = [&](const std::string& what, const std::string& value) {
     return "<" + what + "><prop>" + std::string(kP) + value + "</removeset></prop></" + what + ">";
   };
   auto c = good(body_of(instruction("remove", "") + instruction("set", "x") + instruction("set", "y")));

@@ -93,7 +93,7 @@ TEST(Auth, DigestSyntax) {
     lacks.replace(lacks.find(name + "="), name.size(), "other");
     EXPECT_TRUE(refused(lacks)) << name;
   }
-  auto with = [&good](std::string from, std::string to) {
+  auto with = [&good](const std::string& from, const std::string& to) {
     std::string changed = good;
     return changed.replace(changed.find(from), from.size(), to);
   };

@@ -15,7 +15,7 @@ TEST(Dates, TheThreeFormsOfTheRfc) {
   EXPECT_EQ(parse_date("Sun, 06 Nov 1994 08:49:37 GMT"), kExample);
   EXPECT_EQ(parse_date("Sunday, 06-Nov-94 08:49:37 GMT"), kExample);
   EXPECT_EQ(parse_date("Sun Nov  6 08:49:37 1994"), kExample);
-  EXPECT_EQ(parse_date("Wed Nov 16 08:49:37 1994")->sec, kExample.sec + 10 * 86'400);
+  EXPECT_EQ(parse_date("Wed Nov 16 08:49:37 1994")->sec, kExample.sec + 10L * 86'400);
   EXPECT_EQ(format_date(*parse_date("Friday, 01-Jan-70 00:00:00 GMT")), "Thu, 01 Jan 1970 00:00:00 GMT");
   EXPECT_EQ(format_date(*parse_date("Monday, 31-Dec-69 00:00:00 GMT")), "Tue, 31 Dec 2069 00:00:00 GMT");
   EXPECT_EQ(format_date(*parse_date("Sat, 31 Dec 2016 23:59:60 GMT")), "Sun, 01 Jan 2017 00:00:00 GMT");

@@ -141,10 +141,11 @@ int OptParser::take_option(const char* arg, From from) {
 int OptParser::apply_with_next(const fuse_opt& row, size_t sep, const char* arg, From from) {
   const char* parameter = next_argument(arg);
   if (!parameter) return -1;
-  auto* joined = static_cast<char*>(malloc(sep + strlen(parameter) + 1));
+  const size_t size = strlen(parameter) + 1;
+  auto* joined = static_cast<char*>(malloc(sep + size));
   if (!joined) return no_memory();
   memcpy(joined, arg, sep);
-  strcpy(joined + sep, parameter);
+  memcpy(joined + sep, parameter, size);
   int result = apply(row, sep, joined, from);
   free(joined);
   return result;

@@ -20,7 +20,9 @@ class DirHandle {
   };
 
   explicit DirHandle(uint64_t theirs) : theirs_(theirs) {}
-  static DirHandle& of(HandleId h) { return *reinterpret_cast<DirHandle*>(raw(h)); }
+  static DirHandle& of(HandleId h) {
+    return *reinterpret_cast<DirHandle*>(raw(h));  // NOLINT(performance-no-int-to-ptr): id()'s
+  }
   static HandleId id(const DirHandle* d) { return HandleId{reinterpret_cast<uintptr_t>(d)}; }
   /// The program's handle.
   static HandleId programs(HandleId h) { return h == HandleId::none ? h : HandleId{of(h).theirs_}; }

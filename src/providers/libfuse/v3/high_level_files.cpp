@@ -248,8 +248,9 @@ Result<IoctlReply> HighLevelFs::ioctl(const Context& ctx, const op::Ioctl& a) {
   IoctlReply reply;
   reply.out.assign(reinterpret_cast<const char*>(a.in.data()), a.in.size());
   reply.out.resize(std::max(a.out_max, a.in.size()));
-  int rc = top_->call(&fuse_operations::ioctl, held->path(), unsigned{a.command}, reinterpret_cast<void*>(a.arg), &fi,
-                      to_ioctl_flags(a), static_cast<void*>(reply.out.empty() ? nullptr : reply.out.data()));
+  auto* arg = reinterpret_cast<void*>(a.arg);  // NOLINT(performance-no-int-to-ptr): the API's
+  int rc = top_->call(&fuse_operations::ioctl, held->path(), unsigned{a.command}, arg, &fi, to_ioctl_flags(a),
+                      static_cast<void*>(reply.out.empty() ? nullptr : reply.out.data()));
   if (rc < 0) return error_of(rc);
   reply.result = rc;
   reply.out.resize(a.out_max);

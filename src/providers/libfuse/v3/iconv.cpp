@@ -18,7 +18,7 @@
 namespace isthmus::libfuse {
 namespace {
 
-const auto kNone = iconv_t(-1);
+const auto kNone = iconv_t(-1);  // NOLINT(performance-no-int-to-ptr): as iconv_open() has it
 
 /// One way. Any thread, one after the other.
 class Conversion {

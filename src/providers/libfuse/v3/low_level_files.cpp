@@ -123,8 +123,8 @@ void LowLevelFs::ioctl(Call<op::Ioctl> c) {
   op::Ioctl a = *c;
   unsigned flags = to_ioctl_flags(a);
   const void* in = a.in.empty() ? nullptr : a.in.data();
-  ops_.ioctl(begin(std::move(c)), raw(a.node), a.command, reinterpret_cast<void*>(a.arg), &fi, flags, in, a.in.size(),
-             a.out_max);
+  auto* arg = reinterpret_cast<void*>(a.arg);  // NOLINT(performance-no-int-to-ptr): the API's
+  ops_.ioctl(begin(std::move(c)), raw(a.node), a.command, arg, &fi, flags, in, a.in.size(), a.out_max);
 }
 
 void LowLevelFs::poll(Call<op::Poll> c) {

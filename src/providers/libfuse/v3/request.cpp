@@ -149,9 +149,9 @@ template <class T>
 Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, const fuse_req& req, Answer&& answer) {
   using R = typename T::Reply;
   return std::visit(
-      [&](auto&& a) -> Result<R> {
+      [&](auto& a) -> Result<R> {
         using A = std::decay_t<decltype(a)>;
-        if constexpr (std::is_same_v<A, Errno>)
+        if constexpr (std::is_same_v<A, Errno> || (std::is_same_v<A, Unit> && T::id == Op::ReadDir))
           return a;
         else if constexpr (std::is_same_v<A, Buffer> && T::id == Op::Read)
           return data_of(asked, req.in_place, std::move(a));
@@ -163,14 +163,12 @@ Result<typename T::Reply> reply_from(FileSystem& fs, const Pending<T>& asked, co
           return names_of(a);
         else if constexpr (std::is_same_v<A, R> && T::id != Op::ReadDir)
           return std::move(a);
-        else if constexpr (std::is_same_v<A, Unit> && T::id == Op::ReadDir)
-          return a;
         else if constexpr (std::is_same_v<A, Count> && std::is_integral_v<R>)
           return static_cast<R>(a.n);
         else
           return wrong_answer(T::id);
       },
-      std::move(answer));
+      answer);
 }
 
 #define X(Type, method, R) \
