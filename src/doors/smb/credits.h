@@ -33,7 +33,7 @@ class Credits {
 
  private:
   /// Ids that were granted and come out of order.
-  static constexpr uint64_t kWindow = 2 * kMost;
+  static constexpr uint64_t kWindow = uint64_t{2} * kMost;
 
   std::vector<bool> spent_ = std::vector<bool>(kWindow);
   uint64_t low_ = 0, end_ = 1;  // NEGOTIATE is message 0
