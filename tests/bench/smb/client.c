@@ -1,8 +1,9 @@
 // A client of SMB servers on Samba's libsmbclient, for ./dev bench smb:
 //   client sign|seal create|remove|list|read URL NUMBER
-// create, remove: NUMBER files of 4 KiB in the folder URL, which is made or removed; list: entries of the folder URL and their
-// attributes, of whole listings, until there have been NUMBER; read: NUMBER times 4 KiB at random places of the file URL, one after another. Prints how many were done and the seconds.
-// User and password are in SMB_USER and SMB_PASSWORD. Exit status 1 and a message: something failed.
+// create, remove: NUMBER files of 4 KiB in the folder URL, which is made or removed; list: entries of the folder URL
+// and their attributes, of whole listings, until there have been NUMBER; read: NUMBER times 4 KiB at random places of
+// the file URL, one after another. Prints how many were done and the seconds. User and password are in SMB_USER and
+// SMB_PASSWORD. Exit status 1 and a message: something failed.
 #include <errno.h>
 #include <fcntl.h>
 #include <libsmbclient.h>
@@ -20,8 +21,8 @@ static void fail(const char* what) {
   exit(1);
 }
 
-static void log_on(const char* server, const char* share, char* domain, int domain_size, char* user, int user_size, char* password,
-                   int password_size) {
+static void log_on(const char* server, const char* share, char* domain, int domain_size, char* user, int user_size,
+                   char* password, int password_size) {
   (void)server, (void)share, (void)domain, (void)domain_size;
   snprintf(user, (size_t)user_size, "%s", getenv("SMB_USER"));
   snprintf(password, (size_t)password_size, "%s", getenv("SMB_PASSWORD"));
