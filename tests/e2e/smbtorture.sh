@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # usage: smbtorture.sh ISTHMUS
-# Samba's own tests of servers (smbtorture), those of smbtorture.passes: each passed once and has to pass from then on. A line is the
-# name of a test; one process a test. Most wait for what must not come, so several servers are asked at once; a test has its server to
-# itself.
+# Samba's own tests of servers (smbtorture), those of smbtorture.expected: each passed and has to pass from then on. A line is the
+# name of a test, or `- NAME: why it does not pass, and Samba's server does`. One process a test. Most wait for what must not come, so
+# several servers are asked at once; a test has its server to itself.
 . "$(dirname "$0")/lib.sh"
 begin "$@"
 . "$top/tests/e2e/cli_lib.sh"
 . "$top/tests/e2e/smb_lib.sh"
 need smbtorture samba-testsuite
-list=$top/tests/e2e/smbtorture.passes
-[[ -s $list ]] || fail "no list of tests"
+list=$tmp/list
+grep -v '^-' "$top/tests/e2e/smbtorture.expected" >"$list" || fail "no list of tests"
 servers=8
 
 # Samba's programs take no password from a file alone.
