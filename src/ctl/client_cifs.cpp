@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -35,17 +36,20 @@ struct SmbUrl {
   }
 };
 
-/// Whether the kernel has a connection to a port of this machine.
+/// Whether the kernel, or another of root's, has a connection to a port of 127.0.0.1.
 bool connected_to(const std::string& port) {
   std::ifstream table("/proc/self/net/tcp");
-  const std::string wanted = fmt::format(":{:04X}", parse_number(port).value_or(0));
+  const std::string wanted = fmt::format("{:08X}:{:04X}", htonl(INADDR_LOOPBACK), parse_number(port).value_or(0));
   std::string line;
   std::getline(table, line);  // the heading
   while (std::getline(table, line)) {
     // "sl local remote state ..."; 01: ESTABLISHED
     std::istringstream words(line);
-    std::string slot, local, remote, state;
-    if (words >> slot >> local >> remote >> state && remote.ends_with(wanted) && state == "01") return true;
+    std::string slot, local, remote, state, queues, timer, retries;
+    unsigned uid = 0;
+    if (words >> slot >> local >> remote >> state >> queues >> timer >> retries >> uid && remote == wanted &&
+        state == "01" && uid == 0)
+      return true;
   }
   return false;
 }
@@ -85,7 +89,6 @@ class Cifs final : public Client {
   /// Without its server the kernel tries for minutes to write back what it has, and who unmounts waits for that: a
   /// process that is left to it.
   void clear() override {
-    constexpr int kMostMs = 3000;
     if (!mounted()) return;
     const pid_t child = fork();
     if (child == 0) {
@@ -97,12 +100,14 @@ class Cifs final : public Client {
   }
 
  private:
+  static constexpr int kMostMs = 3000;
   /// mount(2)'s text.
   std::string options(const SmbUrl& at) const {
     // nosharesock: clients keep connections by address and port, and the port may have been another server's.
+    // sign: a mount that is out of sight and in use outlives its server, and another may take the port then.
     // nobrl: locks are between the programs of this machine, and advisory; SMB's would keep others from reading.
     std::string text = fmt::format(
-        "ip={},port={},user={},pass={},sec=ntlmssp,vers=3.1.1,nosharesock,serverino,mapposix,nobrl,uid={},gid={},"
+        "ip={},port={},user={},pass={},sec=ntlmsspi,vers=3.1.1,nosharesock,serverino,mapposix,nobrl,uid={},gid={},"
         "forceuid,forcegid",
         at.address, at.port, job_.user, job_.password, geteuid(), getegid());
     text += job_.allow_other ? ",file_mode=0755,dir_mode=0755" : ",file_mode=0700,dir_mode=0700";
@@ -122,7 +127,10 @@ class Cifs final : public Client {
     int status = 0;
     while (waitpid(child, &status, WNOHANG) == 0) {
       if (monotonic_ns() > until) {
+        // It may be past where it hears of that, and mount still.
         kill(child, SIGKILL);
+        for (int waited = 0; waited < kMostMs && waitpid(child, &status, WNOHANG) == 0; waited += kPollMs)
+          poll(nullptr, 0, kPollMs);
         return ETIMEDOUT;
       }
       poll(nullptr, 0, kPollMs);

@@ -124,12 +124,11 @@ class MountedServer {
     return DoorOptions{.webdav = std::move(*door)};
   }
 
-  /// For Linux's client: names in any case are names of their own, and none is hidden. Nothing has to be signed, as
-  /// only root could come between the kernel and us.
+  /// For Linux's client: names in any case are names of their own, and none is hidden.
   Expected<DoorOptions> smb_door(const std::string& password) const {
     SmbJob job;
     job.user = kUser;
-    job.signing = "offered";
+    job.signing = "required";
     job.read_only = options_.read_only;
     job.case_sensitive = job.show_dot_files = true;
     auto door = smb_options(job);

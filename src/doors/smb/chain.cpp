@@ -59,9 +59,10 @@ bool names_file(Command c) {
 
 }  // namespace
 
-Request::Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b)
-    : server(s), chain(std::move(c)), header(h), bytes(b), ctx(s.own) {
+Request::Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b, std::shared_ptr<Cancel> by)
+    : server(s), chain(std::move(c)), header(h), bytes(b), link(chain->link_), ctx(s.own), cancel(std::move(by)) {
   ctx.id = h.message_id;
+  ctx.cancel = cancel.get();
 }
 
 FileSystem& Request::files() const { return server.port; }
@@ -120,14 +121,11 @@ bool Chain::admit(bool& idle) {
     }
     const uint32_t charge = std::max<uint32_t>(1, link_->agreed.large() ? h.credit_charge : 1);
     if (!link_->spend(h.message_id, charge)) return false;
-    auto r = std::make_shared<Request>(server_, shared_from_this(), h, pdu.bytes);
-    r->link = link_;
-    r->ctx.cancel = r->cancel.get();
+    admitted_.push_back({&pdu, std::make_shared<Cancel>()});
     const Row* e = row_of(h.command);
-    if (e && e->waits) link_->add_pending(h.message_id, r->cancel);
-    requests_.push_back(std::move(r));
+    if (e && e->waits) link_->add_pending(h.message_id, admitted_.back().cancel);
   }
-  idle = requests_.empty();
+  idle = admitted_.empty();
   return true;
 }
 
@@ -135,7 +133,10 @@ bool Chain::is_urgent() const {
   switch (pdus_.front().header.command) {
     case Command::oplock_break:
     case Command::close:
+    case Command::flush:
+    case Command::write:  // which acknowledgments wait for; and nothing may come before it that was sent behind it
     case Command::lock:
+    case Command::set_info:
     case Command::echo:
     case Command::session_setup:
     case Command::logoff:
@@ -147,11 +148,11 @@ bool Chain::is_urgent() const {
 }
 
 void Chain::run() {
-  std::vector<std::shared_ptr<Request>> requests;
-  requests.swap(requests_);  // a request keeps its chain
-  for (size_t i = 0; i < requests.size(); i++) {
-    Request& r = *requests[i];
-    r.last = i + 1 == requests.size();
+  for (size_t i = 0; i < admitted_.size(); i++) {
+    const auto request = std::make_shared<Request>(server_, shared_from_this(), admitted_[i].pdu->header,
+                                                   admitted_[i].pdu->bytes, admitted_[i].cancel);
+    Request& r = *request;
+    r.last = i + 1 == admitted_.size();
     const auto begun = std::chrono::steady_clock::now();
     const Row* e = row_of(r.header.command);
     std::optional<Reply> reply;
@@ -221,6 +222,8 @@ void Chain::find_session(Request& r, bool of_before) {
   r.channel = link_->channel(session_id_);
   if (r.channel)
     r.session = r.channel->session;
+  else if (r.header.command != Command::session_setup)
+    return;  // nor would it be good to sign what others send again: GMAC's nonce is the message id
   else if (const auto elsewhere = server_.find_session(session_id_); elsewhere && elsewhere->valid())
     r.refused_by = stray_channel(r, elsewhere);
 }
@@ -275,6 +278,7 @@ Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) con
   // All of a session that has its keys, also the answer that ends it; at least the end of a logon.
   const auto& channel = r.channel ? r.channel : r.refused_by;
   if (channel && !sealed_by_ && channel->has_keys() &&
+      (channel->ready() || r.header.command == Command::session_setup) &&
       (channel->session->signs || r.header.is_signed() || r.header.command == Command::session_setup))
     out.sign_by = channel;
   return out;

@@ -43,8 +43,12 @@ class Chain : public std::enable_shared_from_this<Chain> {
   const std::shared_ptr<Link> link_;
   const std::string frame_;
   const std::shared_ptr<Channel> sealed_by_;  // null: in the open
+  struct Admitted {
+    const smb2::Pdu* pdu;
+    std::shared_ptr<Cancel> cancel;
+  };
   std::vector<smb2::Pdu> pdus_;
-  std::vector<std::shared_ptr<Request>> requests_;
+  std::vector<Admitted> admitted_;  // a request, which keeps its chain, is made when its turn has come
   std::vector<Outgoing> out_;
   size_t answered_ = 0;  ///< bytes of bodies and data
   // Of the request before, for related ones.

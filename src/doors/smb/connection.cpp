@@ -29,6 +29,7 @@ Connection::Connection(Server& server, int socket, std::optional<uint32_t> uid)
       connected_(server.metrics, uid) {
   in_.resize(kBuffer);
   if (auto at = local_endpoint(socket)) link_->here = at->address;
+  link_->backlogs = &server_.backlogs;
   server_.add_link(link_);
 }
 
@@ -103,8 +104,8 @@ Stream::Next Connection::ready() {
       }
       if (!take(std::move(frame))) return Next::close;
       if (!work_) continue;
-      // What was agreed to is known before anybody reads on.
-      const bool known = link_->agreed.done();
+      // What was agreed to is known before anybody reads on. Strangers have the thread that reads, and no more.
+      const bool known = link_->known.load(std::memory_order_acquire);
       leaves_ = known && link_->frames.begin();
       if (leaves_) return have_ >= smb2::kFrameHead ? Next::write : Next::read;
       if (known && !work_->is_urgent() && link_->frames.park(work_, work_->bytes()))

@@ -9,6 +9,7 @@
 #include "doors/smb/names.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "vfs/then.h"
 #include "windows/names.h"
 #include "windows/security.h"
 #include "wire/smb2/directory_info.h"

@@ -574,7 +574,6 @@ TEST_F(DoorTest, WaitingIsCancelled) {
   }
   // News, then the end of the open.
   notify();
-  FileId id;
   c.send_frame(c.message(Command::create, smb2::write_message(c.creation("new", Disposition::create))));
   Message first = c.receive(), second = c.receive();
   if (first.header.command == Command::change_notify) std::swap(first, second);

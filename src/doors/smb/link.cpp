@@ -95,11 +95,11 @@ void Link::flush_news() {
     std::vector<Bytes> before{as_bytes(backlog_)};
     if (!write(before, false)) return end();
     backlog_.erase(0, backlog_.size() - (before.empty() ? 0 : before.front().size()));
-    if (!backlog_.empty()) return;  // the client reads nothing now
+    if (!backlog_.empty()) return try_later();  // the client reads nothing now
     News one;
     {
       std::lock_guard news(news_m_);
-      if (news_.empty()) return;
+      if (news_.empty()) continue;  // and look again, without the lock
       one = std::move(news_.front());
       news_.pop_front();
     }
@@ -108,7 +108,17 @@ void Link::flush_news() {
     Frame frame;
     if (!assemble(messages, one.seal_by.get(), frame) || !write(frame.parts, false)) return end();
     for (Bytes b : frame.parts) backlog_ += as_text(b);
+    if (!backlog_.empty()) return try_later();
   }
+}
+
+void Link::try_later() {
+  if (backlogs) backlogs->add(weak_from_this());
+}
+
+bool Link::has_backlog() {
+  std::lock_guard lock(send_m_);
+  return !backlog_.empty() && !ended();
 }
 
 /// What has been written leaves `parts`; with `wait` that is all, or the client has taken too long. False: the

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "doors/smb/backlogs.h"
 #include "doors/smb/credits.h"
 #include "doors/smb/frames.h"
 #include "doors/smb/session.h"
@@ -45,13 +46,14 @@ struct Agreed {
 };
 
 /// One client's connection, for as long as anything answers it: the socket may have gone already. Any thread.
-class Link {
+class Link : public std::enable_shared_from_this<Link> {
  public:
   Link(int socket, std::optional<uint32_t> peer, FramePool& pool) : uid(peer), frames(pool), socket_(socket) {}
 
   const std::optional<uint32_t> uid;  ///< of the peer, if it is of this machine
   std::string here;                   ///< the address that the peer has reached, numeric; set before others see it
   Agreed agreed;
+  Backlogs* backlogs = nullptr;  ///< set before others see it
 
   /// Sends one frame: messages in a row (a compound), each signed by its channel's key, or all sealed by `seal_by`'s.
   /// What cannot be sent in a minute ends the connection.
@@ -59,6 +61,9 @@ class Link {
   /// Sends what other clients, doors and file systems bring on their threads, which never wait for this client: what it
   /// does not take now goes with the next frame.
   void send_news(Outgoing message, std::shared_ptr<Channel> seal_by);
+  /// Sends news that the client has not taken yet, if it takes them now.
+  void flush_news();
+  bool has_backlog();
   /// The peer gets no more answers, and hears that the connection ends.
   void end();
   /// The socket is about to be closed.
@@ -110,7 +115,8 @@ class Link {
   };
   bool assemble(std::vector<Outgoing>& messages, Channel* seal_by, Frame& frame);
   bool write(std::vector<Bytes>& parts, bool wait);
-  void flush_news();
+  /// With send_m_ held.
+  void try_later();
 
   std::mutex send_m_;    // the order of frames; taken before a session's mutexes
   std::string backlog_;  // under send_m_: the rest of a frame that found no room

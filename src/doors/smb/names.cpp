@@ -117,7 +117,7 @@ std::shared_ptr<FoldedNames::Directory> FoldedNames::make(NodeId dir) {
   }
   recent_.push_front(dir);
   it->second = {std::make_shared<Directory>(), recent_.begin()};
-  const auto made = it->second.directory;
+  auto made = it->second.directory;
   if (all_.size() > kMostDirectories) {
     all_.erase(recent_.back());
     recent_.pop_back();

@@ -207,7 +207,16 @@ TEST_F(PosixTest, SpecialFilesAreMadeInThePlaceOfNewOnes) {
   EXPECT_EQ(set_reparse(id, {S_IFIFO, {}, 0, 0}), NtStatus::sharing_violation);
   EXPECT_EQ(c_->close_file(other), NtStatus::success);
   EXPECT_EQ(c_->close_file(id), NtStatus::success);
-  files_ = {"link", "fifo", "full", "shared"};
+  ASSERT_EQ(c_->open("streams:of it", other), NtStatus::success);
+  ASSERT_EQ(c_->write(other, 0, "text"), NtStatus::success);
+  EXPECT_EQ(c_->close_file(other), NtStatus::success);
+  ASSERT_EQ(open("streams", id), NtStatus::success);
+  EXPECT_EQ(set_reparse(id, {S_IFIFO, {}, 0, 0}), NtStatus::io_reparse_data_invalid) << "they would be lost";
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  ASSERT_EQ(open("folder", id, Disposition::create, 0755, smb2::kOptionDirectory), NtStatus::success);
+  EXPECT_EQ(set_reparse(id, {S_IFLNK, "to/there", 0, 0}), NtStatus::success) << "junctions are made of directories";
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  files_ = {"link", "fifo", "full", "shared", "streams", "folder"};
 }
 
 TEST_F(PosixTest, AnEntryOfTheAccessListCarriesTheMode) {

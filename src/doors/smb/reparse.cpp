@@ -1,14 +1,17 @@
 #include "doors/smb/reparse.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/log.h"
 #include "doors/common/secret.h"
 #include "doors/smb/errors.h"
 #include "doors/smb/place.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/reparse.h"
 #include "windows/security.h"
 
@@ -35,7 +38,11 @@ Result<Entry> make_special(Request& r, NodeId parent, const std::string& name, c
   if (file.type == S_IFLNK) return r.call(op::Symlink{{}, parent, name, file.target});
   Context as = r.ctx;
   as.cred.umask = 0;  // the file that it takes the place of has the mode already
-  return r.call(op::Mknod{{}, parent, name, file.type | (mode & 0777), makedev(file.major, file.minor), {}}, as);
+  // A device is all of it, whoever may use its file: nobody else, unless a chmod says so.
+  const bool device = file.type == S_IFCHR || file.type == S_IFBLK;
+  return r.call(
+      op::Mknod{{}, parent, name, file.type | (mode & (device ? 0700 : 0777)), makedev(file.major, file.minor), {}},
+      as);
 }
 
 /// An open of what is now at `at`, for whoever has `old`.
@@ -58,6 +65,44 @@ Result<std::shared_ptr<Open>> open_instead(Request& r, const Open& old, Place& a
   made->file = r.server.files.open(r.server, at.take_node(), false, at.take_parent(), at.name, at.path);
   attach(*made, r);
   return made;
+}
+
+/// Nothing would be lost with what `name` is now, and nobody but the request has it open.
+bool is_empty(Request& r, OpenedFile& file, NodeId parent, const std::string& name) {
+  auto found = r.call(op::Lookup{{}, parent, name});
+  if (!found || found->node == NodeId::none) return false;
+  if (found->node != NodeId::root) forget(r.files(), r.ctx, found->node);
+  std::lock_guard lock(file.m);
+  return found->node == file.node && file.opens == 1 && (file.directory || found->attr.size == 0);
+}
+
+/// The file `name` becomes what `temporary` is, which is not there afterwards.
+Status put_in_place(Request& r, OpenedFile& file, NodeId parent, const std::string& temporary, const std::string& name,
+                    HandleId through) {
+  const auto remove = [&](const std::string& what) {
+    return file.directory ? r.call(op::Rmdir{{}, parent, what, through})
+                          : r.call(op::Unlink{{}, parent, what, through});
+  };
+  const auto move = [&](uint32_t flags) {
+    return r.call(op::Rename{{}, parent, temporary, parent, name, flags, through});
+  };
+  // Others may have written to it since it was looked at: it is looked at again when nobody finds it any more.
+  Status done = move(RENAME_EXCHANGE);
+  if (done) {
+    done = is_empty(r, file, parent, temporary) ? remove(temporary) : Status(err(EBUSY));
+    if (done) return done;
+    if (const Status back = move(RENAME_EXCHANGE); !back) {
+      log(LogLevel::error, "smb: '{}' is called '{}' now: {}", name, temporary, text_of(back.error()));
+      return done;
+    }
+  } else if (done.code() == EINVAL || done.code() == ENOSYS || done.code() == EOPNOTSUPP) {
+    done = is_empty(r, file, parent, name) ? Status(Unit{}) : Status(err(EBUSY));
+    if (done && file.directory) done = remove(name);
+    if (done) done = move(file.directory ? RENAME_NOREPLACE : 0);
+    if (done) return done;
+  }
+  (void)r.call(op::Unlink{{}, parent, temporary, HandleId::none});
+  return done;
 }
 
 }  // namespace
@@ -85,17 +130,14 @@ NtStatus set_reparse_point(Request& r, Bytes buffer) {
   if (at.entry.node != file.node) return NtStatus::object_name_not_found;
   // What a file has in it would be lost.
   if (!file.directory && at.entry.attr.size != 0) return NtStatus::io_reparse_data_invalid;
+  if (const auto streams = stream_names(r, file.node); streams && !streams->empty())
+    return NtStatus::io_reparse_data_invalid;
   const std::string temporary = ".~isthmus-" + random_secret();
   auto made = make_special(r, at.parent, temporary, *special, at.entry.attr.mode);
   if (!made) return status_of(made.error());
   at.put(*made);
-  Status done = Unit{};
-  if (file.directory) done = r.call(op::Rmdir{{}, at.parent, at.name, old->handle});
-  if (done) done = r.call(op::Rename{{}, at.parent, temporary, at.parent, at.name, 0, old->handle});
-  if (!done) {
-    (void)r.call(op::Unlink{{}, at.parent, temporary, HandleId::none});
-    return status_of(done.error());
-  }
+  const Status done = put_in_place(r, file, at.parent, temporary, at.name, old->handle);
+  if (!done) return status_of(done.error());
   naming.unlock();
   auto by = open_instead(r, *old, at);
   if (!by) return status_of(by.error());
@@ -109,7 +151,7 @@ NtStatus set_reparse_point(Request& r, Bytes buffer) {
     close_open(r.server, *by);
     return NtStatus::file_closed;
   }
-  if (!r.session->valid()) close_open(r.server, *by);  // it ended meanwhile, and did not see this one
+  if (!r.lives()) close_open(r.server, *by);  // what it belongs to ended meanwhile, and did not see this one
   r.use(*by);
   return NtStatus::success;
 }

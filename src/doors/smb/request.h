@@ -42,7 +42,7 @@ constexpr std::chrono::milliseconds kBeforeInterim{1};
 /// One request that is being answered. Its thread may wait; then the client is told so, and others read on.
 class Request : public std::enable_shared_from_this<Request> {
  public:
-  Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b);
+  Request(Server& s, std::shared_ptr<Chain> c, const smb2::Header& h, Bytes b, std::shared_ptr<Cancel> by);
 
   Server& server;
   const std::shared_ptr<Chain> chain;  ///< keeps `bytes`
@@ -56,7 +56,7 @@ class Request : public std::enable_shared_from_this<Request> {
   Tree tree;
   std::shared_ptr<Open> open;  ///< set by find_open()
   Context ctx;                 ///< of whoever has logged on
-  const std::shared_ptr<Cancel> cancel = std::make_shared<Cancel>();
+  const std::shared_ptr<Cancel> cancel;
   bool last = true;        ///< of its frame
   bool ends_link = false;  ///< the connection ends with the answer
 

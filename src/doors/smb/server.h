@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "doors/common/door_metrics.h"
+#include "doors/smb/backlogs.h"
 #include "doors/smb/durable.h"
 #include "doors/smb/frames.h"
 #include "doors/smb/names.h"
@@ -40,6 +41,7 @@ struct Server final : Upcalls {
   FoldedNames names;
   std::atomic<uint64_t> removals{0};  ///< of files whose last open has ended
   FramePool frame_pool;
+  Backlogs backlogs;
   LeaseTable leases;
   DurableOpens durables{*this};
   Creations creations;

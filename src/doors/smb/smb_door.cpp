@@ -44,6 +44,7 @@ class SmbDoor::Impl {
       streams_->stop();
       streams_.reset();
     }
+    server_.backlogs.stop();
     server_.durables.stop();
     if (std::exchange(port_started_, false)) server_.port.stop();
   }
