@@ -220,7 +220,7 @@ expect 127 'no such program' run --check no-such-program
 expect 127 'no such program' run -- no-such-program
 expect 127 'No such file' run -- ./no-such-program
 expect 126 'is a folder' run -- /usr
-expect 2 'not in' run --via smb -- true
+expect 2 'not in' run --via nosuch -- true
 expect 0 '' run --via fuse -- true
 expect 2 'which program?' run
 expect 2 'one program' run --check true false
