@@ -17,7 +17,7 @@ constexpr size_t kBuffer = size_t{68} << 10;  // bytes: a frame of 64 KiB of dat
 /// A frame of those who have not logged on.
 constexpr size_t kLongestOfStrangers = size_t{128} << 10;
 constexpr size_t kLongest = kMostIo + (size_t{64} << 10);
-constexpr std::chrono::milliseconds kHelloTime{15'000}, kFrameTime{60'000};
+constexpr std::chrono::milliseconds kHelloTime{30'000}, kFrameTime{60'000};
 constexpr std::chrono::hours kIdleTime{24 * 7};
 
 }  // namespace

@@ -401,6 +401,30 @@ TEST_F(DoorTest, LateChangesOfAnEarlierConnectionAreRefused) {
   files_ = {"file"};
 }
 
+TEST_F(DoorTest, ALockThatIsSentAgainIsTakenOnce) {
+  Client a(port()), b(port());
+  a.begin();
+  b.begin();
+  FileId ours, theirs;
+  ASSERT_EQ(a.open("file", ours), NtStatus::success);
+  ASSERT_EQ(b.open("file", theirs), NtStatus::success);
+  smb2::LockRequest m;
+  m.file_id = ours;
+  m.sequence = 1 << 4 | 5;
+  m.locks = {{0, 10, smb2::LockElement::kExclusive | smb2::LockElement::kFailImmediately}};
+  EXPECT_EQ(a.ask(Command::lock, m).status(), NtStatus::success);
+  EXPECT_EQ(a.ask(Command::lock, m).status(), NtStatus::success) << "the same";
+  m.sequence = 1 << 4 | 6;
+  EXPECT_EQ(a.ask(Command::lock, m).status(), NtStatus::lock_not_granted) << "another";
+  m.sequence = 0;
+  m.locks = {{0, 10, smb2::LockElement::kUnlock}};
+  EXPECT_EQ(a.ask(Command::lock, m).status(), NtStatus::success);
+  EXPECT_EQ(a.ask(Command::lock, m).status(), NtStatus::range_not_locked) << "there was one";
+  EXPECT_EQ(a.close_file(ours), NtStatus::success);
+  EXPECT_EQ(b.close_file(theirs), NtStatus::success);
+  files_ = {"file"};
+}
+
 TEST_F(DoorTest, DurableOpensGiveWayToOthers) {
   FileId id;
   {

@@ -108,9 +108,13 @@ uint32_t attributes_of(Request& r, NodeId node, Attr& attr, std::string_view nam
 
 Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attributes) {
   const uint32_t bits = attributes & kDosBits;
-  DosFacts facts = stored_facts(r, node);
-  facts.attributes = bits;
-  Status done = store_facts(r, node, facts);
+  Status done = Unit{};
+  {
+    std::lock_guard lock(r.server.dos_facts_m(node));
+    DosFacts facts = stored_facts(r, node);
+    facts.attributes = bits;
+    done = store_facts(r, node, facts);
+  }
   if (done || (done.code() != EOPNOTSUPP && done.code() != ENOSYS)) return done;
   // Without a place for it, the write bits say whether a file is to be written.
   op::Setattr set;
@@ -130,6 +134,7 @@ Status set_creation(Request& r, NodeId node, uint64_t time) {
   set.set.to.has_btime = true;
   const auto done = r.call(set);
   const bool kept = done && done->attr.has_btime && file_time(done->attr.btime) == time;
+  std::lock_guard lock(r.server.dos_facts_m(node));
   DosFacts facts = stored_facts(r, node);
   if (kept && !facts.creation) return Unit{};
   if (!done && done.error() != err(EINVAL) && done.error() != err(EOPNOTSUPP) && done.error() != err(ENOSYS))

@@ -5,6 +5,7 @@
 #include "doors/smb/errors.h"
 #include "doors/smb/oplock.h"
 #include "doors/smb/request.h"
+#include "doors/smb/sequence.h"
 #include "doors/smb/server.h"
 #include "vfs/then.h"
 #include "wire/smb2/io.h"
@@ -153,24 +154,26 @@ void wait_here(Request& r, const RangeLock& l) {
 }
 
 /// Waits in the volume's queue, which knows of other doors' locks, too. The list gets it afterwards.
-void lock_later(Request& r, RangeLock l) {
+void lock_later(Request& r, RangeLock l, LockSequence sequence) {
   const auto lock = volume_lock(l, l.exclusive ? LockType::exclusive : LockType::shared);
   const auto self = r.shared_from_this();
   if (!lock) return wait_here(r, l);
   if (!note_waiting(r)) return self->finish(NtStatus::range_not_locked);
-  call_then(r.files(), r.ctx, set_lock(*r.open, *lock, true), [self, l](Status done) mutable {
-    if (!done) {
-      const bool closed = self->open->closed.load() && done.error() == err(EINTR);
-      return self->finish(closed ? NtStatus::range_not_locked : status_of(done.error()));
-    }
-    bool too_many = false;
-    if (!add_lock(*self->open, l, too_many)) {
-      unlock_range(self->server, *self->open, l);
-      return self->finish(self->open->closed.load() ? NtStatus::range_not_locked : NtStatus::lock_not_granted);
-    }
-    break_own_level2(*self);
-    self->finish(smb2::EmptyMessage{});
-  });
+  call_then(
+      r.files(), r.ctx, set_lock(*r.open, *lock, true), [self, l, sequence = std::move(sequence)](Status done) mutable {
+        if (!done) {
+          const bool closed = self->open->closed.load() && done.error() == err(EINTR);
+          return self->finish(closed ? NtStatus::range_not_locked : status_of(done.error()));
+        }
+        bool too_many = false;
+        if (!add_lock(*self->open, l, too_many)) {
+          unlock_range(self->server, *self->open, l);
+          return self->finish(self->open->closed.load() ? NtStatus::range_not_locked : NtStatus::lock_not_granted);
+        }
+        break_own_level2(*self);
+        sequence.done();
+        self->finish(smb2::EmptyMessage{});
+      });
 }
 
 NtStatus unlock(Request& r, const LockElement& e) {
@@ -217,6 +220,8 @@ std::optional<Reply> lock(Request& r) {
   if (!m || m->locks.empty()) return Reply(NtStatus::invalid_parameter);
   if (!r.find_open(m->file_id)) return Reply(NtStatus::file_closed);
   if (!has_data(*r.open)) return Reply(NtStatus::invalid_device_request);
+  LockSequence sequence(r, m->sequence);
+  if (sequence.is_done()) return Reply(smb2::EmptyMessage{});
   const bool unlocks = m->locks.front().flags & LockElement::kUnlock;
   std::vector<RangeLock> taken;
   auto undo = [&](NtStatus why) {
@@ -242,13 +247,14 @@ std::optional<Reply> lock(Request& r) {
                 r.open->stream ? 0 : next_owner.fetch_add(1, std::memory_order_relaxed)};
     const NtStatus s = lock_now(r, l);
     if (s == NtStatus::lock_not_granted && waits && r.last) {
-      lock_later(r, l);
+      lock_later(r, l, std::move(sequence));
       return {};
     }
     if (s != NtStatus::success) return undo(s);
     taken.push_back(l);
   }
   if (!unlocks) break_own_level2(r);
+  sequence.done();
   return Reply(smb2::EmptyMessage{});
 }
 

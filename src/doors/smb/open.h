@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -121,10 +122,11 @@ struct Open {
   bool delete_on_close = false;
   bool unlink_at_close = false;  ///< what is deleted goes with this open, not with the last one
   uint64_t position = 0;
-  uint16_t sequence = 0;                              ///< InSequence's
-  unsigned changes = 0, earlier_changes = 0;          ///< under way, of that number and of those before
-  std::optional<Time> write_time;                     ///< set through this open: what it does leaves that as it is
-  uint32_t mode = 0;                                  ///< FileModeInformation
+  uint16_t sequence = 0;                      ///< InSequence's
+  std::array<uint8_t, 64> lock_sequences{};   ///< of the last LOCKs, by index less one: number and bit 7; 0: none
+  unsigned changes = 0, earlier_changes = 0;  ///< under way, of that number and of those before
+  std::optional<Time> write_time;             ///< set through this open: what it does leaves that as it is
+  uint32_t mode = 0;                          ///< FileModeInformation
   std::vector<std::weak_ptr<Request>> waiting_locks;  ///< end with the open
   // Change notification.
   std::unique_ptr<Watching> watching;

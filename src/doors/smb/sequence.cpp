@@ -33,6 +33,24 @@ InSequence::~InSequence() {
   (number_ == open_->sequence ? open_->changes : open_->earlier_changes)--;
 }
 
+LockSequence::LockSequence(const Request& r, uint32_t value) {
+  const uint32_t index = value >> 4;
+  if (r.link->agreed.dialect < smb2::Dialect::smb210 || index == 0 || index > r.open->lock_sequences.size()) return;
+  std::lock_guard lock(r.open->m);
+  if (r.link->agreed.dialect < smb2::Dialect::smb300 && !r.open->durable) return;
+  open_ = r.open;
+  slot_ = index - 1;
+  number_ = static_cast<uint8_t>(0x80 | (value & 0xF));
+  done_ = open_->lock_sequences[slot_] == number_;
+  if (!done_) open_->lock_sequences[slot_] = 0;
+}
+
+void LockSequence::done() {
+  if (!open_) return;
+  std::lock_guard lock(open_->m);
+  open_->lock_sequences[slot_] = number_;
+}
+
 bool Creations::is_over(const Entry& e) {
   if (e.under_way) return false;
   const auto open = e.open.lock();

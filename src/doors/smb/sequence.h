@@ -30,6 +30,22 @@ class InSequence {
   bool counted_ = false, good_ = true;
 };
 
+/// The number that a LOCK has in its slot of the open (section 3.3.5.14): one that is sent again has been done already.
+class LockSequence {
+ public:
+  /// Of r.open. `value`: number in the low 4 bits, index above; counts from 3.0 on, and for durable opens.
+  LockSequence(const Request& r, uint32_t value);
+  bool is_done() const { return done_; }
+  /// The request has succeeded.
+  void done();
+
+ private:
+  std::shared_ptr<Open> open_;  // null: it has none
+  size_t slot_ = 0;
+  uint8_t number_ = 0;
+  bool done_ = false;
+};
+
 /// CREATEs of version 2 of durable opens, by the client's guid and that of the CREATE: one that is sent again, because
 /// its answer was lost, finds what the first has opened (section 3.3.5.9.10). Any thread.
 class Creations {

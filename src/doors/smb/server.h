@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,8 @@ struct Server final : Upcalls {
   StreamWatchers stream_watchers;
   FoldedNames names;
   std::atomic<uint64_t> removals{0};  ///< of files whose last open has ended
+  /// Held while what DOSATTRIB says of a node is read and written. Taken before none but those of the volume.
+  std::mutex& dos_facts_m(NodeId node) { return dos_facts_m_[raw(node) % dos_facts_m_.size()]; }
   FramePool frame_pool;
   Backlogs backlogs;
   LeaseTable leases;
@@ -70,6 +73,7 @@ struct Server final : Upcalls {
   void break_lease(NodeId node, HandleId handle, uint8_t bits) override;
 
  private:
+  std::array<std::mutex, 16> dos_facts_m_;
   mutable std::mutex m_;  // a leaf
   std::unordered_map<uint64_t, std::shared_ptr<Session>> sessions_;
   std::vector<std::weak_ptr<Link>> links_;

@@ -20,6 +20,7 @@ namespace {
 using smb2::NtStatus;
 
 constexpr std::string_view kType = ":$DATA";
+constexpr size_t kLongestAttribute = 255;  // bytes: XATTR_NAME_MAX
 
 std::string attribute_name(std::string_view stream) {
   return std::string(kStreamPrefix) + std::string(stream) + std::string(kType);
@@ -31,6 +32,7 @@ std::optional<std::string_view> stream_name(std::string_view attribute) {
   std::string_view name = attribute.substr(kStreamPrefix.size());
   if (name.ends_with(kType)) name.remove_suffix(kType.size());
   if (name.empty() || name.find(':') != std::string_view::npos) return {};
+  if (kStreamPrefix.size() + name.size() + kType.size() > kLongestAttribute) return {};
   return name;
 }
 
@@ -44,7 +46,8 @@ Result<std::vector<std::string>> stream_names(Request& r, NodeId node) {
   if (!names) return names.error();
   std::vector<std::string> found;
   for (const std::string& attribute : *names)
-    if (const auto name = stream_name(attribute)) found.emplace_back(*name);
+    if (const auto name = stream_name(attribute); name && std::find(found.begin(), found.end(), *name) == found.end())
+      found.emplace_back(*name);
   return found;
 }
 
@@ -81,12 +84,13 @@ Result<std::string> kept_name(Request& r, NodeId node, std::string_view name) {
   return err(ENODATA);
 }
 
-/// By whichever of its names it has; none is well, too.
+/// By whichever of its names it has, or both; none is well, too.
 Status remove(FileSystem& fs, const Context& ctx, NodeId node, std::string_view name) {
-  Status done = call_and_wait(fs, op::RemoveXattr{{}, node, attribute_name(name)}, ctx);
-  if (!done && done.error() == err(ENODATA))
-    done = call_and_wait(fs, op::RemoveXattr{{}, node, std::string(kStreamPrefix) + std::string(name)}, ctx);
-  return done || done.error() == err(ENODATA) ? Status(Unit{}) : done;
+  for (const std::string& attribute : {attribute_name(name), std::string(kStreamPrefix) + std::string(name)}) {
+    const Status done = call_and_wait(fs, op::RemoveXattr{{}, node, attribute}, ctx);
+    if (!done && done.error() != err(ENODATA)) return done;
+  }
+  return Unit{};
 }
 
 NtStatus store(Request& r, NodeId node, std::string_view name, std::string data) {
