@@ -137,6 +137,8 @@ std::optional<SecurityDescriptor> read_security(Bytes from) {
   if (*control & SecurityDescriptor::kDaclPresent) {
     d.has_dacl = true;
     d.dacl_protected = *control & SecurityDescriptor::kDaclProtected;
+    d.dacl_auto_inherited = *control & SecurityDescriptor::kDaclAutoInherited;
+    d.dacl_auto_inherit_request = *control & SecurityDescriptor::kDaclAutoInheritRequest;
     if (*dacl != 0) {
       d.dacl = read_list(at(*dacl));
       if (!d.dacl) return std::nullopt;
@@ -164,6 +166,8 @@ std::string to_bytes(const SecurityDescriptor& d) {
   uint16_t control = SecurityDescriptor::kSelfRelative;
   if (d.has_dacl) control |= SecurityDescriptor::kDaclPresent;
   if (d.has_dacl && d.dacl_protected) control |= SecurityDescriptor::kDaclProtected;
+  if (d.has_dacl && d.dacl_auto_inherited) control |= SecurityDescriptor::kDaclAutoInherited;
+  if (d.has_dacl && d.dacl_auto_inherit_request) control |= SecurityDescriptor::kDaclAutoInheritRequest;
   std::string out;
   append_le<uint8_t>(out, kDescriptorRevision);
   append_le<uint8_t>(out, 0);

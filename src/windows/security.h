@@ -37,7 +37,9 @@ uint32_t expand_generic(uint32_t mask);
 
 struct Ace {
   static constexpr uint8_t kAllow = 0, kDeny = 1;
-  static constexpr uint8_t kInheritOnly = 0x8;  ///< in flags: not about the object itself
+  // In flags: who inherits it, and how.
+  static constexpr uint8_t kObjectInherit = 0x1, kContainerInherit = 0x2, kNoPropagate = 0x4, kInherited = 0x10;
+  static constexpr uint8_t kInheritOnly = 0x8;  ///< not about the object itself
   uint8_t type = kAllow, flags = 0;
   uint32_t mask = 0;
   Sid sid;            ///< of kAllow and kDeny
@@ -48,11 +50,14 @@ struct Ace {
 
 /// A security descriptor (MS-DTYP section 2.4.6), self-relative on the wire. Its audit list (SACL) is not kept.
 struct SecurityDescriptor {
-  static constexpr uint16_t kDaclPresent = 0x4, kDaclProtected = 0x1000, kSelfRelative = 0x8000;
+  static constexpr uint16_t kDaclPresent = 0x4, kDaclAutoInheritRequest = 0x100, kDaclAutoInherited = 0x400,
+                            kDaclProtected = 0x1000, kSelfRelative = 0x8000;
   std::optional<Sid> owner, group;
-  bool has_dacl = false;                 ///< the list is part of what is told or asked for
-  std::optional<std::vector<Ace>> dacl;  ///< none: everybody may do everything
-  bool dacl_protected = false;           ///< nothing is inherited from the folder above
+  bool has_dacl = false;                   ///< the list is part of what is told or asked for
+  std::optional<std::vector<Ace>> dacl;    ///< none: everybody may do everything
+  bool dacl_protected = false;             ///< nothing is inherited from the folder above
+  bool dacl_auto_inherited = false;        ///< what is inherited from it is marked so
+  bool dacl_auto_inherit_request = false;  ///< without which a client's dacl_auto_inherited says nothing
 
   bool operator==(const SecurityDescriptor&) const = default;
 };
