@@ -12,7 +12,9 @@
 #include "doors/smb/place.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stored_acl.h"
 #include "doors/smb/stream.h"
+#include "windows/access.h"
 #include "windows/reparse.h"
 #include "windows/security.h"
 #include "wire/smb2/create.h"
@@ -48,18 +50,21 @@ struct Creation {
   uint32_t action = smb2::kActionOpened;
   HandleId handle = HandleId::none;
   Attr attr;
-  StreamCreation stream;  ///< without a name: the file itself
+  std::optional<windows::SecurityDescriptor> acl{};  ///< of a new file: the client's, or inherited
+  StreamCreation stream;                             ///< without a name: the file itself
 
   bool named() const { return !stream.name.empty(); }
 
   NtStatus check() const;
   NtStatus open_existing(Place& at);
   NtStatus make_new(Place& at);
+  NtStatus enter_folder(NodeId folder);
   NtStatus grant(uint32_t rights);
   NtStatus enter_stream(NodeId node);
   /// Of the file in the volume: a stream is shared by itself, but holds its file against being deleted.
   uint32_t volume_share() const { return named() ? share() | smb2::kShareRead | smb2::kShareWrite : share(); }
-  uint32_t share() const { return (access & ~kStatAccess) == 0 ? 7 : m.share_access; }
+  /// Who has no use of the data or the name takes no part in share modes (MS-FSA section 2.1.5.1.2.2).
+  uint32_t share() const { return access & (kReads | kWrites | Rights::kDelete) ? m.share_access : 7; }
   uint32_t share_bits() const {
     uint32_t bits = 0;
     if (!named() && (access & Rights::kDelete)) bits |= volume::kAccessDelete;
@@ -184,12 +189,29 @@ NtStatus Creation::open_existing(Place& at) {
   return NtStatus::success;
 }
 
+/// What the list of a folder says of new files.
+NtStatus Creation::enter_folder(NodeId folder) {
+  if (posix) return NtStatus::success;
+  const auto folders = r.attr_of(folder);
+  if (!folders) return status_of(folders.error());
+  const auto list = stored_acl(r, folder, *folders);
+  if (!list) return NtStatus::success;
+  const bool directory = m.options & smb2::kOptionDirectory;
+  if (!(rights_by(r, *list, *folders) & (directory ? Rights::kAppendData : Rights::kWriteData)))
+    return NtStatus::access_denied;
+  if (!acl)
+    acl = windows::inherited(*list, directory, r.server.options.identities.of_user(r.server.own.cred.uid),
+                             r.server.options.identities.of_group(r.server.own.cred.gid));
+  return NtStatus::success;
+}
+
 NtStatus Creation::make_new(Place& at) {
   if (m.disposition == Disposition::open || m.disposition == Disposition::overwrite)
     return NtStatus::object_name_not_found;
   if (r.server.read_only) return NtStatus::media_write_protected;
   if (!is_for(*wish.grant, NodeId::none)) return NtStatus::invalid_parameter;
   if (const NtStatus s = grant(windows::kAllRights); s != NtStatus::success) return s;
+  if (const NtStatus s = enter_folder(at.parent); s != NtStatus::success) return s;
   if ((m.attributes & smb2::kAttrReadOnly) && (m.options & smb2::kOptionDeleteOnClose)) return NtStatus::cannot_delete;
   Result<Entry> made = err(EIO);
   if (m.options & smb2::kOptionDirectory) {
@@ -293,6 +315,7 @@ Reply answer(Creation& c, Place& at) {
     return r.session->valid() ? NtStatus::network_name_deleted : NtStatus::user_session_deleted;
   }
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
+  if (c.action == smb2::kActionCreated && c.acl) give_acl(r, open->file->node, c.attr, *c.acl);
   if (c.named() && c.stream.action == smb2::kActionCreated)
     tell_stream(r.server, *open->file, c.stream.name, smb2::NotifyAction::added_stream, smb2::kChangeStreamName);
   ask_for_cache(r, open, c.wish, c.action == smb2::kActionCreated);
@@ -439,6 +462,12 @@ std::optional<Reply> create(Request& r) {
       c.posix_mode = asked->mode & 07777;
       r.ctx.cred.umask = 0;  // the client's program has one of its own
     }
+  }
+  if (const auto* p = smb2::find_context(*contexts, smb2::kContextSecurity)) {
+    c.acl = windows::read_security(p->data);
+    if (!c.acl) return Reply(NtStatus::invalid_security_descriptor);
+    c.acl->dacl_auto_inherited &= std::exchange(c.acl->dacl_auto_inherit_request, false);
+    if (!c.acl->has_dacl) c.acl.reset();
   }
   if (smb2::find_context(*contexts, smb2::kContextTimewarp)) return Reply(NtStatus::object_name_not_found);
   const ClientPath path = read_path(m->name, c.posix);

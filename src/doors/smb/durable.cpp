@@ -201,7 +201,8 @@ void DurableOpens::run() {
       continue;
     }
     if (!stopping_ && next->second.until > Clock::now()) {
-      changed_.wait_until(lock, next->second.until);
+      const auto until = next->second.until;  // which may be gone when the wait is over
+      changed_.wait_until(lock, until);
       continue;
     }
     const auto open = std::move(next->second.open);

@@ -14,4 +14,7 @@ Result<std::vector<smb2::Ea>> extended_attributes(Request& r, NodeId node);
 /// Sets those with a value and removes the others.
 Status set_extended(Request& r, NodeId node, const std::vector<smb2::Ea>& list);
 
+/// There is no such attribute, or there are none at all.
+bool is_no_xattr(Errno e);
+
 }  // namespace isthmus::smb

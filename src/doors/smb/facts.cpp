@@ -10,6 +10,7 @@
 #include "base/endian.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stored_acl.h"
 #include "windows/reparse.h"
 #include "windows/security.h"
 #include "wire/ntlm/messages.h"
@@ -182,8 +183,30 @@ smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attrib
   return f;
 }
 
+namespace {
+
+/// Whether what is in a folder may be deleted there.
+bool may_delete_in(Request& r, NodeId folder) {
+  if (folder == NodeId::none) return false;
+  const auto attr = r.attr_of(folder);
+  if (!attr) return false;
+  if (const auto acl = stored_acl(r, folder, *attr)) return rights_by(r, *acl, *attr) & windows::kDeleteChild;
+  return r.call(op::Access{{}, folder, W_OK | X_OK}).ok();
+}
+
+/// Of those that change nothing.
+constexpr uint32_t kLooks = windows::kReadAttributes | windows::kReadControl | windows::kSynchronize |
+                            windows::kReadEa | windows::kReadData | windows::kExecute;
+
+}  // namespace
+
 uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent) {
   using enum windows::Rights;
+  if (const auto acl = stored_acl(r, node, attr)) {
+    const uint32_t by = rights_by(r, *acl, attr) | kReadAttributes;
+    if (r.server.read_only) return by & kLooks;
+    return may_delete_in(r, parent) ? by | kDelete : by;
+  }
   uint32_t rights = kReadAttributes | kReadControl | kSynchronize | kReadEa;
   const auto may = [&r](NodeId n, int mask) { return r.call(op::Access{{}, n, mask}).ok(); };
   // Programs of Windows lie here without the bits that POSIX asks for.
@@ -197,7 +220,7 @@ uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent) {
   if (r.server.read_only) return rights;
   const uint32_t uid = r.ctx.cred.uid;
   if (uid == 0 || uid == attr.uid) rights |= kWriteAttributes | kWriteDac | kWriteOwner | kWriteEa;
-  if (parent != NodeId::none && may(parent, W_OK | X_OK)) rights |= kDelete;
+  if (may_delete_in(r, parent)) rights |= kDelete;
   return rights;
 }
 

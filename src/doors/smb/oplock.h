@@ -71,7 +71,7 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
 void leave_cache(Open& open);
 /// What CREATE answers about it: the level, and the context's lease if it is one.
 std::pair<smb2::OplockLevel, std::optional<smb2::Lease>> answer_cache(const CacheWish& wish);
-/// Opens with nothing but these take no part in share modes, and cache nothing (windows::Rights).
+/// Opens with nothing but these cache nothing (windows::Rights).
 constexpr uint32_t kStatAccess =
     windows::kReadAttributes | windows::kWriteAttributes | windows::kSynchronize | windows::kReadControl;
 /// A change or a lock through an open with an oplock of level 2, which its own client loses as all others do (MS-FSA

@@ -8,6 +8,7 @@
 #include "doors/smb/names.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stored_acl.h"
 #include "doors/smb/stream.h"
 #include "windows/security.h"
 #include "wire/smb2/file_info.h"
@@ -163,8 +164,9 @@ Reply query_security(Request& r, const smb2::QueryInfoRequest& m) {
   auto attr = r.attr_of(r.open->file->node);
   if (!attr) return status_of(attr.error());
   const auto& ids = r.server.options.identities;
+  const auto stored = stored_acl(r, r.open->file->node, *attr);
   windows::SecurityDescriptor d =
-      windows::security_of_mode(attr->mode, ids.of_user(attr->uid), ids.of_group(attr->gid));
+      stored ? *stored : windows::security_of_mode(attr->mode, ids.of_user(attr->uid), ids.of_group(attr->gid));
   if (r.session->apple.load(std::memory_order_relaxed) && d.dacl)
     windows::append_nfs_aces(*d.dacl, attr->mode, attr->uid, attr->gid);
   if (!(m.additional & smb2::kSecurityOwner)) d.owner.reset();

@@ -46,6 +46,15 @@ void forget_channel(const Channel& channel) {
   if (it != link->channels.end() && it->second.get() == &channel) link->channels.erase(it);
 }
 
+std::vector<windows::Sid> sids_of(const windows::Identities& ids) {
+  std::vector<windows::Sid> all{ids.of_user(geteuid()), ids.of_group(getegid()), windows::kEveryone,
+                                windows::kAuthenticatedUsers};
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(getgroups(0, nullptr), 0)));
+  const int n = getgroups(static_cast<int>(groups.size()), groups.data());
+  for (int i = 0; i < n; i++) all.push_back(ids.of_group(groups[static_cast<size_t>(i)]));
+  return all;
+}
+
 smb2::Guid random_guid() {
   smb2::Guid guid{};
   fill_random(guid);
@@ -63,6 +72,7 @@ Server::Server(VolumePort& volume_port, Options door_options)
       name(options.server_name.empty() ? random_name() : options.server_name),
       guid(random_guid()),
       own(own_context(options.umask)),
+      sids(sids_of(options.identities)),
       metrics(command_names()),
       frame_pool{.most = options.max_threads} {
   logons.names = {name, name, name, ""};

@@ -18,6 +18,7 @@
 #include "doors/smb/smb_door.h"
 #include "doors/smb/stream.h"
 #include "vfs/volume/port.h"
+#include "windows/sid.h"
 #include "wire/dcerpc/environment.h"
 #include "wire/ntlm/server.h"
 #include "wire/smb2/codes.h"
@@ -33,7 +34,8 @@ struct Server final : Upcalls {
   const bool read_only;
   const std::string name;  ///< NetBIOS name
   const smb2::Guid guid;
-  const Context own;  ///< of the server's user, as which all clients come
+  const Context own;                     ///< of the server's user, as which all clients come
+  const std::vector<windows::Sid> sids;  ///< of that user: itself, its groups, and what everybody is
   ntlm::Settings logons;
   DoorMetrics metrics;
   FileTable files;

@@ -13,6 +13,7 @@
 #include "doors/smb/place.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stored_acl.h"
 #include "doors/smb/stream.h"
 #include "windows/security.h"
 #include "wire/smb2/create.h"
@@ -336,6 +337,7 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
   if ((m.additional & smb2::kSecurityDacl) && !open.may(Rights::kWriteDac)) return NtStatus::access_denied;
   auto attr = r.attr_of(r.open->file->node);
   if (!attr) return smb::status_of(attr.error());
+  const uint32_t attributes = attributes_of(r, open.file->node, *attr, {});
   const auto& ids = r.server.options.identities;
   SetAttr set;
   if ((m.additional & smb2::kSecurityOwner) && d->owner) {
@@ -350,12 +352,16 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
     if (*who.gid != attr->gid) set.mask |= kSetGid;
     set.to.gid = *who.gid;
   }
-  if ((m.additional & smb2::kSecurityDacl) && d->has_dacl && d->dacl) {
+  const bool lists = (m.additional & smb2::kSecurityDacl) && d->has_dacl;
+  auto keep = lists ? d : stored_acl(r, open.file->node, *attr);
+  if (lists) keep->dacl_auto_inherited &= std::exchange(keep->dacl_auto_inherit_request, false);
+  if (lists) {
     uint32_t mode =
         windows::mode_of_security(*d, open.file->directory, ids.of_user(attr->uid), ids.of_group(attr->gid));
     uint32_t bits = 01777;
     // A client that knows of modes sends the one it means: of Apple's without setid bits.
-    if (const auto meant = windows::nfs_mode_in(*d->dacl)) {
+    if (const auto meant = d->dacl ? windows::nfs_mode_in(*d->dacl) : std::nullopt) {
+      keep.reset();  // and no list
       const bool apple = r.session->apple.load(std::memory_order_relaxed);
       bits = apple ? 0777 : 07777;
       mode = *meant;
@@ -365,7 +371,14 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
       set.to.mode = (attr->mode & ~bits) | (mode & bits);
     }
   }
-  return set.mask ? change(r, set) : NtStatus::success;
+  if (set.mask) {
+    if (const NtStatus s = change(r, set); s != NtStatus::success) return s;
+    attr = r.attr_of(open.file->node);
+    if (!attr) return smb::status_of(attr.error());
+  }
+  if (!keep) return NtStatus::success;
+  const Status kept = store_acl(r, open.file->node, *attr, *keep, attributes);
+  return kept ? NtStatus::success : smb::status_of(kept.error());
 }
 
 NtStatus set_file(Request& r, const smb2::SetInfoRequest& m) {
