@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "vfs/types.h"
 #include "windows/security.h"
 
