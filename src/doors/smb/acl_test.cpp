@@ -1,0 +1,92 @@
+#include "doors/smb/test_door.h"
+#include "windows/security.h"
+#include "wire/smb2/query.h"
+#include "wire/smb2/set_info.h"
+
+namespace isthmus::smb::testing {
+namespace {
+
+using smb2::Disposition;
+using smb2::FileId;
+
+struct AclTest : DoorTest {};
+
+windows::SecurityDescriptor list_of(std::vector<windows::Ace> list) {
+  windows::SecurityDescriptor d;
+  d.has_dacl = true;
+  d.dacl = std::move(list);
+  return d;
+}
+
+NtStatus set_list(Client& c, const FileId& id, const windows::SecurityDescriptor& d) {
+  const std::string bytes = windows::to_bytes(d);
+  smb2::SetInfoRequest m;
+  m.type = smb2::InfoType::security;
+  m.additional = smb2::kSecurityDacl;
+  m.file_id = id;
+  m.data = as_bytes(bytes);
+  return c.ask(Command::set_info, m).status();
+}
+
+std::optional<std::vector<windows::Ace>> list_at(Client& c, const FileId& id) {
+  smb2::QueryInfoRequest m;
+  m.type = smb2::InfoType::security;
+  m.additional = smb2::kSecurityDacl;
+  m.max_output = 4096;
+  m.file_id = id;
+  const Message answer = c.ask(Command::query_info, m);
+  const auto data = smb2::read_message<smb2::DataResponse>(as_bytes(answer.bytes));
+  const auto d = data ? windows::read_security(data->data) : std::nullopt;
+  return d ? d->dacl : std::nullopt;
+}
+
+TEST_F(AclTest, AnAccessListIsKeptAndHolds) {
+  using windows::Ace;
+  Client c(port());
+  c.begin();
+  FileId id, other;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  const auto usual = list_at(c, id);
+  ASSERT_TRUE(usual);
+  const std::vector<Ace> list{{Ace::kDeny, 0, windows::kWriteData | windows::kAppendData, windows::kEveryone, {}},
+                              {Ace::kAllow, 0, windows::kAllRights, windows::kEveryone, {}}};
+  ASSERT_EQ(set_list(c, id, list_of(list)), NtStatus::success);
+  EXPECT_EQ(list_at(c, id), list);
+  EXPECT_EQ(c.open("file", other, Disposition::open, 0, windows::kWriteData), NtStatus::access_denied);
+  ASSERT_EQ(c.open("file", other, Disposition::open, 0, windows::kReadData), NtStatus::success);
+  EXPECT_EQ(c.close_file(other), NtStatus::success);
+  // The mode's own list is as good as none.
+  ASSERT_EQ(set_list(c, id, list_of(*usual)), NtStatus::success);
+  EXPECT_EQ(list_at(c, id), usual);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(AclTest, NewFilesInheritAccessLists) {
+  using windows::Ace;
+  Client c(port());
+  c.begin();
+  FileId folder, id;
+  ASSERT_EQ(c.open("folder", folder, Disposition::create, smb2::kOptionDirectory), NtStatus::success);
+  constexpr uint8_t kBoth = Ace::kObjectInherit | Ace::kContainerInherit;
+  ASSERT_EQ(set_list(c, folder,
+                     list_of({{Ace::kAllow, kBoth, windows::kReadData, windows::kEveryone, {}},
+                              {Ace::kAllow, 0, windows::kAllRights, windows::kEveryone, {}}})),
+            NtStatus::success);
+  ASSERT_EQ(c.open("folder\\file", id, Disposition::create, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(list_at(c, id), (std::vector<Ace>{{Ace::kAllow, 0, windows::kReadData, windows::kEveryone, {}}}));
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  // Who may not add files does not.
+  ASSERT_EQ(
+      set_list(c, folder, list_of({{Ace::kAllow, 0, windows::kReadData | windows::kDelete, windows::kEveryone, {}}})),
+      NtStatus::success);
+  EXPECT_EQ(c.open("folder\\file", id, Disposition::create), NtStatus::access_denied);
+  EXPECT_EQ(c.close_file(folder), NtStatus::success);
+  ASSERT_EQ(c.open("folder", folder, Disposition::open, smb2::kOptionDirectory | smb2::kOptionDeleteOnClose,
+                   windows::kDelete),
+            NtStatus::success);
+  EXPECT_EQ(c.close_file(folder), NtStatus::success);
+}
+
+}  // namespace
+}  // namespace isthmus::smb::testing
