@@ -92,13 +92,14 @@ void Opens::shrink_to(Lease& l, NodeId node, uint8_t keep, After& after) {
     return;
   }
   l.breaking = std::make_shared<Break>(*this, node);
-  after.started.push_back(l.breaking);
+  timers_.add(*l.breaking);
 }
 
 // The holder has answered, or not in time. What was taken back meanwhile follows: of handles first, of reads then.
 void Opens::settle(File& f, Lease& l, NodeId node, uint8_t bits, After& after) {
   l.bits = bits;
-  after.ended.push_back(std::exchange(l.breaking, nullptr));
+  timers_.remove(*l.breaking);
+  l.breaking.reset();
   const uint8_t keep = std::exchange(l.keep, kAllLeases);
   shrink_to(l, node, l.bits & kLeaseHandle ? keep | kLeaseRead : keep, after);
   if (l.breaking) l.keep = keep;
@@ -152,8 +153,6 @@ void Opens::leave(Shard& s, NodeId n) {
 }
 
 void Opens::run(After&& after) {
-  for (auto& b : after.ended) timers_.remove(*b);
-  for (auto& b : after.started) timers_.add(*b);
   for (auto& n : after.news) tell_(n.port, n.node, n.handle, n.bits);
   for (auto& w : after.woken) {
     // Again from the start: others may have come first.
@@ -227,7 +226,7 @@ void Opens::close(NodeId node, HandleId handle) {
         l->handle = other->handle;
         break;
       }
-      if (l->breaking) after.ended.push_back(l->breaking);
+      if (l->breaking) timers_.remove(*l->breaking);
       f.leases.erase(l);
       leases_.fetch_sub(1, std::memory_order_relaxed);
       held_.fetch_sub(1, std::memory_order_relaxed);

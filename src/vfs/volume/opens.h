@@ -114,7 +114,6 @@ class Opens {
   struct After {
     std::vector<News> news;
     std::vector<std::shared_ptr<Waiter>> woken;
-    std::vector<std::shared_ptr<Break>> started, ended;
   };
   static constexpr size_t kShards = 16;
 
@@ -134,7 +133,7 @@ class Opens {
   std::array<Shard, kShards> shards_;
   std::atomic<size_t> held_{0};  // leases, and opens that limit others
   std::atomic<size_t> leases_{0};
-  Timers timers_;  // last: its thread uses the rest
+  Timers timers_;  // last: its thread uses the rest; told of breaks with the shard's mutex held, in the order they have
 };
 
 }  // namespace isthmus::volume
