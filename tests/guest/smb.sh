@@ -138,7 +138,7 @@ for source in mem: "$store"; do
     if [[ $source = mem: ]]; then
         step "a session on two connections"
         connect vers=3.1.1,multichannel,max_channels=2
-        for _ in {1..100}; do ! grep -q 'Extra Channels: 1' /proc/fs/cifs/DebugData || break; sleep 0.1; done
+        for _ in {1..600}; do ! grep -q 'Extra Channels: 1' /proc/fs/cifs/DebugData || break; sleep 0.1; done
         grep -q 'Extra Channels: 1' /proc/fs/cifs/DebugData || fail "the client has no second connection"
         cp -r /guest/tree "$client" && sync && echo 1 >/proc/sys/vm/drop_caches
         diff -r /guest/tree "$client/tree" || fail "two connections: a tree is not what was copied"

@@ -52,7 +52,8 @@ Status store_acl(Request& r, NodeId node, const Attr& attr, const windows::Secur
     const std::string value = head_of(attr) + windows::to_bytes(list);
     done = r.call(op::SetXattr{{}, node, kAclXattr, as_bytes(value), 0, false});
   }
-  if (!done) return is_no_xattr(done.error()) ? Status(Unit{}) : done;
+  // EPERM: of a symlink.
+  if (!done) return is_no_xattr(done.error()) || done.error() == err(EPERM) ? Status(Unit{}) : done;
   // Without write bits a file would be read-only, whatever the list says.
   Attr now = attr;
   if ((attributes_of(r, node, now, {}) ^ attributes) & smb2::kAttrReadOnly)
