@@ -130,6 +130,16 @@ def focus(name):
     in_row(name, "row.focus();")
 
 
+def keys_at(name, *what):
+    """Keys for a row, which takes the focus with the first; from the start if the listing is replaced by then."""
+    script = "return Array.from(document.querySelectorAll('main tbody tr')).find((r) => r.querySelector('.name').textContent === arguments[0])"
+
+    def pressed():
+        driver.execute_script(script, name).send_keys(*what)
+        return True
+    until(f"keys at {name!r}", pressed)
+
+
 def pictured(name):
     driver.save_screenshot(os.path.join(screenshots, name + ".png"))
 
@@ -140,6 +150,18 @@ def go(name):
 
 def dialog():
     return until("dialog", lambda: find("dialog[open]"))
+
+
+def dialog_by(act):
+    """The dialog that `act` opens; tried again, as a listing that is replaced takes the focus with it, and the selection."""
+    def opened():
+        end = time.monotonic() + 2
+        if not driver.find_elements(By.CSS_SELECTOR, "dialog[open]"):
+            act()
+        while time.monotonic() < end and not driver.find_elements(By.CSS_SELECTOR, "dialog[open]"):
+            time.sleep(0.03)
+        return find("dialog[open]")
+    return until("dialog", opened)
 
 
 def no_dialog():
@@ -206,9 +228,9 @@ def changes():
     until("mkdir", lambda: os.path.isdir(path("made (1)")))
     no_dialog()
     # Rename, onto a name that is taken: a question.
-    focus("file1")
-    keys(Keys.F2)
-    field = dialog().find_element(By.CSS_SELECTOR, "input")
+    def rename():
+        keys_at("file1", Keys.F2)
+    field = dialog_by(rename).find_element(By.CSS_SELECTOR, "input")
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys("file2.md", Keys.ENTER)
     until("question", lambda: "is there already" in dialog().text)
@@ -216,17 +238,14 @@ def changes():
     no_dialog()
     assert read(path("file1")) == b"one" * 1000
     until("reloaded", lambda: "file1" in names())
-    focus("file1")
-    keys(Keys.F2)
-    field = dialog().find_element(By.CSS_SELECTOR, "input")
+    field = dialog_by(rename).find_element(By.CSS_SELECTOR, "input")
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys("renamed #1 100%?.bin", Keys.ENTER)
     until("rename", lambda: os.path.exists(path("renamed #1 100%?.bin")) and not os.path.exists(path("file1")))
     # Copy into a folder twice: keep both.
     for wanted in ("file10.txt", "file10 (2).txt"):
         until("there", lambda: "file10.txt" in names())
-        focus("file10.txt")
-        keys(Keys.CONTROL, "c")
+        keys_at("file10.txt", Keys.CONTROL, "c")
         go("made (1)/")
         until("inside", lambda: driver.current_url.endswith("/made%20%281%29/"))
         press("Paste 1")
@@ -238,20 +257,19 @@ def changes():
         find("nav li a").click()
     # Move a folder.
     until("top", lambda: "sub/" in names())
-    focus("sub/")
-    keys(Keys.CONTROL, "x")
+    keys_at("sub/", Keys.CONTROL, "x")
     go("made (1)/")
     until("inside", lambda: "file10 (2).txt" in names())
     keys(Keys.CONTROL, "v")
     until("move", lambda: os.path.exists(path("made (1)", "sub", "inner.txt")) and not os.path.exists(path("sub")))
     until("listed", lambda: "sub/" in names())
     # Delete two at once.
-    focus("file10.txt")
-    keys(Keys.SPACE)
-    focus("file10 (2).txt")
-    keys(Keys.SPACE)
-    keys(Keys.DELETE)
-    assert "2 files" in dialog().text
+    def delete():
+        keys_at("file10.txt", Keys.ESCAPE)
+        keys_at("file10.txt", Keys.SPACE)
+        keys_at("file10 (2).txt", Keys.SPACE)
+        keys(Keys.DELETE)
+    assert "2 files" in dialog_by(delete).text
     press("Delete", "dialog")
     until("delete", lambda: os.listdir(path("made (1)")) == ["sub"])
     no_dialog()
@@ -339,8 +357,7 @@ def downloads():
 
 
 def previews():
-    focus("tiny.png")
-    keys(Keys.ENTER)
+    keys_at("tiny.png", Keys.ENTER)
     until("picture", lambda: driver.execute_script("return document.querySelector('dialog img')?.naturalWidth === 1"))
     press("Close")
     go("file2.md")
@@ -367,8 +384,7 @@ def previews():
 def editing():
     write(path("notes.txt"), b"first\r\nsecond\r\n")
     driver.refresh()
-    focus("notes.txt")
-    keys("e")
+    keys_at("notes.txt", "e")
     area = until("editor", lambda: find("dialog textarea"))
     assert area.get_property("value") == "first\nsecond\n"
     area.send_keys(Keys.CONTROL, Keys.END)
