@@ -1,5 +1,9 @@
+#include <sys/stat.h>
+
 #include "doors/smb/test_door.h"
+#include "windows/identity.h"
 #include "windows/security.h"
+#include "wire/smb2/create_contexts.h"
 #include "wire/smb2/query.h"
 #include "wire/smb2/set_info.h"
 
@@ -60,6 +64,33 @@ TEST_F(AclTest, AnAccessListIsKeptAndHolds) {
   EXPECT_EQ(list_at(c, id), usual);
   EXPECT_EQ(c.close_file(id), NtStatus::success);
   files_ = {"file"};
+}
+
+TEST_F(AclTest, ACreateBringsItsList) {
+  using windows::Ace;
+  Client c(port());
+  c.begin();
+  const auto make = [&](const std::string& name, const std::vector<Ace>& list) {
+    std::string contexts;
+    const std::string bytes = windows::to_bytes(list_of(list));
+    smb2::append_create_context(contexts, smb2::kContextSecurity, as_bytes(bytes));
+    smb2::CreateRequest m = c.creation(name, Disposition::create, smb2::kOptionDeleteOnClose);
+    m.contexts = as_bytes(contexts);
+    const Message answer = c.ask(Command::create, m);
+    const auto made = smb2::read_message<smb2::CreateResponse>(as_bytes(answer.bytes));
+    EXPECT_EQ(answer.status(), NtStatus::success);
+    return made ? made->file_id : FileId{};
+  };
+  const std::vector<Ace> list{{Ace::kAllow, 0, windows::kReadData, windows::kEveryone, {}}};
+  FileId id = make("listed", list);
+  EXPECT_EQ(list_at(c, id), list);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  // One that says a mode is none: the file has the mode.
+  id = make("moded", {{Ace::kAllow, 0, 0, windows::nfs_mode_sid(0640), {}}});
+  const auto by_mode = list_at(c, id);
+  ASSERT_TRUE(by_mode);
+  EXPECT_EQ(by_mode, windows::security_of_mode(S_IFREG | 0640, by_mode->front().sid, by_mode->at(1).sid).dacl);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
 }
 
 TEST_F(AclTest, NewFilesInheritAccessLists) {

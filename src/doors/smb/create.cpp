@@ -467,7 +467,12 @@ std::optional<Reply> create(Request& r) {
     c.acl = windows::read_security(p->data);
     if (!c.acl) return Reply(NtStatus::invalid_security_descriptor);
     c.acl->dacl_auto_inherited &= std::exchange(c.acl->dacl_auto_inherit_request, false);
-    if (!c.acl->has_dacl) c.acl.reset();
+    // A client that knows of modes says the one it means.
+    if (const auto mode = c.acl->dacl ? windows::nfs_mode_in(*c.acl->dacl) : std::nullopt) {
+      c.posix_mode = c.posix_mode.value_or(*mode & 07777);
+      r.ctx.cred.umask = 0;
+    }
+    if (c.posix || c.posix_mode || !c.acl->has_dacl) c.acl.reset();
   }
   if (smb2::find_context(*contexts, smb2::kContextTimewarp)) return Reply(NtStatus::object_name_not_found);
   const ClientPath path = read_path(m->name, c.posix);
