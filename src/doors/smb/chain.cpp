@@ -147,6 +147,8 @@ bool Chain::is_urgent() const {
   }
 }
 
+bool Chain::keeps_order() const { return pdus_.size() == 1 && pdus_.front().header.command == Command::change_notify; }
+
 void Chain::run() {
   for (size_t i = 0; i < admitted_.size(); i++) {
     const auto request = std::make_shared<Request>(server_, shared_from_this(), admitted_[i].pdu->header,

@@ -21,6 +21,8 @@ class Chain : public std::enable_shared_from_this<Chain> {
   void run();
   /// What others may wait for, or what takes no time: is not left to wait for its turn.
   bool is_urgent() const;
+  /// What is answered in the order it came in, and takes no time to begin: the next frame is read after it.
+  bool keeps_order() const;
   size_t bytes() const { return frame_.size(); }
 
  private:
