@@ -14,6 +14,9 @@ constexpr Errno err(int e) { return Errno{e}; }
 /// The calling thread's errno as an Errno.
 inline Errno last_errno() { return Errno{errno}; }
 
+/// There is no such operation, or not for this file.
+constexpr bool is_unsupported(Errno e) { return e == err(EOPNOTSUPP) || e == err(ENOSYS); }
+
 /// "ENOENT"; "E?" for a number the C library has no name for. Static storage.
 std::string_view name_of(Errno e);
 /// "No such file or directory". Static storage, independent of the locale.

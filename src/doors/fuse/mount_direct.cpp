@@ -165,8 +165,7 @@ Expected<Mounted> mount_direct(Mountpoint& point, const MountOptions& o, uint32_
     m.id = *made;
   } else {
     Errno e = made.problem().code;
-    if (e != err(ENOSYS) && e != err(EPERM) && e != err(EINVAL) && e != err(EOPNOTSUPP))
-      return failed(e, point, detail);
+    if (e != err(EPERM) && e != err(EINVAL) && !is_unsupported(e)) return failed(e, point, detail);
     if (auto done = mount_by_call(point, o, params, source, type); !done) return failed(done.error(), point, detail);
   }
   m.path = point.path;

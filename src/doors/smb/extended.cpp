@@ -4,6 +4,7 @@
 #include "doors/smb/facts.h"
 #include "doors/smb/request.h"
 #include "doors/smb/stored_acl.h"
+#include "doors/smb/stream.h"
 
 namespace isthmus::smb {
 namespace {
@@ -11,12 +12,12 @@ namespace {
 constexpr std::string_view kUser = "user.";
 
 bool is_hidden(std::string_view name) {
-  return name == kDosXattr || name == kAclXattr || name.starts_with("user.DosStream.");
+  return name == kDosXattr || name == kAclXattr || name.starts_with(kStreamPrefix);
 }
 
 }  // namespace
 
-bool is_no_xattr(Errno e) { return e == err(ENODATA) || e == err(EOPNOTSUPP) || e == err(ENOSYS); }
+bool is_no_xattr(Errno e) { return e == err(ENODATA) || is_unsupported(e); }
 
 Result<std::vector<smb2::Ea>> extended_attributes(Request& r, NodeId node) {
   std::vector<smb2::Ea> list;

@@ -116,7 +116,7 @@ Status set_attributes(Request& r, NodeId node, const Attr& attr, uint32_t attrib
     facts.attributes = bits;
     done = store_facts(r, node, facts);
   }
-  if (done || (done.code() != EOPNOTSUPP && done.code() != ENOSYS)) return done;
+  if (done || !is_unsupported(done.error())) return done;
   // Without a place for it, the write bits say whether a file is to be written.
   op::Setattr set;
   set.node = node;
@@ -138,11 +138,10 @@ Status set_creation(Request& r, NodeId node, uint64_t time) {
   std::lock_guard lock(r.server.dos_facts_m(node));
   DosFacts facts = stored_facts(r, node);
   if (kept && !facts.creation) return Unit{};
-  if (!done && done.error() != err(EINVAL) && done.error() != err(EOPNOTSUPP) && done.error() != err(ENOSYS))
-    return done.error();
+  if (!done && done.error() != err(EINVAL) && !is_unsupported(done.error())) return done.error();
   facts.creation = time;
   const Status stored = store_facts(r, node, facts);
-  return stored || (stored.code() != EOPNOTSUPP && stored.code() != ENOSYS) ? stored : Status(Unit{});
+  return stored || !is_unsupported(stored.error()) ? stored : Status(Unit{});
 }
 
 void keep_write_time(Request& r) {

@@ -249,7 +249,7 @@ Output set_zero(Request& r, Bytes input) {
   punch.length = end - m->offset;
   const Status done = r.call(punch);
   if (done) return NtStatus::success;
-  if (done.code() != EOPNOTSUPP && done.code() != ENOSYS) return status_of(done.error());
+  if (!is_unsupported(done.error())) return status_of(done.error());
   static const std::string zeros(size_t{1} << 20, '\0');
   for (uint64_t at = m->offset; at < end;) {
     const Buffer data = Buffer::view(as_bytes(zeros).first(std::min<uint64_t>(zeros.size(), end - at)));

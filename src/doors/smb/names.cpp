@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
+#include "doors/smb/stream.h"
 #include "windows/fold.h"
 #include "windows/names.h"
 
@@ -15,9 +16,6 @@ namespace {
 constexpr std::chrono::seconds kUntoldTime{1};  // names of a file system that changes without a word
 
 bool is_refused(std::string_view name) { return name.find_first_of("*?<>\"|/") != std::string_view::npos; }
-
-/// Bytes of a stream's name: with what is put around it, it is the name of an extended attribute of 255.
-constexpr size_t kMostStreamName = 234;
 
 /// "NAME", "NAME:$DATA" or ":$DATA", as it stands behind a file's name (MS-FSCC section 2.1.5). There are no other
 /// types.

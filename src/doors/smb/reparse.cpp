@@ -95,7 +95,7 @@ Status put_in_place(Request& r, OpenedFile& file, NodeId parent, const std::stri
       log(LogLevel::error, "smb: '{}' is called '{}' now: {}", name, temporary, text_of(back.error()));
       return done;
     }
-  } else if (done.code() == EINVAL || done.code() == ENOSYS || done.code() == EOPNOTSUPP) {
+  } else if (done.code() == EINVAL || is_unsupported(done.error())) {
     done = is_empty(r, file, parent, name) ? Status(Unit{}) : Status(err(EBUSY));
     if (done && file.directory) done = remove(name);
     if (done) done = move(file.directory ? RENAME_NOREPLACE : 0);

@@ -177,7 +177,7 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
   } else {
     op::Rename move{{}, from_dir, from_name, to.parent, name, keeps ? RENAME_NOREPLACE : 0u, open.handle};
     done = r.call(move);
-    if (!done && keeps && (done.code() == EINVAL || done.code() == ENOSYS || done.code() == EOPNOTSUPP)) {
+    if (!done && keeps && (done.code() == EINVAL || is_unsupported(done.error()))) {
       auto there = r.call(op::Lookup{{}, to.parent, name});
       if (there && there->node != NodeId::none) {
         if (there->node != NodeId::root) forget(r.files(), r.ctx, there->node);
@@ -312,7 +312,7 @@ NtStatus set_size(Request& r, Bytes data, bool allocation) {
     room.length = *size;
     if (*size == 0) return NtStatus::success;
     const Status done = r.call(room);
-    return done || done.code() == EOPNOTSUPP || done.code() == ENOSYS ? NtStatus::success : status_of(done);
+    return done || is_unsupported(done.error()) ? NtStatus::success : status_of(done);
   }
   const uint64_t from = std::min(*size, attr->size);
   if (is_locked(open, from, std::max(*size, attr->size) - from, true)) return NtStatus::file_lock_conflict;

@@ -19,20 +19,17 @@ namespace {
 
 using smb2::NtStatus;
 
-constexpr std::string_view kType = ":$DATA";
-constexpr size_t kLongestAttribute = 255;  // bytes: XATTR_NAME_MAX
-
 std::string attribute_name(std::string_view stream) {
-  return std::string(kStreamPrefix) + std::string(stream) + std::string(kType);
+  return std::string(kStreamPrefix) + std::string(stream) + std::string(kStreamType);
 }
 
 /// The stream's name of an attribute's. None: it is not of a stream.
 std::optional<std::string_view> stream_name(std::string_view attribute) {
   if (!attribute.starts_with(kStreamPrefix)) return {};
   std::string_view name = attribute.substr(kStreamPrefix.size());
-  if (name.ends_with(kType)) name.remove_suffix(kType.size());
+  if (name.ends_with(kStreamType)) name.remove_suffix(kStreamType.size());
   if (name.empty() || name.find(':') != std::string_view::npos) return {};
-  if (kStreamPrefix.size() + name.size() + kType.size() > kLongestAttribute) return {};
+  if (name.size() > kMostStreamName) return {};
   return name;
 }
 
@@ -231,19 +228,19 @@ bool has_streams(Request& r, NodeId node) {
   if (!can.has(Op::GetXattr) || !can.has(Op::SetXattr) || !can.has(Op::ListXattr) || !can.has(Op::RemoveXattr))
     return false;
   const auto value = r.call(op::GetXattr{{}, node, kDosXattr});
-  return value || (value.error() != err(EOPNOTSUPP) && value.error() != err(ENOSYS));
+  return value || !is_unsupported(value.error());
 }
 
 Result<std::vector<smb2::StreamFact>> streams_of(Request& r, NodeId node) {
   std::vector<smb2::StreamFact> list;
   auto names = stream_names(r, node);
-  if (!names && (names.error() == err(EOPNOTSUPP) || names.error() == err(ENOSYS))) return list;
+  if (!names && is_unsupported(names.error())) return list;
   if (!names) return names.error();
   for (const std::string& name : *names) {
     auto data = load(r, node, name);
     if (!data && data.error() == err(ENODATA)) continue;
     if (!data) return data.error();
-    auto shown = utf16_of(':' + name + std::string(kType));
+    auto shown = utf16_of(':' + name + std::string(kStreamType));
     if (shown) list.push_back({std::move(*shown), data->size(), stream_allocation(data->size())});
   }
   return list;

@@ -22,8 +22,10 @@ struct StreamUse;
 
 /// Bytes of one stream: an attribute has 64 KiB on Linux, one of which ends it.
 constexpr size_t kMostStream = 65535;
-/// Of attributes; ":$DATA" ends their names.
-constexpr std::string_view kStreamPrefix = "user.DosStream.";
+/// What their names begin and end with.
+constexpr std::string_view kStreamPrefix = "user.DosStream.", kStreamType = ":$DATA";
+/// Bytes of a stream's name: that of its attribute has 255 on Linux (XATTR_NAME_MAX).
+constexpr size_t kMostStreamName = 255 - kStreamPrefix.size() - kStreamType.size();
 
 /// A stream that clients have open, shared by its opens (an MS-FSA Stream).
 struct NamedStream {

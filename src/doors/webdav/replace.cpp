@@ -95,8 +95,7 @@ Status rename_to(Files& files, NodeId dir, std::string_view name, NodeId to_dir,
   if (if_free) {
     Status done = files.call(op::Rename{{}, dir, name, to_dir, to_name, RENAME_NOREPLACE});
     // Others cannot; their callers have looked.
-    if (done || (done.error() != err(EINVAL) && done.error() != err(ENOSYS) && done.error() != err(EOPNOTSUPP)))
-      return done;
+    if (done || (done.error() != err(EINVAL) && !is_unsupported(done.error()))) return done;
   }
   return files.call(op::Rename{{}, dir, name, to_dir, to_name});
 }
@@ -112,7 +111,7 @@ Result<bool> give_owner(Files& files, NodeId node, HandleId handle, const Attr& 
 }
 
 Status synced(Status s) {
-  const bool cannot = !s && (s.error() == err(ENOSYS) || s.error() == err(EOPNOTSUPP) || s.error() == err(EINVAL));
+  const bool cannot = !s && (is_unsupported(s.error()) || s.error() == err(EINVAL));
   return cannot ? Status(Unit{}) : s;
 }
 
@@ -136,7 +135,7 @@ Status Replacement::rewrite(const Found& at) {
   // A full disk shows here, before anything is overwritten.
   if (size->attr.size > 0) {
     Status room = x_.files.call(op::Fallocate{{}, to->node(), to->handle(), FALLOC_FL_KEEP_SIZE, 0, size->attr.size});
-    if (!room && room.error() != err(EOPNOTSUPP) && room.error() != err(ENOSYS)) return room;
+    if (!room && !is_unsupported(room.error())) return room;
   }
   Status done = copy_content(x_.files, *from, *to);
   if (done) {

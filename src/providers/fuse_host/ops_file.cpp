@@ -136,7 +136,7 @@ void FuseHost::copy_range(Call<op::CopyRange> c) {
                            std::min(a.length, kMost), a.flags};
   ask(Opcode::CopyFileRange, a.from, std::move(c), {bytes_of(in)}, sizeof(WriteOut),
       [this, most = in.len](Call<op::CopyRange> call, Result<Bytes> r) {
-        if (!r && (r.error() == err(ENOSYS) || r.error() == err(EOPNOTSUPP))) return drop_to_default(std::move(call));
+        if (!r && is_unsupported(r.error())) return drop_to_default(std::move(call));
         if (!r) return call.fail(r.error());
         const uint64_t copied = take_as<WriteOut>(*r).size;
         if (copied > most) return call.fail(EIO);

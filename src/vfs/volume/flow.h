@@ -175,7 +175,7 @@ class Flow {
           if (!list) return finish(list.error());
           if (!list->empty() && !list->is_minimal())
             rules_[slot].acl = std::make_shared<const PosixAcl>(std::move(*list));
-        } else if (bytes.code() != ENODATA && bytes.code() != EOPNOTSUPP && bytes.code() != ENOSYS) {
+        } else if (bytes.code() != ENODATA && !is_unsupported(bytes.error())) {
           return finish(bytes.error());
         }
         core_.cache.learn_acl(node, rules_[slot].acl, since);
