@@ -17,7 +17,7 @@ using smb2::OplockLevel;
 
 static_assert(uint8_t{kLeaseRead} == smb2::kLeaseRead && uint8_t{kLeaseHandle} == smb2::kLeaseHandle &&
               uint8_t{kLeaseWrite} == smb2::kLeaseWrite);
-constexpr uint8_t kAll = kLeaseRead | kLeaseHandle | kLeaseWrite;
+using volume::kLeaseAll;
 
 uint8_t bits_of(OplockLevel level) {
   switch (level) {
@@ -26,13 +26,13 @@ uint8_t bits_of(OplockLevel level) {
     case OplockLevel::exclusive:
       return kLeaseRead | kLeaseWrite;
     case OplockLevel::batch:
-      return kAll;
+      return kLeaseAll;
     default:
       return kLeaseNone;
   }
 }
 OplockLevel level_of(uint8_t bits) {
-  if (bits == kAll) return OplockLevel::batch;
+  if (bits == kLeaseAll) return OplockLevel::batch;
   if (bits == (kLeaseRead | kLeaseWrite)) return OplockLevel::exclusive;
   return bits & kLeaseRead ? OplockLevel::level2 : OplockLevel::none;
 }
@@ -43,15 +43,19 @@ Result<uint8_t> set_lease(FileSystem& fs, const Open& open, uint8_t bits) {
   return call_and_wait(fs, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
 }
 
+/// The opens of a grant that there are still.
+std::vector<std::shared_ptr<Open>> opens_of(const CacheGrant& g) {
+  std::vector<std::shared_ptr<Open>> found;
+  std::lock_guard lock(g.m);
+  for (const auto& w : g.opens)
+    if (auto open = w.lock()) found.push_back(std::move(open));
+  return found;
+}
+
 /// Gives back what is beyond `bits`, or acknowledges a break, through any open of the grant that there is still.
 void give_back(Server& server, CacheGrant& g, uint8_t bits) {
-  std::vector<std::weak_ptr<Open>> opens;
-  {
-    std::lock_guard lock(g.m);
-    opens = g.opens;
-  }
-  for (const auto& w : opens)
-    if (const auto open = w.lock(); open && set_lease(server.port, *open, bits)) return;
+  for (const auto& open : opens_of(g))
+    if (set_lease(server.port, *open, bits)) return;
 }
 
 bool must_answer(const CacheGrant& g) { return (g.bits & (kLeaseWrite | kLeaseHandle)) != 0; }
@@ -81,20 +85,14 @@ Outgoing notification(const CacheGrant& g, const Open& open, bool answers) {
 
 /// False: no connection leads to the client.
 bool deliver(Server& server, const CacheGrant& g, Outgoing out) {
-  std::vector<std::weak_ptr<Open>> opens;
-  {
-    std::lock_guard lock(g.m);
-    opens = g.opens;
-  }
   // A lease is its client's: its first connection hears of it, unless that would have to seal (section 3.3.4.7).
   if (g.name && server.options.encrypt != Options::Encrypt::required)
     if (const auto first = server.link_of(g.name->first)) {
       first->send_news(std::move(out), nullptr);
       return true;
     }
-  for (const auto& w : opens) {
-    const auto open = w.lock();
-    const auto session = open ? open->session_now() : nullptr;
+  for (const auto& open : opens_of(g)) {
+    const auto session = open->session_now();
     const auto channel = session ? session->live_channel(open->link_now()) : nullptr;
     const auto link = channel ? channel->link.lock() : nullptr;
     if (!link || link->ended()) continue;
@@ -185,7 +183,7 @@ bool is_for(const CacheGrant& grant, NodeId node) {
 void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWish& wish, bool is_new) {
   CacheGrant& g = *open->cache;
   std::lock_guard one_at_a_time(g.asking_m);
-  uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kAll) : bits_of(wish.level);
+  uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kLeaseAll) : bits_of(wish.level);
   // Who only looks at attributes caches nothing, and directories have no oplocks.
   const bool may = open->handle != HandleId::none && !open->file->directory && !open->stream &&
                    (wish.lease || is_new || open->may_some(~kStatAccess));
@@ -205,7 +203,7 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
     // A lease grows if all that it was is asked for again (MS-FSA section 2.1.5.18).
     if (g.breaking || want == had || (want & had) != had) return;
     g.asking = true;
-    g.left = kAll;
+    g.left = kLeaseAll;
   }
   const auto now = [&](uint8_t bits, uint8_t otherwise) {
     const auto held = set_lease(r.server.port, *open, bits);
@@ -297,16 +295,13 @@ void send_break(Server& server, Open& open, uint8_t bits) {
   if (heard && !late) return;
   // Nobody is there to ask, or answers (sections 3.3.4.6, 3.3.4.7): the opens end with their connection, durable ones
   // too.
-  std::vector<std::weak_ptr<Open>> opens;
   {
     std::lock_guard lock(g.m);
     g.breaking = false;
     g.bits = kLeaseNone;
     if (!g.name) g.level = OplockLevel::none;
-    opens = g.opens;
   }
-  for (const auto& w : opens)
-    if (const auto one = w.lock()) server.durables.give_up(*one);
+  for (const auto& one : opens_of(g)) server.durables.give_up(*one);
 }
 
 void resend_breaks(Server& server, const Session& session) {
@@ -352,7 +347,8 @@ std::optional<Reply> oplock_break(Request& r) {
     std::lock_guard lock(grant->m);
     if (!any_open(grant->opens)) return Reply(NtStatus::object_name_not_found);
   }
-  const NtStatus done = acknowledge(r.server, *grant, static_cast<uint8_t>(m->state & kAll), NtStatus::unsuccessful);
+  const NtStatus done =
+      acknowledge(r.server, *grant, static_cast<uint8_t>(m->state & kLeaseAll), NtStatus::unsuccessful);
   if (done != NtStatus::success) return Reply(done);
   return Reply(smb2::LeaseBreakResponse{.flags = 0, .key = m->key, .state = m->state});
 }

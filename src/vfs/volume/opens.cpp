@@ -29,8 +29,6 @@ struct Opens::Waiter {
 
 namespace {
 
-constexpr uint8_t kAllLeases = kLeaseRead | kLeaseHandle | kLeaseWrite;
-
 /// Whether an open is more than a look at attributes, for who holds a lease or an oplock.
 bool is_use(uint8_t access, bool oplock) { return (access & ~(oplock ? 0 : kAccessControl)) != 0; }
 
@@ -39,7 +37,7 @@ uint8_t kept_by(Use use, uint8_t access, bool oplock, bool truncates = false) {
   switch (use) {
     case Use::open:
       if (truncates) return kLeaseNone;
-      return is_use(access, oplock) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kAllLeases;
+      return is_use(access, oplock) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kLeaseAll;
     case Use::read:
     case Use::attribute:
       return kLeaseRead | kLeaseHandle;
@@ -73,7 +71,7 @@ bool Opens::take_back(Lease& l, NodeId node, Use use, uint8_t keep, After& after
   if (l.breaking) {
     l.keep &= keep;
     l.waits |= matters;
-    return l.waits && keep != kAllLeases;
+    return l.waits && keep != kLeaseAll;
   }
   l.waits = matters;
   shrink_to(l, node, keep, after);
@@ -100,7 +98,7 @@ void Opens::settle(File& f, Lease& l, NodeId node, uint8_t bits, After& after) {
   l.bits = bits;
   timers_.remove(*l.breaking);
   l.breaking.reset();
-  const uint8_t keep = std::exchange(l.keep, kAllLeases);
+  const uint8_t keep = std::exchange(l.keep, kLeaseAll);
   shrink_to(l, node, l.bits & kLeaseHandle ? keep | kLeaseRead : keep, after);
   if (l.breaking) l.keep = keep;
   wake(f, after);
@@ -146,6 +144,12 @@ std::optional<Errno> Opens::attempt(File& f, const Wish& w, After& after) {
 void Opens::wake(File& f, After& after) {
   for (auto& w : f.waiters) after.woken.push_back(std::move(w));
   f.waiters.clear();
+}
+
+void Opens::drop(File& f, std::vector<Lease>::iterator l) {
+  f.leases.erase(l);
+  leases_.fetch_sub(1, std::memory_order_relaxed);
+  held_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Opens::leave(Shard& s, NodeId n) {
@@ -227,9 +231,7 @@ void Opens::close(NodeId node, HandleId handle) {
         break;
       }
       if (l->breaking) timers_.remove(*l->breaking);
-      f.leases.erase(l);
-      leases_.fetch_sub(1, std::memory_order_relaxed);
-      held_.fetch_sub(1, std::memory_order_relaxed);
+      drop(f, l);
       break;
     }
     wake(f, after);
@@ -252,7 +254,7 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
     auto l = std::find_if(f.leases.begin(), f.leases.end(),
                           [&](Lease& x) { return same(x.who, x.handle, open->who, open->handle); });
     const bool oplock = bits & kLeaseOplock;
-    bits = bits & kLeaseRead ? bits & kAllLeases : uint8_t{kLeaseNone};
+    bits = bits & kLeaseRead ? bits & kLeaseAll : uint8_t{kLeaseNone};
     if (l != f.leases.end() && l->breaking && (bits & ~l->to)) {
       return l->bits;  // the holder has not heard yet, or asks for more meanwhile
     } else if (l != f.leases.end() && l->breaking) {
@@ -263,7 +265,7 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
       for (Open& o : f.opens) contended |= is_use(o.access, oplock) && !same(o.who, o.handle, open->who, open->handle);
       now = bits;
       for (const Lease& o : f.leases) {
-        if (&o == &*l || o.bits == kLeaseNone) continue;
+        if (same(o.who, o.handle, open->who, open->handle) || o.bits == kLeaseNone) continue;
         contended = true;
         if (oplock && (o.bits & kLeaseHandle)) now = kLeaseNone;
         if (!oplock && o.oplock) now &= ~kLeaseHandle;
@@ -282,9 +284,7 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
       }
     }
     if (l != f.leases.end() && now == kLeaseNone) {
-      f.leases.erase(l);
-      leases_.fetch_sub(1, std::memory_order_relaxed);
-      held_.fetch_sub(1, std::memory_order_relaxed);
+      drop(f, l);
     }
     leave(s, node);
   }
@@ -292,45 +292,36 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
   return now;
 }
 
-void Opens::announce(const Wish& wish) {
-  if (idle()) return;
-  Shard& s = shard_of(wish.node);
+template <class F>
+void Opens::each_lease(NodeId node, F&& take) {
+  Shard& s = shard_of(node);
   After after;
   {
     std::lock_guard lock(s.m);
-    auto it = s.files.find(wish.node);
+    auto it = s.files.find(node);
     if (it == s.files.end()) return;
-    for (Lease& l : it->second.leases)
-      if (!same(l.who, l.handle, wish.who, wish.handle))
-        take_back(l, wish.node, wish.use, kept_by(wish.use, wish.access, l.oplock), after);
+    for (Lease& l : it->second.leases) take(l, after);
   }
   run(std::move(after));
+}
+
+void Opens::announce(const Wish& wish) {
+  if (idle()) return;
+  each_lease(wish.node, [&](Lease& l, After& after) {
+    if (!same(l.who, l.handle, wish.who, wish.handle))
+      take_back(l, wish.node, wish.use, kept_by(wish.use, wish.access, l.oplock), after);
+  });
 }
 
 void Opens::outside(NodeId node, Use use) {
   if (idle()) return;
-  Shard& s = shard_of(node);
-  After after;
-  {
-    std::lock_guard lock(s.m);
-    auto it = s.files.find(node);
-    if (it == s.files.end()) return;
-    for (Lease& l : it->second.leases) take_back(l, node, use, kept_by(use, 0, l.oplock), after);
-  }
-  run(std::move(after));
+  each_lease(node, [&](Lease& l, After& after) { take_back(l, node, use, kept_by(use, 0, l.oplock), after); });
 }
 
 void Opens::shrink(NodeId node, HandleId handle, uint8_t bits) {
-  Shard& s = shard_of(node);
-  After after;
-  {
-    std::lock_guard lock(s.m);
-    auto it = s.files.find(node);
-    if (it == s.files.end()) return;
-    for (Lease& l : it->second.leases)
-      if (l.handle == handle) take_back(l, node, Use::change, bits, after);
-  }
-  run(std::move(after));
+  each_lease(node, [&](Lease& l, After& after) {
+    if (l.handle == handle) take_back(l, node, Use::change, bits, after);
+  });
 }
 
 void Opens::timed_out(NodeId node, const Break& b) {
@@ -347,9 +338,7 @@ void Opens::timed_out(NodeId node, const Break& b) {
         raw(node));
     after.news.push_back({l->who.port, node, l->handle, kLeaseNone});
     settle(f, *l, node, kLeaseNone, after);
-    f.leases.erase(l);
-    leases_.fetch_sub(1, std::memory_order_relaxed);
-    held_.fetch_sub(1, std::memory_order_relaxed);
+    drop(f, l);
     leave(s, node);
   }
   run(std::move(after));

@@ -88,8 +88,8 @@ class Opens {
     HandleId handle;  // through which it was granted last
     Actor who;
     uint8_t bits = 0, to = 0;
-    uint8_t keep = kLeaseRead | kLeaseHandle | kLeaseWrite;  // at most, after the break under way
-    bool waits = false;                                      // others wait for the break
+    uint8_t keep = kLeaseAll;  // at most, after the break under way
+    bool waits = false;        // others wait for the break
     bool oplock = false;
     std::shared_ptr<Break> breaking{};  // null: held in peace
   };
@@ -124,8 +124,12 @@ class Opens {
   bool take_back(Lease& l, NodeId node, Use use, uint8_t keep, After& after);
   void shrink_to(Lease& l, NodeId node, uint8_t keep, After& after);
   void settle(File& f, Lease& l, NodeId node, uint8_t bits, After& after);
+  void drop(File& f, std::vector<Lease>::iterator l);
   void wake(File& f, After& after);
   void leave(Shard& s, NodeId n);
+  // For all leases of a node, which nobody waits for.
+  template <class F>
+  void each_lease(NodeId node, F&& take);
   void run(After&& after);
   void timed_out(NodeId node, const Break& b);
 

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "vfs/types.h"
+
 namespace isthmus::volume {
 
 /// Share-mode bits of op::Open. Others' share modes do not forbid kAccessOther, which is more than a look at attributes
@@ -15,6 +17,8 @@ enum AccessBits : uint8_t {
   kAccessAll = 31,
 };
 
+/// All of LeaseBits.
+constexpr uint8_t kLeaseAll = kLeaseRead | kLeaseHandle | kLeaseWrite;
 /// In op::SetLease::bits: what is asked for is an oplock of SMB's, which is not granted where somebody else has a
 /// handle lease, nor a handle lease where somebody has an oplock.
 constexpr uint8_t kLeaseOplock = 0x80;
