@@ -15,23 +15,6 @@ using smb2::FileId;
 
 struct AclTest : DoorTest {};
 
-windows::SecurityDescriptor list_of(std::vector<windows::Ace> list) {
-  windows::SecurityDescriptor d;
-  d.has_dacl = true;
-  d.dacl = std::move(list);
-  return d;
-}
-
-NtStatus set_list(Client& c, const FileId& id, const windows::SecurityDescriptor& d) {
-  const std::string bytes = windows::to_bytes(d);
-  smb2::SetInfoRequest m;
-  m.type = smb2::InfoType::security;
-  m.additional = smb2::kSecurityDacl;
-  m.file_id = id;
-  m.data = as_bytes(bytes);
-  return c.ask(Command::set_info, m).status();
-}
-
 std::optional<std::vector<windows::Ace>> list_at(Client& c, const FileId& id) {
   smb2::QueryInfoRequest m;
   m.type = smb2::InfoType::security;
@@ -54,13 +37,13 @@ TEST_F(AclTest, AnAccessListIsKeptAndHolds) {
   ASSERT_TRUE(usual);
   const std::vector<Ace> list{{Ace::kDeny, 0, windows::kWriteData | windows::kAppendData, windows::kEveryone, {}},
                               {Ace::kAllow, 0, windows::kAllRights, windows::kEveryone, {}}};
-  ASSERT_EQ(set_list(c, id, list_of(list)), NtStatus::success);
+  ASSERT_EQ(set_list(c, id, list), NtStatus::success);
   EXPECT_EQ(list_at(c, id), list);
   EXPECT_EQ(c.open("file", other, Disposition::open, 0, windows::kWriteData), NtStatus::access_denied);
   ASSERT_EQ(c.open("file", other, Disposition::open, 0, windows::kReadData), NtStatus::success);
   EXPECT_EQ(c.close_file(other), NtStatus::success);
   // The mode's own list is as good as none.
-  ASSERT_EQ(set_list(c, id, list_of(*usual)), NtStatus::success);
+  ASSERT_EQ(set_list(c, id, *usual), NtStatus::success);
   EXPECT_EQ(list_at(c, id), usual);
   EXPECT_EQ(c.close_file(id), NtStatus::success);
   files_ = {"file"};
@@ -101,16 +84,15 @@ TEST_F(AclTest, NewFilesInheritAccessLists) {
   ASSERT_EQ(c.open("folder", folder, Disposition::create, smb2::kOptionDirectory), NtStatus::success);
   constexpr uint8_t kBoth = Ace::kObjectInherit | Ace::kContainerInherit;
   ASSERT_EQ(set_list(c, folder,
-                     list_of({{Ace::kAllow, kBoth, windows::kReadData, windows::kEveryone, {}},
-                              {Ace::kAllow, 0, windows::kAllRights, windows::kEveryone, {}}})),
+                     {{Ace::kAllow, kBoth, windows::kReadData, windows::kEveryone, {}},
+                      {Ace::kAllow, 0, windows::kAllRights, windows::kEveryone, {}}}),
             NtStatus::success);
   ASSERT_EQ(c.open("folder\\file", id, Disposition::create, smb2::kOptionDeleteOnClose), NtStatus::success);
   EXPECT_EQ(list_at(c, id), (std::vector<Ace>{{Ace::kAllow, 0, windows::kReadData, windows::kEveryone, {}}}));
   EXPECT_EQ(c.close_file(id), NtStatus::success);
   // Who may not add files does not.
-  ASSERT_EQ(
-      set_list(c, folder, list_of({{Ace::kAllow, 0, windows::kReadData | windows::kDelete, windows::kEveryone, {}}})),
-      NtStatus::success);
+  ASSERT_EQ(set_list(c, folder, {{Ace::kAllow, 0, windows::kReadData | windows::kDelete, windows::kEveryone, {}}}),
+            NtStatus::success);
   EXPECT_EQ(c.open("folder\\file", id, Disposition::create), NtStatus::access_denied);
   EXPECT_EQ(c.close_file(folder), NtStatus::success);
   ASSERT_EQ(c.open("folder", folder, Disposition::open, smb2::kOptionDirectory | smb2::kOptionDeleteOnClose,

@@ -77,9 +77,9 @@ std::string answer_aapl(Request& r, Bytes asked) {
   return smb2::write_aapl(answer);
 }
 
-smb2::AaplEntry apple_entry(Request& r, NodeId node, const Attr& attr, NodeId directory, std::string& finder_info) {
+smb2::AaplEntry apple_entry(Request& r, NodeId node, const Attr& attr, bool may_delete, std::string& finder_info) {
   smb2::AaplEntry entry;
-  entry.max_access = rights_of(r, node, attr, directory);
+  entry.max_access = rights_of(r, node, attr, may_delete);
   entry.mode = static_cast<uint16_t>(attr.mode);
   finder_info.clear();
   const bool file = (attr.mode & S_IFMT) == S_IFREG;

@@ -29,7 +29,7 @@ smb2::NtStatus apple_allows_size(std::string_view stream, uint64_t size);
 
 /// Answers the create context AAPL, and remembers for the session what was agreed to. Empty: no answer.
 std::string answer_aapl(Request& r, Bytes asked);
-/// What macOS gets with an entry of a listing. Views `finder_info`.
-smb2::AaplEntry apple_entry(Request& r, NodeId node, const Attr& attr, NodeId directory, std::string& finder_info);
+/// What macOS gets with an entry of a listing. `may_delete`: by its folder. Views `finder_info`.
+smb2::AaplEntry apple_entry(Request& r, NodeId node, const Attr& attr, bool may_delete, std::string& finder_info);
 
 }  // namespace isthmus::smb

@@ -106,9 +106,10 @@ Stream::Next Connection::ready() {
       if (!work_) continue;
       // What was agreed to is known before anybody reads on. Strangers have the thread that reads, and no more.
       const bool known = link_->known.load(std::memory_order_acquire);
-      leaves_ = known && !work_->keeps_order() && link_->frames.begin();
+      const bool may_leave = known && !work_->keeps_order();
+      leaves_ = may_leave && link_->frames.begin();
       if (leaves_) return have_ >= smb2::kFrameHead ? Next::write : Next::read;
-      if (known && !work_->is_urgent() && !work_->keeps_order() && link_->frames.park(work_, work_->bytes()))
+      if (may_leave && !work_->is_urgent() && link_->frames.park(work_, work_->bytes()))
         work_.reset();
       else
         take_work()();

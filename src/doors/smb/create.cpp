@@ -47,6 +47,7 @@ struct Creation {
 
   uint32_t access = 0;  ///< wanted, then granted
   bool maximum = false;
+  uint32_t rights = 0;  ///< that there are on what is opened, if it was there
   uint32_t action = smb2::kActionOpened;
   HandleId handle = HandleId::none;
   Attr attr;
@@ -59,8 +60,9 @@ struct Creation {
   NtStatus open_existing(Place& at);
   NtStatus make_new(Place& at);
   NtStatus enter_folder(NodeId folder);
-  NtStatus grant(uint32_t rights);
+  NtStatus grant(uint32_t there);
   NtStatus enter_stream(NodeId node);
+  NtStatus close_again(NodeId node, NtStatus why);
   /// Of the file in the volume: a stream is shared by itself, but holds its file against being deleted.
   uint32_t volume_share() const { return named() ? share() | smb2::kShareRead | smb2::kShareWrite : share(); }
   /// Who has no use of the data or the name takes no part in share modes (MS-FSA section 2.1.5.1.2.2).
@@ -72,10 +74,7 @@ struct Creation {
     if (!named() && (access & Rights::kReadControl)) bits |= volume::kAccessControl;
     return bits;
   }
-  bool overwrites() const {
-    return m.disposition == Disposition::overwrite || m.disposition == Disposition::overwrite_if ||
-           m.disposition == Disposition::supersede;
-  }
+  bool overwrites() const { return smb2::overwrites(m.disposition); }
   /// Of a symlink at the end of the path. rename(2) and unlink(2) mean the link.
   bool means_link() const {
     return (m.options & (smb2::kOptionOpenReparsePoint | smb2::kOptionDeleteOnClose)) ||
@@ -101,15 +100,24 @@ NtStatus Creation::check() const {
 }
 
 /// The rights that are wanted, against those there are.
-NtStatus Creation::grant(uint32_t rights) {
+NtStatus Creation::grant(uint32_t there) {
   uint32_t wanted = windows::expand_generic(m.desired_access);
   maximum = wanted & kMaximumAllowed;
   wanted &= ~kMaximumAllowed;
   if (overwrites()) wanted |= Rights::kWriteData;
-  if (wanted & ~rights) return NtStatus::access_denied;
-  access = maximum ? wanted | rights : wanted;
+  if (wanted & ~there) return NtStatus::access_denied;
+  access = maximum ? wanted | there : wanted;
   if ((m.options & smb2::kOptionDeleteOnClose) && !(access & Rights::kDelete)) return NtStatus::access_denied;
   return NtStatus::success;
+}
+
+/// What has been opened is not answered, for `why`.
+NtStatus Creation::close_again(NodeId node, NtStatus why) {
+  op::Release end;
+  end.node = node;
+  end.handle = std::exchange(handle, HandleId::none);
+  (void)r.call(end);
+  return why;
 }
 
 /// With the file open. Its handle is closed again if the stream cannot be opened.
@@ -118,20 +126,14 @@ NtStatus Creation::enter_stream(NodeId node) {
   stream.access = access;
   stream.share = share();
   const NtStatus status = open_stream(r, node, stream);
-  if (status == NtStatus::success) return status;
-  op::Release end;
-  end.node = node;
-  end.handle = std::exchange(handle, HandleId::none);
-  (void)r.call(end);
-  return status;
+  return status == NtStatus::success ? status : close_again(node, status);
 }
 
 NtStatus Creation::open_existing(Place& at) {
   const uint32_t type = at.entry.attr.mode & S_IFMT;
   const bool directory = type == S_IFDIR && !named();
   if (named() && type != S_IFDIR && type != S_IFREG) return NtStatus::object_name_invalid;
-  const bool must_be = m.disposition == Disposition::open || m.disposition == Disposition::overwrite;
-  if (named() && must_be)
+  if (named() && smb2::must_exist(m.disposition))
     if (const Status s = find_stream(r, at.entry.node, stream.name); !s)
       return s.error() == err(ENODATA) ? NtStatus::object_name_not_found : status_of(s.error());
   if (named() && is_stream_going(r.server, at.entry.node, stream.name)) return NtStatus::delete_pending;
@@ -141,7 +143,8 @@ NtStatus Creation::open_existing(Place& at) {
   if (directory && overwrites()) return NtStatus::file_is_a_directory;
   if (r.server.files.is_going(at.entry.node, at.parent, at.name)) return NtStatus::delete_pending;
   if (!is_for(*wish.grant, at.entry.node)) return NtStatus::invalid_parameter;
-  if (const NtStatus s = grant(rights_of(r, at.entry.node, at.entry.attr, at.parent)); s != NtStatus::success) return s;
+  rights = rights_of(r, at.entry.node, at.entry.attr, may_delete_in(r, at.parent));
+  if (const NtStatus s = grant(rights); s != NtStatus::success) return s;
   const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
   if (!posix && !directory && (attributes & smb2::kAttrReadOnly)) {
     if (overwrites() || (windows::expand_generic(m.desired_access) & kWrites)) return NtStatus::access_denied;
@@ -175,39 +178,29 @@ NtStatus Creation::open_existing(Place& at) {
   if (!opened) return status_of(opened.error());
   handle = opened->handle;
   // Whom it has waited for may have been the last that had the file open, and it was to go.
-  if (r.server.removals != removals && at.parent != NodeId::none && !leads_to(r, at.parent, at.name, at.entry.node)) {
-    op::Release end;
-    end.node = at.entry.node;
-    end.handle = std::exchange(handle, HandleId::none);
-    (void)r.call(end);
-    return NtStatus::file_closed;
-  }
+  if (r.server.removals != removals && at.parent != NodeId::none && !leads_to(r, at.parent, at.name, at.entry.node))
+    return close_again(at.entry.node, NtStatus::file_closed);
   if (named()) return enter_stream(open.node);
-  action = m.disposition == Disposition::supersede ? smb2::kActionSuperseded
-           : overwrites()                          ? smb2::kActionOverwritten
-                                                   : smb2::kActionOpened;
+  action = smb2::action_on_existing(m.disposition);
   return NtStatus::success;
 }
 
 /// What the list of a folder says of new files.
 NtStatus Creation::enter_folder(NodeId folder) {
   if (posix) return NtStatus::success;
-  const auto folders = r.attr_of(folder);
-  if (!folders) return status_of(folders.error());
-  const auto list = stored_acl(r, folder, *folders);
-  if (!list) return NtStatus::success;
+  const auto folders = stored_acl(r, folder);
+  if (!folders) return NtStatus::success;
   const bool directory = m.options & smb2::kOptionDirectory;
-  if (!(rights_by(r, *list, *folders) & (directory ? Rights::kAppendData : Rights::kWriteData)))
+  if (!(rights_by(r, folders->list, folders->attr) & (directory ? Rights::kAppendData : Rights::kWriteData)))
     return NtStatus::access_denied;
   if (!acl)
-    acl = windows::inherited(*list, directory, r.server.options.identities.of_user(r.server.own.cred.uid),
+    acl = windows::inherited(folders->list, directory, r.server.options.identities.of_user(r.server.own.cred.uid),
                              r.server.options.identities.of_group(r.server.own.cred.gid));
   return NtStatus::success;
 }
 
 NtStatus Creation::make_new(Place& at) {
-  if (m.disposition == Disposition::open || m.disposition == Disposition::overwrite)
-    return NtStatus::object_name_not_found;
+  if (smb2::must_exist(m.disposition)) return NtStatus::object_name_not_found;
   if (r.server.read_only) return NtStatus::media_write_protected;
   if (!is_for(*wish.grant, NodeId::none)) return NtStatus::invalid_parameter;
   if (const NtStatus s = grant(windows::kAllRights); s != NtStatus::success) return s;
@@ -252,9 +245,11 @@ std::string Creation::contexts_of(const Open& open, NodeId parent, const std::op
   if (const auto* c = smb2::find_context(contexts, smb2::kContextMaximalAccess)) {
     const auto asked = smb2::read_data<smb2::MaximalAccessRequest>(c->data);
     if (!asked || asked->timestamp == 0 || asked->timestamp != file_time(attr.mtime)) {
-      const uint32_t rights = rights_of(r, open.file->node, attr, parent);
+      // What is opened has not changed since it was looked at.
+      const uint32_t most =
+          action == smb2::kActionOpened ? rights : rights_of(r, open.file->node, attr, may_delete_in(r, parent));
       smb2::append_create_context(list, smb2::kContextMaximalAccess,
-                                  as_bytes(smb2::write_data(smb2::MaximalAccessResponse{NtStatus::success, rights})));
+                                  as_bytes(smb2::write_data(smb2::MaximalAccessResponse{NtStatus::success, most})));
     }
   }
   if (smb2::find_context(contexts, smb2::kContextOnDiskId))
@@ -325,14 +320,7 @@ Reply answer(Creation& c, Place& at) {
   const auto [level, lease] = answer_cache(c.wish);
   response.oplock = level;
   response.action = c.named() ? c.stream.action : c.action;
-  response.allocation = allocation_of(c.attr);
-  response.end_of_file = directory ? 0 : c.attr.size;
-  response.attributes = attributes_of(r, open->file->node, c.attr, at.name);
-  response.times = times_of(c.attr);
-  if (c.named()) {
-    response.end_of_file = c.stream.size;
-    response.allocation = stream_allocation(c.stream.size);
-  }
+  describe(response, r, *open, c.attr, c.named() ? std::optional(c.stream.size) : std::nullopt);
   response.file_id = open->id;
   std::string contexts = c.contexts_of(*open, parent, lease);
   make_durable(r, *open, c.durable, contexts);
@@ -356,18 +344,10 @@ Reply answer_again(Request& r, const std::shared_ptr<Open>& open, uint32_t actio
   r.use(open);
   auto attr = r.attr_of(open->file->node);
   if (!attr) return status_of(attr.error());
-  std::string name;
-  {
-    std::lock_guard lock(open->file->m);
-    name = open->file->name;
-  }
   smb2::CreateResponse response;
-  response.attributes = attributes_of(r, open->file->node, *attr, name);
   response.oplock = level;
   response.action = action;
-  response.times = times_of(*attr);
-  response.allocation = allocation_of(*attr);
-  response.end_of_file = open->file->directory ? 0 : attr->size;
+  describe(response, r, *open, *attr);
   response.file_id = open->id;
   if (lease) smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(*lease)));
   response.contexts = as_bytes(list);

@@ -99,6 +99,7 @@ Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& 
     }
   }
   const bool apple = r.session->apple_entries.load(std::memory_order_relaxed) && class_of == smb2::FindClass::id_both;
+  const bool may_delete = apple && may_delete_in(r, open.file->node);
   smb2::AaplEntry more;
   std::string finder_info;
   while (true) {
@@ -120,7 +121,7 @@ Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& 
         item.attr = found->attr;
       }
       const auto facts = facts_of(r.server, item.attr, attributes_of(r, item.node, item.attr, item.name));
-      if (apple) more = apple_entry(r, item.node, item.attr, open.file->node, finder_info);
+      if (apple) more = apple_entry(r, item.node, item.attr, may_delete, finder_info);
       if (!writer.add(facts, as_bytes(client_name(item.name, open.posix)), apple ? &more : nullptr)) return Unit{};
       give(r, item);
       l.waiting.pop_front();

@@ -156,6 +156,8 @@ void keep_write_time(Request& r) {
   (void)r.call(set);
 }
 
+uint64_t stream_allocation(uint64_t size) { return round_up(size, 512); }
+
 uint64_t allocation_of(const Attr& attr) {
   return (attr.mode & S_IFMT) == S_IFDIR ? 0 : std::max(attr.blocks * 512, round_up(attr.size, 512));
 }
@@ -182,16 +184,13 @@ smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attrib
   return f;
 }
 
-namespace {
-
-/// Whether what is in a folder may be deleted there.
 bool may_delete_in(Request& r, NodeId folder) {
-  if (folder == NodeId::none) return false;
-  const auto attr = r.attr_of(folder);
-  if (!attr) return false;
-  if (const auto acl = stored_acl(r, folder, *attr)) return rights_by(r, *acl, *attr) & windows::kDeleteChild;
+  if (r.server.read_only || folder == NodeId::none) return false;
+  if (const auto acl = stored_acl(r, folder)) return rights_by(r, acl->list, acl->attr) & windows::kDeleteChild;
   return r.call(op::Access{{}, folder, W_OK | X_OK}).ok();
 }
+
+namespace {
 
 /// Of those that change nothing.
 constexpr uint32_t kLooks = windows::kReadAttributes | windows::kReadControl | windows::kSynchronize |
@@ -199,12 +198,12 @@ constexpr uint32_t kLooks = windows::kReadAttributes | windows::kReadControl | w
 
 }  // namespace
 
-uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent) {
+uint32_t rights_of(Request& r, NodeId node, const Attr& attr, bool may_delete) {
   using enum windows::Rights;
   if (const auto acl = stored_acl(r, node, attr)) {
     const uint32_t by = rights_by(r, *acl, attr) | kReadAttributes;
     if (r.server.read_only) return by & kLooks;
-    return may_delete_in(r, parent) ? by | kDelete : by;
+    return may_delete ? by | kDelete : by;
   }
   uint32_t rights = kReadAttributes | kReadControl | kSynchronize | kReadEa;
   const auto may = [&r](NodeId n, int mask) { return r.call(op::Access{{}, n, mask}).ok(); };
@@ -219,7 +218,7 @@ uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent) {
   if (r.server.read_only) return rights;
   const uint32_t uid = r.ctx.cred.uid;
   if (uid == 0 || uid == attr.uid) rights |= kWriteAttributes | kWriteDac | kWriteOwner | kWriteEa;
-  if (may_delete_in(r, parent)) rights |= kDelete;
+  if (may_delete) rights |= kDelete;
   return rights;
 }
 

@@ -45,8 +45,20 @@ Status set_creation(Request& r, NodeId node, uint64_t time);
 /// Facts that listings and queries share. Names and lists are left out.
 smb2::FileFacts facts_of(const Server& server, const Attr& attr, uint32_t attributes);
 uint64_t allocation_of(const Attr& attr);
+uint64_t stream_allocation(uint64_t size);
 
-/// Rights that the server's user has on a file (windows::Rights).
-uint32_t rights_of(Request& r, NodeId node, const Attr& attr, NodeId parent);
+/// Rights that the server's user has on a file (windows::Rights). `may_delete`: by its folder.
+uint32_t rights_of(Request& r, NodeId node, const Attr& attr, bool may_delete);
+/// Whether what is in a folder may be deleted there. None: of the root.
+bool may_delete_in(Request& r, NodeId folder);
+
+/// What CREATE and CLOSE answer of an open. `stream_size`: of its stream, if it is of one.
+template <class Response>
+void describe(Response& to, Request& r, const Open& open, Attr& attr, std::optional<uint64_t> stream_size = {}) {
+  to.attributes = attributes_of(r, open.file->node, attr, open.file->name_now());
+  to.times = times_of(attr);
+  to.allocation = stream_size ? stream_allocation(*stream_size) : allocation_of(attr);
+  to.end_of_file = stream_size ? *stream_size : open.file->directory ? 0 : attr.size;
+}
 
 }  // namespace isthmus::smb

@@ -1,4 +1,4 @@
-#include "wire/smb2/io.h"
+#include "doors/smb/io.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,6 +15,7 @@
 #include "doors/smb/server.h"
 #include "doors/smb/stream.h"
 #include "windows/security.h"
+#include "wire/smb2/io.h"
 #include "wire/smb2/session.h"
 
 /// CLOSE, FLUSH, READ and WRITE (MS-SMB2 sections 3.3.5.10 to 3.3.5.13).
@@ -55,18 +56,19 @@ Status flush_stream(Request& r) {
   return done;
 }
 
-/// Bytes of the open file, or of its stream.
-Result<size_t> read_some(Request& r, uint64_t offset, MutableBytes into) {
+}  // namespace
+
+Result<size_t> read_some(Request& r, const Open& open, uint64_t offset, MutableBytes into) {
   if (into.empty()) return size_t{0};
-  if (r.open->stream) {
-    const auto data = read_stream(r, *r.open, offset, static_cast<uint32_t>(into.size()));
+  if (open.stream) {
+    const auto data = read_stream(r, open, offset, static_cast<uint32_t>(into.size()));
     if (!data) return data.error();
     std::copy(as_bytes(*data).begin(), as_bytes(*data).end(), into.begin());
     return data->size();
   }
   op::Read read;
-  read.node = r.open->file->node;
-  read.handle = r.open->handle;
+  read.node = open.file->node;
+  read.handle = open.handle;
   read.offset = offset;
   read.size = into.size();
   read.into = into;
@@ -74,8 +76,6 @@ Result<size_t> read_some(Request& r, uint64_t offset, MutableBytes into) {
   if (!data) return data.error();
   return data->copy_to(into, into);
 }
-
-}  // namespace
 
 std::optional<Reply> close(Request& r) {
   const auto m = r.read<smb2::CloseRequest>();
@@ -91,20 +91,12 @@ std::optional<Reply> close(Request& r) {
   }
   if (attr) {
     response.flags = smb2::kPostQueryAttributes;
-    response.allocation = allocation_of(*attr);
-    response.end_of_file = open->file->directory ? 0 : attr->size;
+    std::optional<uint64_t> bytes;
     if (open->stream) {
       const auto size = stream_size(r, *open);
-      response.end_of_file = size ? *size : 0;
-      response.allocation = stream_allocation(response.end_of_file);
+      bytes = size ? *size : 0;
     }
-    std::string name;
-    {
-      std::lock_guard lock(open->file->m);
-      name = open->file->name;
-    }
-    response.attributes = attributes_of(r, open->file->node, *attr, name);
-    response.times = times_of(*attr);
+    describe(response, r, *open, *attr, bytes);
   }
   close_open(r.server, open);
   return Reply(response);
@@ -139,7 +131,7 @@ std::optional<Reply> read(Request& r) {
   if (is_locked(*r.open, m->offset, m->length, false)) return Reply(NtStatus::file_lock_conflict);
   Reply reply;
   reply.data = std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(m->length, 1));
-  const auto read = read_some(r, m->offset, MutableBytes(reply.data.get(), m->length));
+  const auto read = read_some(r, *r.open, m->offset, MutableBytes(reply.data.get(), m->length));
   if (!read) return Reply(status_of(read.error()));
   const size_t got = *read;
   if ((got == 0 && m->length > 0) || got < m->minimum) return Reply(NtStatus::end_of_file);

@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <net/if.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 
 #include "doors/smb/errors.h"
 #include "doors/smb/facts.h"
+#include "doors/smb/io.h"
 #include "doors/smb/locks.h"
 #include "doors/smb/logon.h"
 #include "doors/smb/pipes.h"
@@ -110,24 +112,9 @@ Result<uint64_t> size_of(Request& r, const Open& open) {
 /// Of what the file system cannot copy: streams, and ranges that overlap.
 NtStatus copy_by_hand(Request& r, const Open& from, uint64_t source, uint64_t target, uint32_t length) {
   std::string bytes(length, '\0');
-  if (from.stream) {
-    auto data = read_stream(r, from, source, length);
-    if (!data) return status_of(data.error());
-    bytes = std::move(*data);
-  } else {
-    op::Read read;
-    read.node = from.file->node;
-    read.handle = from.handle;
-    read.offset = source;
-    read.size = length;
-    read.into = std::as_writable_bytes(std::span(bytes));
-    auto data = r.call(read);
-    if (!data) return status_of(data.error());
-    const auto got = data->copy_to(read.into, read.into);
-    if (!got) return status_of(got.error());
-    bytes.resize(*got);
-  }
-  if (bytes.size() < length) return NtStatus::invalid_view_size;  // it was cut meanwhile
+  const auto got = read_some(r, from, source, std::as_writable_bytes(std::span(bytes)));
+  if (!got) return status_of(got.error());
+  if (*got < length) return NtStatus::invalid_view_size;  // it was cut meanwhile
   if (r.open->stream) return write_stream(r, *r.open, target, as_bytes(bytes));
   const Buffer data = Buffer::view(as_bytes(bytes));
   op::Write write;
@@ -338,8 +325,8 @@ Output get_reparse_point(Request& r) {
   if (!attr) return status_of(attr.error());
   windows::Special file;
   file.type = attr->mode & S_IFMT;
-  file.major = static_cast<uint32_t>(attr->rdev >> 8 & 0xfff);
-  file.minor = static_cast<uint32_t>((attr->rdev & 0xff) | (attr->rdev >> 12 & 0xfff00));
+  file.major = major(attr->rdev);
+  file.minor = minor(attr->rdev);
   if (file.type == S_IFLNK) {
     auto target = r.call(op::Readlink{{}, r.open->file->node});
     if (!target) return status_of(target.error());

@@ -158,20 +158,11 @@ std::vector<std::shared_ptr<Open>> StreamWatchers::all() {
 void tell_stream(Server& server, OpenedFile& file, std::string_view stream, NotifyAction action, uint32_t filter) {
   const auto watchers = server.stream_watchers.all();
   if (watchers.empty()) return;
-  const std::string path = [&] {
-    std::lock_guard lock(file.m);
-    return file.path;
-  }();
-  const size_t slash = path.rfind('/');
-  const std::string_view above = std::string_view(path).substr(0, slash == std::string::npos ? 0 : slash);
+  const std::string path = file.path_now();
+  const std::string_view above = directory_of(path);
   for (const auto& open : watchers) {
-    const std::string directory = [&] {
-      std::lock_guard lock(open->file->m);
-      return open->file->path;
-    }();
-    const bool below = path.size() > directory.size() && path.starts_with(directory) &&
-                       (directory.empty() || path[directory.size()] == '/');
-    if (!below) continue;
+    const std::string directory = open->file->path_now();
+    if (!is_below(path, directory)) continue;
     {
       std::lock_guard lock(open->m);
       if (!(open->notify_filter & filter) || (above != directory && !open->notify_tree)) continue;

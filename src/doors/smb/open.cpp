@@ -71,11 +71,10 @@ bool FileTable::close(OpenedFile& file) {
   return true;
 }
 
-namespace {
 bool is_below(std::string_view path, std::string_view directory) {
-  return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
+  if (path.size() <= directory.size() || !path.starts_with(directory)) return false;
+  return directory.empty() || path[directory.size()] == '/';
 }
-}  // namespace
 
 NodeId FileTable::renamed(OpenedFile& file, NodeId parent, const std::string& name, const std::string& path) {
   std::lock_guard lock(m_);

@@ -73,7 +73,18 @@ struct OpenedFile {
   bool name_gone = false;  ///< it has been removed, while others have the file open
   size_t opens = 0;        ///< 0: the last one has ended
   RangeLocks locks;
+
+  std::string name_now() {
+    std::lock_guard lock(m);
+    return name;
+  }
+  std::string path_now() {
+    std::lock_guard lock(m);
+    return path;
+  }
 };
+/// Whether a path lies below that of a directory, which is empty for the root.
+bool is_below(std::string_view path, std::string_view directory);
 
 /// Something that happened to a stream below a watched directory.
 struct StreamNews {

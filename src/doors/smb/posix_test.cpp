@@ -222,17 +222,7 @@ TEST_F(PosixTest, SpecialFilesAreMadeInThePlaceOfNewOnes) {
 TEST_F(PosixTest, AnEntryOfTheAccessListCarriesTheMode) {
   FileId id;
   ASSERT_EQ(open("file", id, Disposition::create, 0600), NtStatus::success);
-  windows::SecurityDescriptor d;
-  d.has_dacl = true;
-  d.dacl.emplace();
-  d.dacl->push_back({.sid = windows::nfs_mode_sid(04751), .other = {}});
-  const std::string bytes = windows::to_bytes(d);
-  smb2::SetInfoRequest m;
-  m.type = smb2::InfoType::security;
-  m.additional = smb2::kSecurityDacl;
-  m.file_id = id;
-  m.data = as_bytes(bytes);
-  EXPECT_EQ(c_->ask(Command::set_info, m).status(), NtStatus::success);
+  EXPECT_EQ(set_list(*c_, id, {{.sid = windows::nfs_mode_sid(04751), .other = {}}}), NtStatus::success);
   EXPECT_EQ(facts(id), expected(1, 0, 04751));
   EXPECT_EQ(c_->close_file(id), NtStatus::success);
   files_ = {"file"};

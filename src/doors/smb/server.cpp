@@ -166,30 +166,25 @@ void Server::add_link(const std::shared_ptr<Link>& link) {
   links_.push_back(link);
 }
 
+std::vector<std::shared_ptr<Link>> Server::links() const {
+  std::vector<std::shared_ptr<Link>> all;
+  std::lock_guard lock(m_);
+  for (const auto& w : links_)
+    if (auto link = w.lock()) all.push_back(std::move(link));
+  return all;
+}
+
 std::shared_ptr<Link> Server::link_of(const smb2::Guid& client) const {
-  std::vector<std::weak_ptr<Link>> all;
-  {
-    std::lock_guard lock(m_);
-    all = links_;
-  }
-  for (const auto& w : all)
-    if (auto link = w.lock();
-        link && !link->ended() && link->known && link->agreed.asked.client_guid == client && link->has_session())
-      return link;
+  for (const auto& link : links())
+    if (!link->ended() && link->known && link->agreed.asked.client_guid == client && link->has_session()) return link;
   return nullptr;
 }
 
 void Server::cancel_all() {
-  std::vector<std::weak_ptr<Link>> all;
-  {
-    std::lock_guard lock(m_);
-    all = links_;
+  for (const auto& link : links()) {
+    link->end();
+    link->cancel_all();
   }
-  for (const auto& w : all)
-    if (const auto link = w.lock()) {
-      link->end();
-      link->cancel_all();
-    }
 }
 
 void Server::invalidate_entry(NodeId dir, std::string_view entry) { names.may_be(dir, entry); }

@@ -78,6 +78,7 @@ struct Server final : Upcalls {
   std::array<std::mutex, 16> dos_facts_m_;
   mutable std::mutex m_;  // a leaf
   std::unordered_map<uint64_t, std::shared_ptr<Session>> sessions_;
+  std::vector<std::shared_ptr<Link>> links() const;
   std::vector<std::weak_ptr<Link>> links_;
 };
 

@@ -19,8 +19,7 @@ TEST_F(DoorTest, ASessionIsUsedOnSeveralConnections) {
   for (Dialect d : kBinding) {
     Client a(port()), b(port());
     a.begin(d);
-    ASSERT_EQ(b.negotiate(d), NtStatus::success);
-    ASSERT_EQ(b.bind(a), NtStatus::success);
+    b.join(a);
     // Each has its own key: of its own logon, and in 3.1.1 of what went before (the test client always gives one key).
     EXPECT_EQ(as_text(a.signing_key.bytes()) == as_text(b.signing_key.bytes()), d != Dialect::smb311);
     FileId id;
@@ -77,8 +76,7 @@ TEST_F(DoorTest, OnlyItsOwnClientBindsASession) {
 TEST_F(DoorTest, ALogoffEndsASessionEverywhere) {
   Client a(port()), b(port());
   a.begin();
-  ASSERT_EQ(b.negotiate(), NtStatus::success);
-  ASSERT_EQ(b.bind(a), NtStatus::success);
+  b.join(a);
   FileId id;
   ASSERT_EQ(a.open("file", id), NtStatus::success);
   EXPECT_EQ(b.ask(Command::logoff, smb2::EmptyMessage{}).status(), NtStatus::success);
@@ -107,8 +105,7 @@ TEST_F(DoorTest, WhateverIsRefusedIsSigned) {
 TEST_F(DoorTest, WhoCannotLogOnAgainLosesTheSession) {
   Client a(port()), b(port());
   a.begin();
-  ASSERT_EQ(b.negotiate(), NtStatus::success);
-  ASSERT_EQ(b.bind(a), NtStatus::success);
+  b.join(a);
   FileId id;
   ASSERT_EQ(a.open("file", id), NtStatus::success);
   EXPECT_EQ(b.log_on("wrong"), NtStatus::logon_failure);
@@ -165,8 +162,7 @@ TEST_F(DoorTest, BreaksFindAConnectionThatLives) {
     Client a(port()), b(port()), c(port());
     a.begin();
     c.begin();
-    ASSERT_EQ(b.negotiate(), NtStatus::success);
-    ASSERT_EQ(b.bind(a), NtStatus::success);
+    b.join(a);
     smb2::CreateRequest m = a.creation("file", Disposition::open_if);
     m.oplock = smb2::OplockLevel::batch;
     const auto opened = smb2::read_message<smb2::CreateResponse>(as_bytes(a.ask(Command::create, m).bytes));

@@ -22,18 +22,37 @@ std::string head_of(const Attr& attr) {
   return head;
 }
 
-}  // namespace
-
-std::optional<windows::SecurityDescriptor> stored_acl(Request& r, NodeId node, const Attr& attr) {
+/// None: there is none.
+std::optional<std::string> load(Request& r, NodeId node) {
   if (!r.server.port.capabilities().has(Op::GetXattr)) return {};
-  const auto value = r.call(op::GetXattr{{}, node, kAclXattr});
+  auto value = r.call(op::GetXattr{{}, node, kAclXattr});
+  return value ? std::optional(std::move(*value)) : std::nullopt;
+}
+
+std::optional<windows::SecurityDescriptor> list_in(Request& r, std::string_view value, const Attr& attr) {
   const std::string head = head_of(attr);
-  if (!value || !value->starts_with(head)) return {};
-  auto acl = windows::read_security(as_bytes(std::string_view(*value).substr(head.size())));
+  if (!value.starts_with(head)) return {};
+  auto acl = windows::read_security(as_bytes(value.substr(head.size())));
   if (!acl || !acl->has_dacl) return {};
   acl->owner = r.server.options.identities.of_user(attr.uid);
   acl->group = r.server.options.identities.of_group(attr.gid);
   return acl;
+}
+
+}  // namespace
+
+std::optional<windows::SecurityDescriptor> stored_acl(Request& r, NodeId node, const Attr& attr) {
+  const auto value = load(r, node);
+  return value ? list_in(r, *value, attr) : std::nullopt;
+}
+
+std::optional<StoredAcl> stored_acl(Request& r, NodeId node) {
+  const auto value = load(r, node);
+  if (!value) return {};
+  const auto attr = r.attr_of(node);
+  if (!attr) return {};
+  auto list = list_in(r, *value, *attr);
+  return list ? std::optional(StoredAcl{std::move(*list), *attr}) : std::nullopt;
 }
 
 Status store_acl(Request& r, NodeId node, const Attr& attr, const windows::SecurityDescriptor& acl,

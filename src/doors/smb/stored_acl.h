@@ -18,6 +18,12 @@ constexpr std::string_view kAclXattr = "user.isthmus.acl";
 
 /// None: the mode is all there is.
 std::optional<windows::SecurityDescriptor> stored_acl(Request& r, NodeId node, const Attr& attr);
+/// Of a file whose attributes are not known: they are asked for if there is a list.
+struct StoredAcl {
+  windows::SecurityDescriptor list;
+  Attr attr;
+};
+std::optional<StoredAcl> stored_acl(Request& r, NodeId node);
 /// `attr`: as it is now. A list that is the mode's own is not kept; without xattrs none is.
 /// `attributes`: those that the file had, which its mode must not change.
 Status store_acl(Request& r, NodeId node, const Attr& attr, const windows::SecurityDescriptor& acl,

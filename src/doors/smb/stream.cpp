@@ -116,28 +116,24 @@ void tell(Request& r, std::string_view name, smb2::NotifyAction action, uint32_t
 
 /// With io_m held.
 NtStatus begin(Request& r, NamedStream& stream, StreamCreation& c) {
-  using smb2::Disposition;
   auto kept = kept_name(r, stream.node, stream.name);
   if (!kept && kept.error() != err(ENODATA)) return status_of(kept.error());
-  const bool overwrites = c.disposition == Disposition::overwrite || c.disposition == Disposition::overwrite_if ||
-                          c.disposition == Disposition::supersede;
   if (!kept) {
-    if (c.disposition == Disposition::open || c.disposition == Disposition::overwrite)
-      return NtStatus::object_name_not_found;
+    if (smb2::must_exist(c.disposition)) return NtStatus::object_name_not_found;
     if (r.server.read_only) return NtStatus::media_write_protected;
     c.action = smb2::kActionCreated;
     return store(r, stream.node, stream.name, {});
   }
   stream.name = *kept;
-  if (c.disposition == Disposition::create) return NtStatus::object_name_collision;
-  if (!overwrites) {
+  if (c.disposition == smb2::Disposition::create) return NtStatus::object_name_collision;
+  if (!smb2::overwrites(c.disposition)) {
     auto data = load_open(r, stream);
     if (!data) return status_of(data.error());
     c.size = data->size();
     return NtStatus::success;
   }
   if (r.server.read_only) return NtStatus::media_write_protected;
-  c.action = c.disposition == Disposition::supersede ? smb2::kActionSuperseded : smb2::kActionOverwritten;
+  c.action = smb2::action_on_existing(c.disposition);
   return store(r, stream.node, stream.name, {});
 }
 
@@ -325,8 +321,6 @@ void close_stream(Server& server, Open& open) {
   if (const auto gone = remove_stream(server, open.ctx, stream))
     tell_stream(server, *open.file, *gone, smb2::NotifyAction::removed_stream, smb2::kChangeStreamName);
 }
-
-uint64_t stream_allocation(uint64_t size) { return round_up(size, 512); }
 
 Result<uint64_t> stream_size(Request& r, const Open& open) {
   std::lock_guard io(open.stream->stream->io_m);

@@ -99,7 +99,6 @@ smb2::NtStatus open_stream(Request& r, NodeId node, StreamCreation& c);
 void close_stream(Server& server, Open& open);
 
 Result<uint64_t> stream_size(Request& r, const Open& open);
-uint64_t stream_allocation(uint64_t size);
 Result<std::string> read_stream(Request& r, const Open& open, uint64_t offset, uint32_t length);
 /// offset: UINT64_MAX: behind the end. A stream that would be too long: file_too_large.
 smb2::NtStatus write_stream(Request& r, const Open& open, uint64_t offset, Bytes data);

@@ -19,12 +19,15 @@
 #include "vfs/sync.h"
 #include "vfs/then.h"
 #include "vfs/volume/volume.h"
+#include "windows/security.h"
 #include "wire/ntlm/test_client.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/io.h"
 #include "wire/smb2/keys.h"
 #include "wire/smb2/negotiate.h"
+#include "wire/smb2/query.h"
 #include "wire/smb2/session.h"
+#include "wire/smb2/set_info.h"
 #include "wire/smb2/signing.h"
 
 /// A door on a file system in memory, and a client that says what it likes to it.
@@ -184,6 +187,12 @@ class Client {
     ASSERT_EQ(connect_tree(), NtStatus::success);
   }
 
+  /// The same on a session of another, which is used here, too.
+  void join(const Client& other) {
+    ASSERT_EQ(negotiate(other.agreed), NtStatus::success);
+    ASSERT_EQ(bind(other), NtStatus::success);
+  }
+
   smb2::CreateRequest creation(const std::string& name, smb2::Disposition d, uint32_t options = 0,
                                uint32_t access = 0x1f01ff) {
     name_ = *utf16_of(name);
@@ -260,6 +269,23 @@ class Client {
   Fd fd_;
   std::string name_;
 };
+
+inline windows::SecurityDescriptor list_of(std::vector<windows::Ace> list) {
+  windows::SecurityDescriptor d;
+  d.has_dacl = true;
+  d.dacl = std::move(list);
+  return d;
+}
+/// Gives a file an access list.
+inline NtStatus set_list(Client& c, const smb2::FileId& id, std::vector<windows::Ace> list) {
+  const std::string bytes = windows::to_bytes(list_of(std::move(list)));
+  smb2::SetInfoRequest m;
+  m.type = smb2::InfoType::security;
+  m.additional = smb2::kSecurityDacl;
+  m.file_id = id;
+  m.data = as_bytes(bytes);
+  return c.ask(Command::set_info, m).status();
+}
 
 class DoorTest : public ::testing::Test {
  protected:

@@ -65,6 +65,17 @@ constexpr uint32_t kImpersonationMost = 3;
 /// CreateAction: what became of the name.
 constexpr uint32_t kActionSuperseded = 0, kActionOpened = 1, kActionCreated = 2, kActionOverwritten = 3;
 
+/// What is to be there already.
+constexpr bool must_exist(Disposition d) { return d == Disposition::open || d == Disposition::overwrite; }
+constexpr bool overwrites(Disposition d) {
+  return d == Disposition::overwrite || d == Disposition::overwrite_if || d == Disposition::supersede;
+}
+/// The action of a CREATE that finds what it names.
+constexpr uint32_t action_on_existing(Disposition d) {
+  if (d == Disposition::supersede) return kActionSuperseded;
+  return overwrites(d) ? kActionOverwritten : kActionOpened;
+}
+
 /// Section 2.2.13.
 struct CreateRequest {
   OplockLevel oplock = OplockLevel::none;
