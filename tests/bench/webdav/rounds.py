@@ -1,10 +1,14 @@
 """Interleaved rounds over servers, tables and bars: of the benchmarks of doors that others serve, too. Tests are name -> (unit of speed, unit of CPU, what is done);
 a sample is speed, and the server's CPU time for each."""
+import argparse
 import json
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 
-from conditions import conditions
+from conditions import TOP, conditions
 from report import aligned, markdown, short
 
 
@@ -72,3 +76,43 @@ def show(options, names, tests, ours, bars, samples, failed, skipped):
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"conditions": conditions(), "samples": samples, "failed": failed, "skipped": skipped}, file, indent=1)
     return 1 if options.check and (missed or any(n in ours for n in failed)) else 0
+
+
+def parser_of(what, doc, servers, tests):
+    """Options of all of them. `servers`: the module that knows them."""
+    parser = argparse.ArgumentParser(prog=f"./dev bench {what}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--rounds", type=int, default=5)
+    add("--mib", type=int, default=1024, help="of the large file (1024)")
+    add("--only", default="", metavar="NAME,...", help=f"these servers: {' '.join([*servers.OURS, *servers.OTHERS])}")
+    add("--tests", default="", metavar="NAME,...", help=f"these tests: {' '.join(tests)}")
+    add("--markdown", action="store_true", help="tables for docs/performance.md")
+    add("--json", metavar="FILE", help="all samples")
+    add("--check", action="store_true", help="exit status 1 if a bar is missed: our CPU time is more than that of the best of the others")
+    add("--isthmus", default=os.path.join(TOP, "build/release/src/cli/isthmus"))
+    return parser
+
+
+def run(options, prefix, servers, tests, bars, make_load):
+    """The whole benchmark, in a folder of its own. make_load(folder): what prepares servers, and is given to tests. The exit status."""
+    wanted = options.tests.split(",") if options.tests else list(tests)
+    names = options.only.split(",") if options.only else [*servers.OURS, *servers.OTHERS]
+    unknown = [n for n in names if n not in servers.OURS and n not in servers.OTHERS] + [t for t in wanted if t not in tests]
+    if unknown:
+        sys.exit(f"there is no {', '.join(unknown)}; see --help")
+    tests = {t: tests[t] for t in wanted}
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+        mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder], check=False).returncode == 0
+        started = []
+        try:
+            started, skipped = servers.start_all(names, options.isthmus, folder)
+            load = make_load(folder)
+            for server in started:
+                load.prepare(server)
+            samples, failed = measure(options.rounds, started, load, tests)
+        finally:
+            for server in started:
+                server.stop()
+            if mounted:
+                subprocess.run(["umount", "-l", folder], check=False)
+    return show(options, [s.name for s in started], tests, servers.OURS, bars, samples, failed, skipped)
