@@ -5,7 +5,6 @@
 #include <array>
 
 #include "base/endian.h"
-#include "windows/identity.h"
 
 namespace isthmus::windows {
 namespace {
@@ -218,6 +217,16 @@ uint32_t mode_of_security(const SecurityDescriptor& descriptor, bool directory, 
   auto keeps = [](const Class& c) { return (c.bits() & kWrite) && !(c.allowed & kDeleteChild); };
   if (directory && (of_owner.allowed & kDeleteChild) && (keeps(of_group) || keeps(of_other))) mode |= S_ISVTX;
   return mode;
+}
+
+void write_as(const Identities& ids, std::vector<Ace>& dacl) {
+  for (Ace& ace : dacl) {
+    if (ace.type != Ace::kAllow && ace.type != Ace::kDeny) continue;
+    const Identity who = ids.identity_of(ace.sid);
+    // Windows' own names are users and groups at once, and stay.
+    if (who.uid && !who.gid) ace.sid = ids.of_user(*who.uid);
+    if (who.gid && !who.uid) ace.sid = ids.of_group(*who.gid);
+  }
 }
 
 void append_nfs_aces(std::vector<Ace>& dacl, uint32_t mode, uint32_t uid, uint32_t gid) {

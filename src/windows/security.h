@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "windows/identity.h"
 #include "windows/sid.h"
 
 namespace isthmus::windows {
@@ -71,6 +72,9 @@ std::string to_bytes(const SecurityDescriptor& descriptor);
 SecurityDescriptor security_of_mode(uint32_t mode, const Sid& owner, const Sid& group);
 /// Permission bits and sticky that come nearest to the list. directory: whose it is.
 uint32_t mode_of_security(const SecurityDescriptor& descriptor, bool directory, const Sid& owner, const Sid& group);
+
+/// Plain users and groups, in whatever way a client has written their numbers, as `ids` writes them.
+void write_as(const Identities& ids, std::vector<Ace>& dacl);
 
 /// Entries that deny nothing, by which macOS reads mode and owners as numbers: S-1-5-88-3-MODE, -1-UID and -2-GID.
 void append_nfs_aces(std::vector<Ace>& dacl, uint32_t mode, uint32_t uid, uint32_t gid);

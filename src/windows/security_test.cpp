@@ -122,5 +122,18 @@ TEST(Security, NumbersForMacOs) {
   EXPECT_EQ(mode_of_security(d, false, kUser, kTeam), 0640u) << "they deny nothing";
 }
 
+TEST(Security, NumbersAreWrittenInOneWay) {
+  const Identities ours, nfs(SidStyle::nfs_ids);
+  const SecurityDescriptor d = security_of_mode(0751, ours.of_user(5), ours.of_group(7));
+  auto list = *security_of_mode(0751, nfs.of_user(5), nfs.of_group(7)).dacl;
+  EXPECT_NE(list, *d.dacl);
+  write_as(ours, list);
+  EXPECT_EQ(list, *d.dacl);
+  const std::vector<Ace> others{{.sid = kTeam, .other = {}}, {.sid = nfs_mode_sid(0640), .other = {}}};
+  list = others;
+  write_as(ours, list);
+  EXPECT_EQ(list, others);
+}
+
 }  // namespace
 }  // namespace isthmus::windows

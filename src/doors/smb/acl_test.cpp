@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "doors/smb/test_door.h"
 #include "windows/identity.h"
@@ -99,6 +100,40 @@ TEST_F(AclTest, NewFilesInheritAccessLists) {
                    windows::kDelete),
             NtStatus::success);
   EXPECT_EQ(c.close_file(folder), NtStatus::success);
+}
+
+// As Linux's client does chown: owner and list in one, the list with the new owner's entries instead of the old one's.
+TEST_F(AclTest, AnOwnerComesWithTheEntriesThatWereTheOldOnes) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root: nobody else may give files away";
+  Client c(port());
+  c.begin();
+  FileId id;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  const auto usual = list_at(c, id);
+  ASSERT_TRUE(usual);
+  const windows::Identities ours, nfs(windows::SidStyle::nfs_ids);
+  windows::SecurityDescriptor d = list_of(*usual);
+  d.owner = nfs.of_user(10001);
+  for (windows::Ace& ace : *d.dacl)
+    if (ace.sid == ours.of_user(0)) ace.sid = *d.owner;
+  ASSERT_NE(d.dacl, usual);
+  const std::string bytes = windows::to_bytes(d);
+  smb2::SetInfoRequest m;
+  m.type = smb2::InfoType::security;
+  m.additional = smb2::kSecurityOwner | smb2::kSecurityDacl;
+  m.file_id = id;
+  m.data = as_bytes(bytes);
+  ASSERT_EQ(c.ask(Command::set_info, m).status(), NtStatus::success);
+  auto wanted = *usual;
+  for (windows::Ace& ace : wanted)
+    if (ace.sid == ours.of_user(0)) ace.sid = ours.of_user(10001);
+  EXPECT_EQ(list_at(c, id), wanted) << "the mode is what it was";
+  // The mode's own list is no list: the server's user has what root has.
+  FileId other;
+  EXPECT_EQ(c.open("file", other, Disposition::open, 0, windows::kWriteDac | windows::kWriteData), NtStatus::success);
+  EXPECT_EQ(c.close_file(other), NtStatus::success);
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
+  files_ = {"file"};
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct Creation {
   DurableWish durable;
   bool posix = false;
   std::optional<uint32_t> posix_mode{};  ///< of a file that is made; none: the usual one
+  std::optional<uint32_t> uid{}, gid{};  ///< of a file that is made; none: the server's
 
   uint32_t access = 0;  ///< wanted, then granted
   bool maximum = false;
@@ -278,6 +279,26 @@ void dress(const Creation& c, Request& r, NodeId node) {
     (void)set_attributes(r, node, c.attr, bits | ((c.attr.mode & S_IFMT) == S_IFREG ? smb2::kAttrArchive : 0));
 }
 
+/// A new file is its maker's, as Linux's client tells (idsfromsid). Only root's servers may give it away: others keep
+/// it.
+void give_away(Creation& c, Request& r, NodeId parent, NodeId node) {
+  op::Setattr set;
+  set.node = node;
+  if (c.uid && *c.uid != c.attr.uid) set.set.mask |= kSetUid;
+  if (c.gid && *c.gid != c.attr.gid) {
+    // A folder with the set-group-ID bit gives its own group.
+    const auto folder = r.attr_of(parent);
+    if (folder && !(folder->mode & S_ISGID)) set.set.mask |= kSetGid;
+  }
+  if (set.set.mask == 0) return;
+  set.set.to.uid = c.uid.value_or(0);
+  set.set.to.gid = c.gid.value_or(0);
+  // chown(2) takes the setid bits away.
+  set.set.mask |= kSetMode;
+  set.set.to.mode = c.attr.mode;
+  if (const auto given = r.call(set)) c.attr = given->attr;
+}
+
 Reply answer(Creation& c, Place& at) {
   Request& r = c.r;
   const NodeId parent = at.parent;
@@ -310,6 +331,7 @@ Reply answer(Creation& c, Place& at) {
     return r.session->valid() ? NtStatus::network_name_deleted : NtStatus::user_session_deleted;
   }
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
+  if (c.action == smb2::kActionCreated) give_away(c, r, parent, open->file->node);
   if (c.action == smb2::kActionCreated && c.acl) give_acl(r, open->file->node, c.attr, *c.acl);
   if (c.named() && c.stream.action == smb2::kActionCreated)
     tell_stream(r.server, *open->file, c.stream.name, smb2::NotifyAction::added_stream, smb2::kChangeStreamName);
@@ -447,10 +469,16 @@ std::optional<Reply> create(Request& r) {
     c.acl = windows::read_security(p->data);
     if (!c.acl) return Reply(NtStatus::invalid_security_descriptor);
     c.acl->dacl_auto_inherited &= std::exchange(c.acl->dacl_auto_inherit_request, false);
-    // A client that knows of modes says the one it means.
-    if (const auto mode = c.acl->dacl ? windows::nfs_mode_in(*c.acl->dacl) : std::nullopt) {
-      c.posix_mode = c.posix_mode.value_or(*mode & 07777);
+    // A client that knows of modes says the one it means. With POSIX it has said so already: what Linux writes here
+    // where it means none is 07777.
+    if (const auto mode = c.acl->dacl && !c.posix ? windows::nfs_mode_in(*c.acl->dacl) : std::nullopt) {
+      c.posix_mode = *mode & 07777;
       r.ctx.cred.umask = 0;
+    }
+    if (c.posix || c.posix_mode) {
+      const auto& ids = r.server.options.identities;
+      if (c.acl->owner) c.uid = ids.identity_of(*c.acl->owner).uid;
+      if (c.acl->group) c.gid = ids.identity_of(*c.acl->group).gid;
     }
     if (c.posix || c.posix_mode || !c.acl->has_dacl) c.acl.reset();
   }

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "doors/smb/test_door.h"
 #include "windows/identity.h"
 #include "windows/reparse.h"
@@ -32,11 +34,13 @@ class PosixTest : public DoorTest {
 
   /// `mode` none: Linux's client when nothing is to be made.
   Message create(const std::string& name, FileId& id, Disposition d = Disposition::open,
-                 std::optional<uint32_t> mode = {}, uint32_t options = 0, uint32_t access = 0x1f01ff) {
+                 std::optional<uint32_t> mode = {}, uint32_t options = 0, uint32_t access = 0x1f01ff,
+                 const std::string& descriptor = {}) {
     smb2::CreateRequest m = c_->creation(name, d, options, access);
     std::string list, data;
     append_le<uint32_t>(data, mode.value_or(smb2::PosixCreateRequest::kNoMode));
     smb2::append_create_context(list, smb2::kContextPosix, as_bytes(data));
+    if (!descriptor.empty()) smb2::append_create_context(list, smb2::kContextSecurity, as_bytes(descriptor));
     m.contexts = as_bytes(list);
     Message answer = c_->ask(Command::create, m);
     if (const auto read = smb2::read_message<smb2::CreateResponse>(as_bytes(answer.bytes));
@@ -66,6 +70,11 @@ class PosixTest : public DoorTest {
   static std::string text(Bytes facts) {
     return std::to_string(*load_le<uint32_t>(facts, 0)) + " " + std::to_string(*load_le<uint32_t>(facts, 4)) + " " +
            std::to_string(*load_le<uint32_t>(facts, 8));
+  }
+  static std::string sid_bytes(const windows::Sid& sid) {
+    std::string bytes;
+    windows::append_sid(bytes, sid);
+    return bytes;
   }
   static std::string expected(uint32_t links, uint32_t tag, uint32_t mode) {
     return std::to_string(links) + " " + std::to_string(tag) + " " + std::to_string(mode);
@@ -98,6 +107,37 @@ TEST_F(PosixTest, ModesAreThoseThatTheClientAsksFor) {
   EXPECT_EQ(facts(id), expected(2, 0, 01777));
   EXPECT_EQ(c_->close_file(id), NtStatus::success);
   files_ = {"file", "other"};
+}
+
+// As Linux's client says it (idsfromsid): owner, group and, where it means no mode, an entry of mode 07777.
+TEST_F(PosixTest, NewFilesAreTheirMakers) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root: nobody else may give files away";
+  const windows::Identities nfs(windows::SidStyle::nfs_ids), ours;
+  windows::SecurityDescriptor d = list_of({{windows::Ace::kAllow, 0, 0, windows::nfs_mode_sid(07777), {}}});
+  d.owner = nfs.of_user(10001);
+  d.group = nfs.of_group(10002);
+  const auto made = [&](const std::string& name, std::optional<uint32_t> mode, uint32_t options = 0) {
+    FileId id;
+    EXPECT_EQ(create(name, id, Disposition::create, mode, options, 0x1f01ff, windows::to_bytes(d)).status(),
+              NtStatus::success);
+    EXPECT_EQ(c_->close_file(id), NtStatus::success);
+    const std::string owner = sid_bytes(ours.of_user(10001)), group = sid_bytes(ours.of_group(10002));
+    return text(as_bytes(told_)) + (told_.find(owner) != std::string::npos ? " hers" : "") +
+           (told_.find(group) != std::string::npos ? " her group's" : "");
+  };
+  EXPECT_EQ(made("file", 04755), expected(1, 0, 04755) + " hers her group's");
+  EXPECT_EQ(made("moded", {}), expected(1, 0, 0600) + " hers her group's") << "07777 is no mode";
+  EXPECT_EQ(made("dir", 02777, smb2::kOptionDirectory), expected(2, 0, 02777) + " hers her group's");
+  // As in any folder with the set-group-ID bit.
+  d.group = nfs.of_group(10003);
+  EXPECT_EQ(made("dir\\file", 0644), expected(1, 0, 0644) + " hers her group's");
+  files_ = {"file", "moded"};
+  FileId id;
+  ASSERT_EQ(open("dir\\file", id, Disposition::open, {}, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  ASSERT_EQ(open("dir", id, Disposition::open, {}, smb2::kOptionDeleteOnClose | smb2::kOptionDirectory),
+            NtStatus::success);
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
 }
 
 TEST_F(PosixTest, OnlyWhoHasAskedForThemHasThem) {

@@ -330,7 +330,7 @@ NtStatus set_size(Request& r, Bytes data, bool allocation) {
 NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
   Open& open = *r.open;
   if (!open.file) return NtStatus::invalid_parameter;
-  const auto d = windows::read_security(m.data);
+  auto d = windows::read_security(m.data);
   if (!d) return NtStatus::invalid_security_descriptor;
   if ((m.additional & (smb2::kSecurityOwner | smb2::kSecurityGroup)) && !open.may(Rights::kWriteOwner))
     return NtStatus::access_denied;
@@ -339,7 +339,10 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
   if (!attr) return smb::status_of(attr.error());
   const uint32_t attributes = attributes_of(r, open.file->node, *attr, {});
   const auto& ids = r.server.options.identities;
+  if (d->dacl) windows::write_as(ids, *d->dacl);
   SetAttr set;
+  set.to.uid = attr->uid;
+  set.to.gid = attr->gid;
   if ((m.additional & smb2::kSecurityOwner) && d->owner) {
     const auto who = ids.identity_of(*d->owner);
     if (!who.uid) return NtStatus::invalid_owner;
@@ -356,8 +359,9 @@ NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
   auto keep = lists ? d : stored_acl(r, open.file->node, *attr);
   if (lists) keep->dacl_auto_inherited &= std::exchange(keep->dacl_auto_inherit_request, false);
   if (lists) {
+    // Whose entries are the owner's: those of who owns it now.
     uint32_t mode =
-        windows::mode_of_security(*d, open.file->directory, ids.of_user(attr->uid), ids.of_group(attr->gid));
+        windows::mode_of_security(*d, open.file->directory, ids.of_user(set.to.uid), ids.of_group(set.to.gid));
     uint32_t bits = 01777;
     // A client that knows of modes sends the one it means: of Apple's without setid bits.
     if (const auto meant = d->dacl ? windows::nfs_mode_in(*d->dacl) : std::nullopt) {
