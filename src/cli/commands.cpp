@@ -111,15 +111,22 @@ int unmount_command(const UnmountArguments& a) {
   return worst;
 }
 
+namespace {
+/// What stands where a program is to be named.
+bool names_program(const std::string& command, const std::vector<std::string>& words) {
+  if (!words.empty() && !words[0].starts_with('-')) return true;
+  fmt::print(stderr, "isthmus {0}: {1}\n  isthmus {0} --help\n", command,
+             words.empty() ? "which program?" : "unknown option " + words[0]);
+  return false;
+}
+}  // namespace
+
+int host_command(const ctl::HostJob& job) {
+  return names_program("host", job.command) ? tell(ctl::run_host(job)) : ctl::kExitUsage;
+}
+
 int run_command(const RunArguments& a) {
-  if (a.command.empty()) {
-    fmt::print(stderr, "isthmus run: which program?\n  isthmus run --help\n");
-    return ctl::kExitUsage;
-  }
-  if (a.command[0].starts_with('-')) {
-    fmt::print(stderr, "isthmus run: unknown option {}\n  isthmus run --help\n", a.command[0]);
-    return ctl::kExitUsage;
-  }
+  if (!names_program("run", a.command)) return ctl::kExitUsage;
   if (!a.check) return tell(ctl::run_program({a.command, a.via, a.trace, a.trace_file}));
   if (a.command.size() == 1) return tell(ctl::run_check(a.command[0]));
   fmt::print(stderr, "isthmus run --check: one program, without arguments\n");

@@ -19,6 +19,7 @@ constexpr const char* kExamples =
     "  isthmus mount -o ro,allow_other /srv ~/mnt\n"
     "  isthmus unmount ~/mnt\n"
     "  isthmus run -- sshfs host: ~/mnt           a FUSE program on our libfuse\n"
+    "  isthmus host -- rclone mount remote: ~/mnt any FUSE daemon, as it is\n"
     "  isthmus list\n"
     "  isthmus doctor\n\n";
 
@@ -27,6 +28,7 @@ struct Parsed {
   ServeArguments serve;
   UnmountArguments unmount;
   RunArguments run;
+  ctl::HostJob host;
   bool list_json = false, list_prometheus = false, doctor_json = false;
   std::string topic, log_level = "warning", trace_format = "text";
 };
@@ -167,6 +169,36 @@ CLI::App* add_run(CLI::App& app, Parsed& p) {
   return c;
 }
 
+CLI::App* add_host(CLI::App& app, Parsed& p) {
+  auto* c = app.add_subcommand("host", "host a FUSE daemon as it is, and mount its files: no /dev/fuse, no privilege");
+  c->prefix_command();
+  c->fallthrough(false);
+  c->add_option("--via", p.host.via, "the way its files are mounted, as of `isthmus mount`; default auto")
+      ->type_name("WAY")
+      ->check(CLI::IsMember(ctl::via_names()));
+  c->add_option(
+       "--in", p.host.way_in,
+       "how it gets its device: seccomp (its mount calls are answered), fusermount (ours is first on its $PATH), "
+       "fd (/dev/fd/N is its mountpoint), libfuse (ours is loaded); auto, what works here (default)")
+      ->type_name("WAY")
+      ->check(CLI::IsMember(ctl::ways_in()));
+  c->add_flag("--isolate", p.host.isolated, "give it namespaces of its own: users, mounts, processes");
+  c->add_flag("-f,--foreground", p.host.foreground, "do not go to the background");
+  c->add_option("--log", p.host.log_file, "write the log, and what the daemon says, to the end of FILE")
+      ->type_name("FILE");
+  c->add_option("--timeout", p.host.answer_seconds, "how long the mount may take until it answers; default 30")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86400));
+  c->footer(
+      "\nUsage: isthmus host [OPTIONS] [--] DAEMON [ARGUMENT...]\n\n"
+      "Any daemon: static, Go, Python, with a libfuse of its own or none. `isthmus run` is for programs linked to\n"
+      "libfuse that are to run on ours, by the kernel's driver with no process between, or traced.\n"
+      "Without a mountpoint: isthmus serve 'host:DAEMON ARGUMENT... {}' --webdav --smb\n\n" +
+      exit_status_help());
+  c->final_callback([&p, c] { p.host.command = c->remaining(); });
+  return c;
+}
+
 /// Where the options of `app`, from `at` on, end: at a word, "--" or the end.
 size_t behind_options(const CLI::App& app, const std::vector<std::string>& words, size_t at) {
   for (; at < words.size() && words[at].starts_with('-') && words[at] != "--"; at++) {
@@ -176,13 +208,15 @@ size_t behind_options(const CLI::App& app, const std::vector<std::string>& words
   return at;
 }
 
-/// The words behind the program's name, in CLI11's order: the last one first. It would leave `run` at "--", which is
-/// taken out where it only separates.
-std::vector<std::string> words_for(const CLI::App& app, const CLI::App& run, int argc, char** argv) {
+/// The words behind the program's name, in CLI11's order: the last one first. It would leave a command of `takers`,
+/// which take another program's words, at "--", which is taken out where it only separates.
+std::vector<std::string> words_for(const CLI::App& app, std::initializer_list<const CLI::App*> takers, int argc,
+                                   char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  size_t command = behind_options(app, words, 0);
-  if (command < words.size() && words[command] == run.get_name()) {
-    size_t mark = behind_options(run, words, command + 1);
+  const size_t command = behind_options(app, words, 0);
+  for (const CLI::App* taker : takers) {
+    if (command >= words.size() || words[command] != taker->get_name()) continue;
+    const size_t mark = behind_options(*taker, words, command + 1);
     if (mark < words.size() && words[mark] == "--") words.erase(words.begin() + static_cast<ptrdiff_t>(mark));
   }
   return {words.rbegin(), words.rend()};
@@ -202,6 +236,7 @@ int dispatch(int argc, char** argv) {
   auto* serve = add_serve(app, p);
   auto* unmount = add_unmount(app, p);
   auto* run = add_run(app, p);
+  auto* host = add_host(app, p);
   auto* list = app.add_subcommand("list", "show what is mounted, by whom and how busy it is");
   auto* list_as_json = list->add_flag("--json", p.list_json, "for programs");
   list->add_flag("--prometheus", p.list_prometheus, "figures in Prometheus' text format")->excludes(list_as_json);
@@ -219,7 +254,7 @@ int dispatch(int argc, char** argv) {
              "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
 
   try {
-    app.parse(words_for(app, *run, argc, argv));
+    app.parse(words_for(app, {run, host}, argc, argv));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     std::cerr << "isthmus: " << e.what() << "\n  isthmus --help\n";
@@ -230,6 +265,7 @@ int dispatch(int argc, char** argv) {
   if (*serve) return serve_command(p.serve);
   if (*unmount) return unmount_command(p.unmount);
   if (*run) return run_command(p.run);
+  if (*host) return host_command(p.host);
   if (*list) return list_command(p.list_json, p.list_prometheus);
   if (*doctor) return doctor_command(p.doctor_json);
   if (*generate) return generate_command(p.topic);
@@ -243,6 +279,7 @@ int dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    if (auto status = isthmus::ctl::as_fusermount(argc, argv)) return *status;
     return isthmus::cli::dispatch(argc, argv);
   } catch (const std::exception& e) {
     std::cerr << "isthmus: " << e.what() << "\n";

@@ -277,7 +277,9 @@ Expected<std::unique_ptr<FileSystem>> host_addon(const Source& source, const Sou
   plan.arguments = addon_arguments(source, {}, "");
   plan.arguments.resize(plan.arguments.size() - 2);  // without mountpoint and -f
   if (auto chosen = choose_program(plan, *folder); !chosen) return chosen.problem();
-  return host_program({.file = plan.program, .arguments = plan.arguments, .library_folder = *folder}, hooks);
+  return host_program(
+      {.file = plan.program, .arguments = plan.arguments, .way = fuse_daemon::WayIn::own, .library_folder = *folder},
+      hooks);
 }
 
 Failure run_addon(const MountJob& job, const Source& source, const std::vector<int>& inherited) {

@@ -2,151 +2,188 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/control.h"
 #include "control/host.h"
+#include "ctl/libraries.h"
+#include "ctl/program_check.h"
 #include "ctl/run.h"
 #include "providers/fuse_host/fuse_host.h"
 
 namespace isthmus::ctl {
 namespace {
 
+using fuse_daemon::Daemon;
+using fuse_daemon::Mount;
+using fuse_daemon::WayIn;
+
 constexpr int kProgramLookMs = 50;
+// A program that has gone to the background says nothing when it cannot mount.
+constexpr int64_t kBackgroundPatience = 30 * kNsPerSec;
 
-/// The process that was started, and the one that serves when that has gone to the background.
-class Program {
+/// Of this user's alone, with an empty folder in it.
+Expected<std::string> make_folder() {
+  auto parent = control::control_folder();
+  if (!parent) return parent.problem();
+  std::string name = *parent + "/host-XXXXXX";
+  if (!mkdtemp(name.data()))
+    return Problem{last_errno(), fmt::format("cannot make a folder in {}: {}", *parent, text_of(last_errno())), ""};
+  if (mkdir((name + "/mnt").c_str(), 0700) < 0)
+    return Problem{last_errno(), fmt::format("{}/mnt: {}", name, text_of(last_errno())), ""};
+  return name;
+}
+
+/// From its start until it serves.
+class Starting {
  public:
-  ~Program() {
-    // Its connection is closed. Some write all that they have now: a whole archive.
-    if (!gone(serves_ ? 60'000 : 1'000)) signal_all(SIGTERM);
-    if (!gone(10'000)) signal_all(SIGKILL);
-    gone(2000);
-    std::error_code e;
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, e);
-  }
+  Starting(const ProgramJob& job, const SourceHooks& hooks) : job_(job), hooks_(hooks) {}
 
-  Expected<Unit> prepare() {
-    auto parent = control::control_folder();
-    if (!parent) return parent.problem();
-    std::string name = *parent + "/host-XXXXXX";
-    if (!mkdtemp(name.data()))
-      return Problem{last_errno(), fmt::format("cannot make a folder in {}: {}", *parent, text_of(last_errno())), ""};
-    folder_ = name;
-    std::error_code e;
-    if (!std::filesystem::create_directory(place(), e))
-      return Problem{err(e.value()), place() + ": " + e.message(), ""};
-    return Unit{};
-  }
-  std::string place() const { return folder_ + "/mnt"; }
-  std::string socket() const { return folder_ + "/socket"; }
-
-  Expected<Unit> start(const ProgramJob& job) {
-    std::vector<std::string> words = job.arguments;
-    if (!job.own_mountpoint) words.push_back(place());
-    std::vector<char*> argv;
-    for (auto& w : words) argv.push_back(w.data());
-    argv.push_back(nullptr);
-    child_ = fork();
-    if (child_ < 0) return Problem{last_errno(), "cannot start a process: " + std::string(text_of(last_errno())), ""};
-    if (child_ > 0) return Unit{};
-    use_our_libfuse(job.library_folder);
-    unsetenv("ISTHMUS_LIST");  // this process is in the list
-    setenv(control::kHostVariable, socket().c_str(), 1);
-    execv(job.file.c_str(), argv.data());
-    fmt::print(stderr, "isthmus: {} cannot be run: {}\n", job.file, text_of(last_errno()));
-    _exit(127);
-  }
-  void serves(pid_t pid) {
-    serves_ = true;
-    if (pid > 0) server_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  }
-  /// Of the process that was started: -1 while it runs.
-  int status() {
-    if (child_ > 0 && waitpid(child_, &status_, WNOHANG) != 0) child_ = -1;
-    return child_ > 0 ? -1 : status_;
+  Expected<std::unique_ptr<FileSystem>> run() {
+    auto folder = make_folder();
+    if (!folder) return folder.problem();
+    folder_ = *folder;
+    Fd listener;
+    if (job_.way == WayIn::own) {
+      auto made = control::listen_for_program(folder_ + "/socket");
+      if (!made) return made.problem();
+      listener = std::move(*made);
+    }
+    auto started = start();
+    if (!started) return started.problem();
+    daemon_ = std::move(*started);
+    Fd device = daemon_->take_device();
+    if (job_.way == WayIn::own) {
+      auto connected = wait_for_program(listener.get());
+      if (!connected) return connected.problem();
+      device = std::move(*connected);
+    } else if (job_.way != WayIn::fd) {
+      while (!daemon_->mount())
+        if (over()) return failed("does not mount");
+      mount_ = *daemon_->mount();
+    }
+    return connect(std::move(device));
   }
 
  private:
-  bool gone(int ms) {
-    for (int waited = 0;; waited += kProgramLookMs) {
-      pollfd p{server_.get(), POLLIN, 0};
-      if (status() >= 0 && (!server_ || poll(&p, 1, 0) != 0)) return true;
-      if (waited >= ms) return false;
-      poll(nullptr, 0, kProgramLookMs);
-    }
-  }
-  void signal_all(int signal) {
-    if (server_) syscall(SYS_pidfd_send_signal, server_.get(), signal, nullptr, 0);
-    if (status() < 0) kill(child_, signal);
+  Expected<std::shared_ptr<Daemon>> start() {
+    fuse_daemon::Job job{.file = job_.file,
+                         .arguments = job_.arguments,
+                         .environment = {},
+                         .folder = folder_,
+                         .mountpoint = job_.own_mountpoint ? "" : folder_ + "/mnt",
+                         .fusermount = {},
+                         .way = job_.way,
+                         .isolated = job_.isolated};
+    const auto has_place = [](auto& word) { return word.find(fuse_daemon::kMountpoint) != std::string::npos; };
+    if (!job_.own_mountpoint && std::none_of(job.arguments.begin(), job.arguments.end(), has_place))
+      job.arguments.emplace_back(fuse_daemon::kMountpoint);
+    if (job_.way == WayIn::own)
+      job.environment = {{"LD_LIBRARY_PATH", library_path(job_.library_folder)},
+                         {control::kHostVariable, folder_ + "/socket"}};
+    char self[PATH_MAX];
+    if (const ssize_t n = readlink("/proc/self/exe", self, sizeof self); n > 0)
+      job.fusermount.assign(self, static_cast<size_t>(n));
+    return Daemon::start(job);
   }
 
+  /// A program on our libfuse, which connects where it would mount.
+  Expected<Fd> wait_for_program(int listener) {
+    pollfd p{listener, POLLIN, 0};
+    while (poll(&p, 1, kProgramLookMs) <= 0)
+      if (over()) return failed("does not mount");
+    auto connected = control::accept_program(listener);
+    if (!connected) return connected.problem();
+    mount_.target = connected->hello.mountpoint;
+    mount_.fsname = connected->hello.fsname;
+    mount_.subtype = connected->hello.subtype;
+    mount_.read_only = connected->hello.read_only;
+    return std::move(connected->device);
+  }
+
+  Expected<std::unique_ptr<FileSystem>> connect(Fd device) {
+    if (job_.own_mountpoint) *job_.own_mountpoint = mount_;
+    fuse_host::Options options;
+    if (!mount_.fsname.empty()) options.source = mount_.fsname;
+    if (!mount_.subtype.empty()) options.type = mount_.subtype;
+    options.read_only = mount_.read_only;
+    options.keep = daemon_;
+    auto server = std::make_shared<pid_t>(0);
+    options.started = [daemon = daemon_, server] { return daemon->serves(*server); };
+    options.ended = [daemon = daemon_, file = job_.file, lost = hooks_.lost] {
+      Problem p{err(ENOTCONN), fmt::format("{} {}", file, daemon->why_it_ended()), ""};
+      log(LogLevel::error, "{}", p.what);
+      if (lost) lost(p);
+    };
+    since_ = 0;
+    auto host = fuse_host::FuseHost::connect(std::move(device), std::move(options), [this] { return over(); });
+    if (!host) return failed(host.problem().what);
+    *server = (*host)->pid();
+    return std::unique_ptr<FileSystem>(std::move(*host));
+  }
+
+  /// Nothing more is to be hoped for.
+  bool over() {
+    if (hooks_.cancelled && hooks_.cancelled()) return true;
+    if (!daemon_->look(kProgramLookMs)) return true;
+    const auto status = daemon_->status();
+    if (!status) return false;
+    if (*status != 0) return true;
+    if (since_ == 0) since_ = monotonic_ns();
+    return monotonic_ns() - since_ > kBackgroundPatience;
+  }
+
+  Problem failed(const std::string& why) const {
+    const auto status = daemon_->status();
+    std::string what = why;
+    // One that is in the background has left nothing to be told but its first process's success.
+    if (status && (*status != 0 || !daemon_->look(0))) what = fuse_daemon::how_it_ended(*status) + " before it served";
+    if (const std::string words = daemon_->last_words(); !words.empty()) what += ": " + words;
+    return Problem{err(ENOEXEC), fmt::format("{} {}", job_.file, what),
+                   "what else it says is above; `isthmus host --help` tells of ways in"};
+  }
+
+  const ProgramJob& job_;
+  const SourceHooks& hooks_;
   std::string folder_;
-  pid_t child_ = -1;
-  int status_ = 0;
-  bool serves_ = false;
-  Fd server_;
+  std::shared_ptr<Daemon> daemon_;
+  Mount mount_;
+  int64_t since_ = 0;  // monotonic ns
 };
-
-std::string how_it_ended(int status) {
-  return WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status))
-                             : fmt::format("ended with status {}", WEXITSTATUS(status));
-}
 
 }  // namespace
 
 Expected<std::unique_ptr<FileSystem>> host_program(const ProgramJob& job, const SourceHooks& hooks) {
-  // One that has gone to the background must mount soon, and then serve soon.
-  int64_t soon = 5 * kNsPerSec;
-  auto program = std::make_shared<Program>();
-  if (auto prepared = program->prepare(); !prepared) return prepared.problem();
-  auto listener = control::listen_for_program(program->socket());
-  if (!listener) return listener.problem();
-  if (auto started = program->start(job); !started) return started.problem();
-  int64_t until = 0;
-  auto over = [&] {
-    if (hooks.cancelled && hooks.cancelled()) return true;
-    const int status = program->status();
-    if (status > 0) return true;
-    if (status == 0 && until == 0) until = monotonic_ns() + soon;
-    return until != 0 && monotonic_ns() > until;
+  return Starting(job, hooks).run();
+}
+
+Expected<Unit> choose_way_in(std::string_view name, ProgramJob& job) {
+  const auto own = [&]() -> Expected<Unit> {
+    auto folder = our_library_folder();
+    if (!folder) return folder.problem();
+    if (auto fit = check_runs(job.file, *folder); !fit) return fit.problem();
+    job.way = WayIn::own;
+    job.library_folder = *folder;
+    return Unit{};
   };
-  auto failed = [&](const std::string& why) {
-    const int status = program->status();
-    return Problem{err(ENOEXEC),
-                   fmt::format("{} {}", job.file, status > 0 ? how_it_ended(status) + " before it served" : why),
-                   fmt::format("what it says is above; its help: isthmus run -- {} --help", job.file)};
-  };
-  pollfd p{listener->get(), POLLIN, 0};
-  while (poll(&p, 1, kProgramLookMs) <= 0)
-    if (over()) return failed("does not mount");
-  soon = 30 * kNsPerSec;
-  until = 0;
-  auto connected = control::accept_program(listener->get());
-  if (!connected) return connected.problem();
-  if (job.own_mountpoint) *job.own_mountpoint = connected->hello.mountpoint;
-  const auto& hello = connected->hello;
-  fuse_host::Options options;
-  if (!hello.fsname.empty()) options.source = hello.fsname;
-  if (!hello.subtype.empty()) options.type = hello.subtype;
-  options.read_only = hello.read_only;
-  options.keep = program;
-  options.ended = [file = job.file] {
-    log(LogLevel::warning, "{} has ended", file);
-    kill(getpid(), SIGTERM);
-  };
-  auto host = fuse_host::FuseHost::connect(std::move(connected->device), std::move(options), over);
-  if (!host) return failed(host.problem().what);
-  program->serves((*host)->pid());
-  return std::unique_ptr<FileSystem>(std::move(*host));
+  if (name == "libfuse") return own();
+  job.way = name == "fd" ? WayIn::fd : name == "fusermount" ? WayIn::fusermount : WayIn::seccomp;
+  if (job.way != WayIn::seccomp) return Unit{};
+  auto works = fuse_daemon::seccomp_works();
+  if (works) return Unit{};
+  if (name != "auto") return works.problem();
+  if (auto folder = our_library_folder())
+    if (auto check = check_program(job.file, *folder); check && check->verdict == Verdict::runs) return own();
+  job.way = WayIn::fusermount;
+  return Unit{};
 }
 
 }  // namespace isthmus::ctl

@@ -1,21 +1,30 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ctl/registry.h"
+#include "providers/fuse_daemon/daemon.h"
 
+/// FUSE programs in processes of their own, whose files are here, for any door: this process is their kernel.
 namespace isthmus::ctl {
 
-/// Starts a FUSE program on our libfuse, in a process of its own, and has its files here, for any door: this process is
-/// its kernel. `words`: its file, its name and its arguments; the mountpoint, an empty folder, is added unless
-/// `own_mountpoint` is given, which gets the one that the program names. The program ends with the file system, and a
-/// program that ends by itself has SIGTERM sent to this process. `trace` as of `isthmus run`.
 struct ProgramJob {
   std::string file;
-  std::vector<std::string> arguments;  ///< with argv[0]
-  std::string library_folder;
-  std::string* own_mountpoint = nullptr;
+  /// With argv[0]. Unless `own_mountpoint` is given, fuse_daemon::kMountpoint in them is an empty folder of ours, and
+  /// is added behind them where it is in none.
+  std::vector<std::string> arguments;
+  fuse_daemon::WayIn way = fuse_daemon::WayIn::seccomp;
+  std::string library_folder = {};               ///< of our libfuse, for WayIn::own
+  fuse_daemon::Mount* own_mountpoint = nullptr;  ///< gets what the program mounts and where
+  bool isolated = false;
 };
+
+/// Starts it. It ends with the file system; when it ends by itself hooks.lost is called. No thread may run yet.
 Expected<std::unique_ptr<FileSystem>> host_program(const ProgramJob& job, const SourceHooks& hooks);
+
+/// For `--in NAME`; "auto": what works here and for this program. Sets job.way, and what that way needs.
+Expected<Unit> choose_way_in(std::string_view name, ProgramJob& job);
+inline constexpr std::string_view kWaysIn[] = {"auto", "seccomp", "fusermount", "fd", "libfuse"};
 
 }  // namespace isthmus::ctl

@@ -10,9 +10,11 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "ctl/background.h"
 #include "ctl/client_keeper.h"
 #include "ctl/hosted.h"
 #include "ctl/logging.h"
+#include "ctl/lost.h"
 #include "ctl/served.h"
 #include "ctl/smb_job.h"
 #include "ctl/webdav_job.h"
@@ -89,6 +91,8 @@ class MountedServer {
     keeper_.reset();
     shown.reset();
     served.stop();
+    if (auto problem = lost_.take(); problem && ended.stage == ServeStage::done)
+      ended = {.stage = ServeStage::serving, .problem = *problem, .reported = true};
     return ended;
   }
 
@@ -97,17 +101,22 @@ class MountedServer {
 
   /// Without threads. The mountpoint of a program is known then.
   Expected<std::unique_ptr<FileSystem>> open() {
+    SourceHooks hooks = job_.hooks;
+    lost_.watch(hooks);
     if (!job_.program) {
-      auto fs = open_source(source_, job_.hooks);
+      auto fs = open_source(source_, hooks);
       if (job_.hooks.opened) job_.hooks.opened();
       return fs;
     }
     ProgramJob program = *job_.program;
-    std::string place;
-    program.own_mountpoint = &place;
-    auto fs = host_program(program, job_.hooks);
+    fuse_daemon::Mount mount;
+    program.own_mountpoint = &mount;
+    auto fs = host_program(program, hooks);
     if (!fs) return fs;
-    if (auto fit = look_at_mountpoint(place); !fit) return fit.problem();
+    if (auto fit = look_at_mountpoint(mount.target.empty() ? job_.mountpoint : mount.target); !fit)
+      return fit.problem();
+    options_.read_only |= mount.read_only;
+    options_.allow_other |= mount.allow_other;
     return fs;
   }
 
@@ -235,12 +244,11 @@ class MountedServer {
   const MountJob& job_;
   const Source& source_;
   const WayHere& way_;
-  const fuse::MountOptions& options_;
+  fuse::MountOptions options_;
   std::string mountpoint_;
+  LostSource lost_;
   std::optional<ClientKeeper> keeper_;
 };
-
-Failure as_failure(const ServeOutcome& o) { return {exit_code_of(o), o.problem, o.reported}; }
 
 }  // namespace
 
@@ -256,23 +264,11 @@ Failure run_mount_client(const MountJob& job, const Source& source, const WayHer
     if (auto opened = log_to_file(job.log_file); !opened) return {kExitFailure, opened.problem()};
   fuse::Announcer announcer;
   if (!job.foreground) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) return {kExitFailure, {last_errno(), "pipe", ""}};
-    Fd hear(ends[0]), say(ends[1]);
-    const pid_t child = fork();
-    if (child < 0) return {kExitFailure, {last_errno(), "cannot go to the background", ""}};
-    if (child > 0) {
-      say.reset();
-      return as_failure(fuse::wait_for_server(child, std::move(hear), job.answer_seconds));
-    }
-    announcer = fuse::Announcer(std::move(say));
+    Background background = go_to_background(job.answer_seconds);
+    if (background.outcome) return *background.outcome;
+    announcer = std::move(background.announcer);
   }
-  ServeOutcome o = MountedServer(job, source, way, options).run(announcer, inherited);
-  if (o.stage != ServeStage::done) {
-    o.reported = announcer.failed(o);
-    if (!o.reported && !job.foreground) log(LogLevel::error, "{}", o.problem.text());
-  }
-  return as_failure(o);
+  return tell_outcome(announcer, MountedServer(job, source, way, options).run(announcer, inherited), job.foreground);
 }
 
 }  // namespace isthmus::ctl

@@ -17,6 +17,7 @@
 #include "control/describe.h"
 #include "ctl/addon.h"
 #include "ctl/logging.h"
+#include "ctl/lost.h"
 #include "ctl/mount_client.h"
 #include "ctl/ways.h"
 #include "doors/fuse/main.h"
@@ -160,11 +161,14 @@ Failure run_mount(const MountJob& job) {
                              .options = options,
                              .foreground = job.foreground || options.debug,
                              .answer_seconds = job.answer_seconds};
+  LostSource lost;
   std::unique_ptr<FileSystem> fs;
   std::unique_ptr<control::ControlServer> registered;
   fuse::ServeHooks hooks;
   hooks.open = [&]() -> Expected<FileSystem*> {
-    auto made = open_source(source, job.hooks);
+    SourceHooks source_hooks = job.hooks;
+    lost.watch(source_hooks);
+    auto made = open_source(source, source_hooks);
     if (job.hooks.opened) job.hooks.opened();
     if (!made) return made.problem();
     // A server in the background outlives its starter, whose locks, pipes and files it must not hold. What the source
@@ -191,6 +195,8 @@ Failure run_mount(const MountJob& job) {
   };
   hooks.ended = [&] { registered.reset(); };
   fuse::ServeOutcome outcome = fuse::serve(request, hooks);
+  if (auto problem = lost.take(); problem && outcome.stage == fuse::ServeStage::done)
+    return {kExitFailure, *problem, true};
   return {exit_code_of(outcome), outcome.problem, outcome.reported};
 }
 

@@ -19,6 +19,8 @@ struct SourceHooks {
   std::function<std::optional<std::string>(int attempt)> passphrase;
   std::function<bool()> cancelled;
   std::function<void()> opened;  ///< the source is open, or could not be opened
+  /// What the source came from has ended by itself. On a thread of the file system's.
+  std::function<void(const Problem&)> lost;
 };
 
 struct OptionHelp {

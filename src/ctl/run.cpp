@@ -57,7 +57,8 @@ void put_environment(const RunJob& job, const std::string& folder) {
 /// Through a door without a kernel: this process is the program's kernel, and has a client mount what it serves.
 Failure run_elsewhere(const RunJob& job, const Found& found, const WayHere& way) {
   fmt::print(stderr, "mounting by {}: {}\n", way.name, way.detail);
-  const ProgramJob program{.file = found.program, .arguments = job.command, .library_folder = found.folder};
+  const ProgramJob program{
+      .file = found.program, .arguments = job.command, .way = fuse_daemon::WayIn::own, .library_folder = found.folder};
   MountJob mount;
   mount.program = &program;
   for (const std::string_view word : job.command)
@@ -84,10 +85,14 @@ Expected<Unit> check_runs(const std::string& program, const std::string& folder)
   return Unit{};
 }
 
-void use_our_libfuse(const std::string& folder) {
+std::string library_path(const std::string& folder) {
   // An empty part would be the working directory.
   const char* had = getenv("LD_LIBRARY_PATH");
-  setenv("LD_LIBRARY_PATH", (had && *had ? folder + ":" + had : folder).c_str(), 1);
+  return had && *had ? folder + ":" + had : folder;
+}
+
+void use_our_libfuse(const std::string& folder) {
+  setenv("LD_LIBRARY_PATH", library_path(folder).c_str(), 1);
   setenv("ISTHMUS_LIST", "1", 1);
 }
 

@@ -18,6 +18,8 @@ struct RunJob {
 /// it.
 Expected<Unit> check_runs(const std::string& program, const std::string& folder);
 
+/// $LD_LIBRARY_PATH with `folder` before what is in it.
+std::string library_path(const std::string& folder);
 /// Sets the environment so that programs run from here load the libfuses in `folder`, and are in `isthmus list`.
 void use_our_libfuse(const std::string& folder);
 

@@ -14,6 +14,7 @@ Expected<std::unique_ptr<FileSystem>> make_run(const Source& source, const Sourc
   auto folder = our_library_folder();
   if (!folder) return folder.problem();
   ProgramJob job;
+  job.way = fuse_daemon::WayIn::own;
   job.arguments = split_arguments(source.path);
   if (job.arguments.empty()) return Problem{err(EINVAL), "source 'run:' lacks a program", "run:sshfs host:/"};
   auto file = resolve_program(job.arguments[0]);

@@ -5,7 +5,7 @@
 namespace isthmus::ctl {
 
 std::span<const Scheme> schemes() {
-  static const std::array kAll{kDirScheme, kArchiveScheme, kMemScheme, kAddonScheme, kRunScheme};
+  static const std::array kAll{kDirScheme, kArchiveScheme, kMemScheme, kAddonScheme, kRunScheme, kHostScheme};
   return kAll;
 }
 

@@ -10,6 +10,7 @@
 #include "control/control.h"
 #include "control/describe.h"
 #include "ctl/logging.h"
+#include "ctl/lost.h"
 #include "ctl/served.h"
 #include "ctl/ways.h"
 #include "doors/fuse/serve.h"
@@ -85,7 +86,10 @@ Failure serve_with_kernel(Served& served, const ServeJob& job, const Source& sou
 
 }  // namespace
 
-Failure run_serve(const ServeJob& job) {
+Failure run_serve(const ServeJob& given) {
+  ServeJob job = given;
+  LostSource lost;
+  lost.watch(job.hooks);
   if (!job.webdav && !job.smb && job.mountpoint.empty())
     return {kExitUsage, {err(EINVAL), "no door was named", "for instance: isthmus serve SOURCE --webdav, or --smb"}};
   auto source = settled_source(job);
@@ -104,7 +108,10 @@ Failure run_serve(const ServeJob& job) {
     doors.smb = std::move(*options);
   }
   Served served(std::move(doors));
-  return job.mountpoint.empty() ? serve_without_kernel(served, job, *source) : serve_with_kernel(served, job, *source);
+  Failure ended =
+      job.mountpoint.empty() ? serve_without_kernel(served, job, *source) : serve_with_kernel(served, job, *source);
+  if (auto problem = lost.take(); problem && ended.code == kExitOk) return {kExitFailure, *problem, true};
+  return ended;
 }
 
 }  // namespace isthmus::ctl

@@ -114,7 +114,7 @@ std::string Source::label() const {
   for (auto& d : decorators) s += d + "+";
   if (scheme == "dir" || scheme == "archive") return s + path;
   // What a program is told may be secret.
-  if (scheme == "run") return s + scheme + ":" + path.substr(0, path.find(' '));
+  if (scheme == "run" || scheme == "host") return s + scheme + ":" + path.substr(0, path.find(' '));
   return s + scheme + ":" + path;
 }
 

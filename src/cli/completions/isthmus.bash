@@ -16,7 +16,7 @@ _isthmus() {
     for ((n = 1; n < COMP_CWORD; n++)); do
         word=${COMP_WORDS[n]}
         case $word in
-            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --fuse | --auth | --user | --tls | \
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --in | --fuse | --auth | --user | --tls | \
                 --password-file | --allow-uid | --host | --share | --signing | --encrypt | --uidmap) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
@@ -29,12 +29,13 @@ _isthmus() {
         --log | --trace-file | --fuse | --password-file | --tls) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
         --via) mapfile -t COMPREPLY < <(compgen -W 'auto smb webdav fuse cifs davfs2 gio' -- "$current"); return ;;
+        --in) mapfile -t COMPREPLY < <(compgen -W 'auto seccomp fusermount fd libfuse' -- "$current"); return ;;
         --allow-uid) mapfile -t COMPREPLY < <(compgen -u -- "$current"); return ;;
         -s | --set | --timeout | --user | --host) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
-        :*) mapfile -t COMPREPLY < <(compgen -W 'mount serve unmount run list doctor help' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'mount serve unmount run host list doctor help' -- "$current") ;;
         mount:-*)
             mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
                 --timeout --via --no-progress --log-level --help' -- "$current")
@@ -45,6 +46,7 @@ _isthmus() {
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
         run:-*) mapfile -t COMPREPLY < <(compgen -W '--check --via --trace --trace=json --trace-file --help' -- "$current") ;;
+        host:-*) mapfile -t COMPREPLY < <(compgen -W '--via --in --isolate --foreground --log --timeout --help' -- "$current") ;;
         list:-*) mapfile -t COMPREPLY < <(compgen -W '--json --prometheus --help' -- "$current") ;;
         doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
         mount:* | serve:*)
@@ -52,7 +54,7 @@ _isthmus() {
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             [[ $positions != 0 ]] || _isthmus_from + "$current" < <(isthmus generate sources 2>/dev/null)
             ;;
-        run:*)
+        run:* | host:*)
             compopt -o filenames
             if [[ $positions = 0 ]]; then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
             ;;

@@ -53,6 +53,8 @@ Expected<std::unique_ptr<FuseHost>> FuseHost::connect(Fd device, Options options
 
 Status FuseHost::start(Upcalls& up) {
   if (Status s = FileSystem::start(up); !s) return s;
+  if (options_.started)
+    if (Status s = options_.started(); !s) return s;
   return connection_.start([this](int code, Bytes body) { on_news(code, body); }, options_.ended);
 }
 

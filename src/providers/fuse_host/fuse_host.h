@@ -16,8 +16,9 @@ namespace isthmus::fuse_host {
 struct Options {
   std::string source = "isthmus", type = "isthmus";  ///< Traits
   bool read_only = false;
-  std::function<void()> ended = {};  ///< it has closed its end by itself; called once, on a thread of ours
-  std::shared_ptr<void> keep = {};   ///< let go when the connection has been closed
+  std::function<Status()> started = {};  ///< of start(): threads may run from now on
+  std::function<void()> ended = {};      ///< it has closed its end by itself; called once, on a thread of ours
+  std::shared_ptr<void> keep = {};       ///< let go when the connection has been closed
 };
 
 /// A FUSE daemon in another process as a file system: we are its kernel. Its node numbers and handles are passed on as

@@ -1,0 +1,34 @@
+#pragma once
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <cstdint>
+#include <vector>
+
+/// The system calls of a hosted daemon that its host answers in the kernel's place (seccomp(2), user notification).
+/// Pure.
+namespace isthmus::fuse_daemon {
+
+enum class SystemCall : uint8_t {
+  other,
+  open,
+  openat,
+  openat2,
+  mount,
+  umount,
+  umount2,
+  fsopen,
+  ioctl,
+  execve,
+  execveat,
+};
+
+/// Which one it is, on the machine that the caller runs as: on x86-64 that may be i386, too.
+SystemCall which_call(const seccomp_data& d);
+
+/// The filter: these calls wait for an answer where their registers do not say already that they are none of ours; all
+/// others go on at full speed. Calls of a machine that is not known, and of x32, fail with ENOSYS: nothing is known of
+/// their numbers.
+std::vector<sock_filter> make_filter();
+
+}  // namespace isthmus::fuse_daemon
