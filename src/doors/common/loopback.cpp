@@ -9,12 +9,17 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
-#include <optional>
+
+#include "base/log.h"
 
 namespace isthmus {
 namespace {
+
+constexpr size_t kMostTold = 1000;  // users
 
 union Address {
   sockaddr any;
@@ -58,7 +63,7 @@ void put_end(const Address& a, __be16& port, __be32 (&address)[4]) {
 
 }  // namespace
 
-Expected<Fd> listen_on(const Endpoint& at, bool anywhere) {
+Expected<Listener> listen_on(const Endpoint& at, bool anywhere) {
   auto address = parse(at);
   if (!address)
     return Problem{err(EINVAL), fmt::format("'{}' is not a numeric IP address", at.address), "give 127.0.0.1 or ::1"};
@@ -79,7 +84,10 @@ Expected<Fd> listen_on(const Endpoint& at, bool anywhere) {
     return Problem{e, fmt::format("cannot listen on {}: {}", where, text_of(e)),
                    e == err(EADDRINUSE) ? "another program has this port; leave it out to get a free one" : ""};
   }
-  return fd;
+  auto bound = local_endpoint(fd.get());
+  if (!bound)
+    return Problem{bound.error(), fmt::format("cannot tell where the server listens: {}", text_of(bound.error())), ""};
+  return Listener{std::move(fd), std::move(*bound)};
 }
 
 Result<Endpoint> local_endpoint(int socket) {
@@ -135,6 +143,19 @@ Result<uint32_t> peer_uid(int socket) {
   // A socket that its program has closed belongs to nobody: the kernel says uid 0.
   if (found.idiag_inode == 0) return err(ENOENT);
   return found.idiag_uid;
+}
+
+bool Admission::admits(int socket, std::optional<uint32_t>& uid) {
+  const auto peer = peer_uid(socket);
+  if (!peer) return anywhere_ && peer.error() == err(ENOENT);
+  uid = *peer;
+  if (*uid == geteuid() || *uid == 0) return true;
+  if (std::find(others_.begin(), others_.end(), *uid) != others_.end()) return true;
+  // Once a user: whoever tries again and again must not fill the log.
+  std::lock_guard lock(m_);
+  if (told_.size() < kMostTold && told_.insert(*uid).second)
+    log(LogLevel::warning, "a connection of user {} was refused; --allow-uid {} would let it in", *uid, *uid);
+  return false;
 }
 
 }  // namespace isthmus

@@ -1,9 +1,6 @@
 #include "doors/smb/smb_door.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
 
 #include "base/log.h"
 #include "doors/smb/connection.h"
@@ -18,11 +15,7 @@ class SmbDoor::Impl {
   Expected<Unit> start() {
     auto listener = listen_on(options().at, options().anywhere);
     if (!listener) return listener.problem();
-    auto bound = local_endpoint(listener->get());
-    if (!bound)
-      return Problem{bound.error(), fmt::format("cannot tell where the server listens: {}", text_of(bound.error())),
-                     ""};
-    bound_ = *bound;
+    bound_ = listener->bound;
     if (Status started = server_.port.start(server_); !started)
       return Problem{started.error(), fmt::format("cannot start the file system: {}", text_of(started.error())), ""};
     port_started_ = true;
@@ -31,7 +24,7 @@ class SmbDoor::Impl {
     streams.line.max_threads = options().max_threads + 2 * static_cast<unsigned>(options().max_connections);
     streams.line.name = "smb";
     streams_ = std::make_unique<StreamServer>(
-        std::move(*listener), [this](int socket) { return accept(socket); }, std::move(streams));
+        std::move(listener->socket), [this](int socket) { return accept(socket); }, std::move(streams));
     if (Status started = streams_->start(); !started)
       return Problem{started.error(),
                      fmt::format("cannot start the threads of the SMB server: {}", text_of(started.error())), ""};
@@ -56,23 +49,14 @@ class SmbDoor::Impl {
  private:
   std::unique_ptr<Stream> accept(int socket) {
     std::optional<uint32_t> uid;
-    const auto peer = peer_uid(socket);
-    if (peer)
-      uid = *peer;
-    else if (!options().anywhere || peer.error() != err(ENOENT))
-      return nullptr;
-    const auto& others = options().allow_uids;
-    if (uid && *uid != geteuid() && *uid != 0 && std::find(others.begin(), others.end(), *uid) == others.end()) {
-      if (!told_.exchange(true)) log(LogLevel::warning, "smb: a connection of user {} was refused", *uid);
-      return nullptr;
-    }
+    if (!admission_.admits(socket, uid)) return nullptr;
     return std::make_unique<Connection>(server_, socket, uid);
   }
 
   Server server_;
+  Admission admission_{options().anywhere, options().allow_uids};
   Endpoint bound_;
   bool port_started_ = false;
-  std::atomic<bool> told_{false};  // refusals must not fill the log
   std::unique_ptr<StreamServer> streams_;
 };
 

@@ -1,12 +1,9 @@
 #include "doors/webdav/guard.h"
 
 #include <fmt/format.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "doors/common/secret.h"
 #include "wire/dav/headers.h"
 #include "wire/http/auth.h"
@@ -16,7 +13,6 @@ namespace {
 
 constexpr std::string_view kRealm = "isthmus";
 constexpr uint32_t kNonceSeconds = 3600;
-constexpr size_t kMostTold = 1000;  // users
 constexpr size_t kMostNonces = 10'000;
 
 bool is_options(const http::Request& r) { return r.method == "OPTIONS"; }
@@ -36,19 +32,6 @@ Guard::Guard(const Options& options, const Endpoint& bound)
 bool Guard::is_our_host(std::string_view authority) const {
   return std::any_of(hosts_.begin(), hosts_.end(),
                      [&](const std::string& h) { return http::same_token(h, authority); });
-}
-
-bool Guard::admits(int socket, std::optional<uint32_t>& whose) {
-  auto uid = peer_uid(socket);
-  if (!uid) return options_.anywhere && uid.error() == err(ENOENT);
-  whose = *uid;
-  if (*uid == geteuid() || *uid == 0) return true;
-  if (std::find(options_.allow_uids.begin(), options_.allow_uids.end(), *uid) != options_.allow_uids.end()) return true;
-  // Once a user: whoever tries again and again must not fill the log.
-  std::lock_guard lock(m_);
-  if (told_.size() < kMostTold && told_.insert(*uid).second)
-    log(LogLevel::warning, "a connection of user {} was refused; --allow-uid {} would let it in", *uid, *uid);
-  return false;
 }
 
 std::optional<http::Path> Guard::without_secret(http::Path path) const {

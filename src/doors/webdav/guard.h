@@ -3,7 +3,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,13 +15,11 @@
 
 namespace isthmus::webdav {
 
-/// Says who may come in: by connection, by Host, by origin, by the secret in the path, by password. Any thread.
+/// Says who may come in: by Host, by origin, by the secret in the path, by password. Any thread.
 class Guard {
  public:
   Guard(const Options& options, const Endpoint& bound);
 
-  /// Asks the kernel whose connection it is. `uid`: none for those of another machine.
-  bool admits(int socket, std::optional<uint32_t>& uid);
   /// The path below the export's root, or why not.
   std::variant<http::Path, Answer> check(const http::Request& request);
   /// The path that a URL of ours names (Destination, the tags of If): none for other servers, other secrets and broken
@@ -52,7 +49,6 @@ class Guard {
   };
   std::mutex m_;  // leaf lock
   std::map<std::string, Counts> counts_;
-  std::set<uint32_t> told_;  // users whose refusal is in the log
 };
 
 }  // namespace isthmus::webdav

@@ -14,21 +14,17 @@ class WebdavDoor::Impl {
   Expected<Unit> start() {
     auto listener = listen_on(options_.at, options_.anywhere);
     if (!listener) return listener.problem();
-    auto bound = local_endpoint(listener->get());
-    if (!bound)
-      return Problem{bound.error(), fmt::format("cannot tell where the server listens: {}", text_of(bound.error())),
-                     ""};
-    bound_ = *bound;
+    bound_ = listener->bound;
     site_ = std::make_unique<Site>(port_, options_, bound_);
     StreamServer::Options server;
     server.max_connections = options_.max_connections;
     server.line.max_threads = options_.max_threads;
     server.line.name = "webdav";
     server_ = std::make_unique<StreamServer>(
-        std::move(*listener),
+        std::move(listener->socket),
         [this](int socket) -> std::unique_ptr<Stream> {
           std::optional<uint32_t> uid;
-          if (!site_->guard.admits(socket, uid)) return nullptr;
+          if (!admission_.admits(socket, uid)) return nullptr;
           auto channel = options_.tls ? options_.tls->channel(socket) : plain_channel(socket);
           if (!channel) return nullptr;
           return std::make_unique<Connection>(*site_, socket, std::move(channel), uid);
@@ -58,6 +54,7 @@ class WebdavDoor::Impl {
  private:
   VolumePort& port_;
   const Options options_;
+  Admission admission_{options_.anywhere, options_.allow_uids};
   Endpoint bound_;
   std::unique_ptr<Site> site_;
   std::unique_ptr<StreamServer> server_;
