@@ -5,23 +5,15 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <charconv>
-
-#include "base/endian.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "doors/smb/stored_acl.h"
 #include "windows/reparse.h"
 #include "windows/security.h"
-#include "wire/ntlm/messages.h"
 #include "wire/smb2/create.h"
 
 namespace isthmus::smb {
 namespace {
-
-constexpr int64_t kEpoch = 11'644'473'600;                           // seconds from 1601 to 1970
-constexpr int64_t kTicks = 10'000'000;                               // of 100 ns, a second
-constexpr uint32_t kDosHasAttributes = 0x1, kDosHasCreation = 0x10;  // valid_flags
 
 DosFacts stored_facts(Request& r, NodeId node) {
   if (!r.server.port.capabilities().has(Op::GetXattr)) return {};
@@ -36,49 +28,10 @@ Status store_facts(Request& r, NodeId node, const DosFacts& facts) {
 
 }  // namespace
 
-uint64_t file_time(Time t) { return ntlm::file_time(t); }
-
-Time time_of(uint64_t ticks) {
-  return {static_cast<int64_t>(ticks / kTicks) - kEpoch, static_cast<uint32_t>(ticks % kTicks) * 100};
-}
-
 smb2::FileTimes times_of(const Attr& a) {
   // A file without a time of birth is as old as the oldest time it has.
   const Time birth = a.has_btime ? a.btime : std::min({a.mtime, a.ctime, a.atime});
   return {file_time(birth), file_time(a.atime), file_time(a.mtime), file_time(a.ctime)};
-}
-
-DosFacts read_dos_facts(std::string_view value) {
-  DosFacts facts;
-  if (value.starts_with("0x")) {
-    uint32_t bits = 0;
-    const auto [end, ec] = std::from_chars(value.data() + 2, value.data() + value.size(), bits, 16);
-    if (ec == std::errc{}) facts.attributes = bits;
-    return facts;
-  }
-  // NDR of Samba's xattr_DOSATTRIB: an empty string, the version, the arm's number, then valid_flags and attrib.
-  const Bytes bytes = as_bytes(value);
-  const auto version = load_le<uint16_t>(bytes, 2);
-  if (value.empty() || value[0] != '\0' || !version || *version < 3 || *version > 5) return facts;
-  const uint32_t valid = load_le<uint32_t>(bytes, 8).value_or(0);
-  if (valid & kDosHasAttributes) facts.attributes = load_le<uint32_t>(bytes, 12);
-  if (valid & kDosHasCreation) facts.creation = load_le<uint64_t>(bytes, *version == 3 ? 36 : *version == 4 ? 24 : 16);
-  return facts;
-}
-
-std::string write_dos_facts(const DosFacts& facts) {
-  if (!facts.creation) return fmt::format("{:#x}", facts.attributes.value_or(0));
-  // Version 3, which all of Samba's and ksmbd read.
-  std::string value;
-  append_le<uint16_t>(value, 0);
-  append_le<uint16_t>(value, 3);
-  append_le<uint32_t>(value, 3);
-  append_le<uint32_t>(value, kDosHasCreation | (facts.attributes ? kDosHasAttributes : 0));
-  append_le<uint32_t>(value, facts.attributes.value_or(0));
-  value.append(4 + 8 + 8, '\0');  // sizes, which are not told
-  append_le<uint64_t>(value, *facts.creation);
-  append_le<uint64_t>(value, 0);
-  return value;
 }
 
 uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uint32_t> stored, std::string_view name) {
@@ -101,7 +54,7 @@ uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uin
 uint32_t attributes_of(Request& r, NodeId node, Attr& attr, std::string_view name) {
   const DosFacts facts = stored_facts(r, node);
   if (facts.creation) {
-    attr.btime = time_of(*facts.creation);
+    attr.btime = from_file_time(*facts.creation);
     attr.has_btime = true;
   }
   return attributes_of(r.server, attr, facts.attributes, name);
@@ -131,7 +84,7 @@ Status set_creation(Request& r, NodeId node, uint64_t time) {
   op::Setattr set;
   set.node = node;
   set.set.mask = kSetBtime;
-  set.set.to.btime = time_of(time);
+  set.set.to.btime = from_file_time(time);
   set.set.to.has_btime = true;
   const auto done = r.call(set);
   const bool kept = done && done->attr.has_btime && file_time(done->attr.btime) == time;

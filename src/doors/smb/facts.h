@@ -2,7 +2,9 @@
 #include <optional>
 #include <string>
 
+#include "base/file_time.h"
 #include "doors/smb/open.h"
+#include "vfs/dos_facts.h"
 #include "vfs/types.h"
 #include "wire/smb2/file_facts.h"
 
@@ -11,21 +13,10 @@ namespace isthmus::smb {
 class Request;
 struct Server;
 
-/// FILETIME: 100 ns since 1601.
-uint64_t file_time(Time t);
-Time time_of(uint64_t file_time);
 smb2::FileTimes times_of(const Attr& attr);
 
-/// What Windows keeps of a file besides POSIX attributes: bits of FILE_ATTRIBUTE_*. In the xattr user.DOSATTRIB, in the
-/// form that Samba writes ("0x22") and in its binary ones.
-constexpr std::string_view kDosXattr = "user.DOSATTRIB";
+/// Bits of FILE_ATTRIBUTE_* that clients can set.
 constexpr uint32_t kDosBits = 0x1 | 0x2 | 0x4 | 0x20 | 0x100 | 0x200 | 0x1000 | 0x2000;
-struct DosFacts {
-  std::optional<uint32_t> attributes;
-  std::optional<uint64_t> creation;  ///< FILETIME; of a file system that cannot set it
-};
-DosFacts read_dos_facts(std::string_view value);
-std::string write_dos_facts(const DosFacts& facts);
 
 /// FILE_ATTRIBUTE_* of a file. stored: of its xattr, if it has one.
 uint32_t attributes_of(const Server& server, const Attr& attr, std::optional<uint32_t> stored, std::string_view name);

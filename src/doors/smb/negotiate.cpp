@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/file_time.h"
 #include "doors/common/secret.h"
 #include "doors/smb/link.h"
 #include "doors/smb/logon.h"
@@ -38,7 +39,7 @@ smb2::NegotiateResponse response(Server& server, const Agreed& agreed, Dialect d
   m.server_guid = server.guid;
   m.capabilities = agreed.capabilities;
   m.max_transact = m.max_read = m.max_write = dialect == Dialect::any ? kMostIo : most_io(agreed);
-  m.system_time = ntlm::file_time(now());
+  m.system_time = file_time(now());
   m.token = as_bytes(hint);
   return m;
 }

@@ -58,11 +58,11 @@ NtStatus set_basic(Request& r, Bytes data) {
   SetAttr set;
   if (smb2::time_change(m->times.access) == smb2::TimeChange::set) {
     set.mask |= kSetAtime;
-    set.to.atime = time_of(m->times.access);
+    set.to.atime = from_file_time(m->times.access);
   }
   if (smb2::time_change(m->times.write) == smb2::TimeChange::set) {
     set.mask |= kSetMtime;
-    set.to.mtime = time_of(m->times.write);
+    set.to.mtime = from_file_time(m->times.write);
   }
   if (set.mask)
     if (const NtStatus s = change(r, set); s != NtStatus::success) return s;
@@ -87,7 +87,7 @@ NtStatus set_basic(Request& r, Bytes data) {
   if (smb2::time_change(m->times.change) == smb2::TimeChange::set) {
     SetAttr rare;
     rare.mask = kSetCtime;
-    rare.to.ctime = time_of(m->times.change);
+    rare.to.ctime = from_file_time(m->times.change);
     const NtStatus s = change(r, rare);
     if (s != NtStatus::success && s != NtStatus::not_supported && s != NtStatus::invalid_parameter) return s;
   }

@@ -4,8 +4,10 @@
 #include <numeric>
 #include <set>
 
+#include "base/file_time.h"
 #include "doors/webdav/dead_props.h"
 #include "doors/webdav/test_door.h"
+#include "vfs/dos_facts.h"
 
 namespace isthmus::webdav::testing {
 namespace {
@@ -154,6 +156,33 @@ TEST_F(DoorTest, ReplacedFilesKeepModeAndAttributes) {
   ASSERT_TRUE(value);
   EXPECT_EQ(*value, "kept");
   for (NodeId node : {entry->node, after->node}) (void)call_and_wait(*port_, op::Forget{{}, node, 1});
+}
+
+TEST_F(DoorTest, WhatClientsOfSmbStoredOfAFileIsSeenAndStays) {
+  ask("PUT", "/a", {}, "one");
+  auto entry = call_and_wait(*port_, op::Lookup{{}, NodeId::root, "a"});
+  ASSERT_TRUE(entry);
+  const std::string stored = write_dos_facts({0x2002, file_time({1'000'000'000, 0})});
+  ASSERT_TRUE(call_and_wait(*port_, op::SetXattr{{}, entry->node, kDosXattr, as_bytes(stored)}));
+  const std::string head = R"(xmlns:D="DAV:" xmlns:Z="urn:schemas-microsoft-com:">)";
+  auto seen =
+      ask("PROPFIND", "/a", {{"Depth", "0"}},
+          "<D:propfind " + head + "<D:prop><Z:Win32CreationTime/><Z:Win32FileAttributes/></D:prop></D:propfind>");
+  EXPECT_THAT(seen.body, HasSubstr("Sun, 09 Sep 2001 01:46:40 GMT"));
+  EXPECT_THAT(seen.body, HasSubstr("00000002"));
+  auto patch = [&](const std::string& property) {
+    auto patched =
+        ask("PROPPATCH", "/a", {},
+            "<D:propertyupdate " + head + "<D:set><D:prop>" + property + "</D:prop></D:set></D:propertyupdate>");
+    EXPECT_THAT(patched.body, HasSubstr("200 OK"));
+    auto value = call_and_wait(*port_, op::GetXattr{{}, entry->node, kDosXattr});
+    return value ? read_dos_facts(*value) : DosFacts{};
+  };
+  EXPECT_EQ(patch("<Z:Win32FileAttributes>00000021</Z:Win32FileAttributes>"),
+            (DosFacts{0x2021, file_time({1'000'000'000, 0})}));
+  EXPECT_EQ(patch("<Z:Win32CreationTime>Tue, 06 Nov 2001 08:49:37 GMT</Z:Win32CreationTime>"),
+            (DosFacts{0x2021, file_time({1'005'036'577, 0})}));
+  (void)call_and_wait(*port_, op::Forget{{}, entry->node, 1});
 }
 
 TEST_F(DoorTest, FilesOfSeveralNamesStayOne) {

@@ -5,6 +5,7 @@
 
 #include <charconv>
 
+#include "base/file_time.h"
 #include "doors/webdav/media_types.h"
 #include "wire/dav/dates.h"
 #include "wire/http/dates.h"
@@ -21,8 +22,7 @@ enum DosBits : uint32_t {
   kArchive = 0x20,
   kNormal = 0x80
 };
-/// The attribute of Samba and others; here the text form, "0x22".
-constexpr std::string_view kDosXattr = "user.DOSATTRIB";
+constexpr uint32_t kSettable = kReadOnly | kHidden | kSystem | kArchive;
 
 bool is_dir(const Subject& of) { return S_ISDIR(of.attr.mode); }
 uint64_t size_of(const Subject& of) { return S_ISREG(of.attr.mode) ? of.attr.size : 0; }
@@ -89,27 +89,67 @@ const StatFs* LiveProps::statfs() {
   return statfs_ ? &*statfs_ : nullptr;
 }
 
+DosFacts LiveProps::dos_facts(NodeId node) {
+  auto stored = x_.files.call(op::GetXattr{{}, node, kDosXattr});
+  return stored ? read_dos_facts(*stored) : DosFacts{};
+}
+
+Status LiveProps::store(NodeId node, const DosFacts& facts) {
+  // Whether a file may be written, its mode says.
+  if (!facts.creation && (facts.attributes.value_or(0) & ~kReadOnly) == 0) {
+    Status gone = x_.files.call(op::RemoveXattr{{}, node, kDosXattr});
+    return !gone && gone.error() != err(ENODATA) && !is_unsupported(gone.error()) ? gone : Status(Unit{});
+  }
+  const std::string value = write_dos_facts(facts);
+  Status done = x_.files.call(op::SetXattr{{}, node, kDosXattr, as_bytes(value)});
+  // Without extended attributes they have no place; Windows takes a refusal for a failed write.
+  return !done && is_unsupported(done.error()) ? Status(Unit{}) : done;
+}
+
+Status LiveProps::apply(NodeId node, const Change& change) {
+  SetAttr set = change.set;
+  // Extended attributes of a file that may not be written cannot be set.
+  const bool closes = (set.mask & kSetMode) && !(set.to.mode & S_IWUSR);
+  if (closes) set.mask &= ~kSetMode;
+  bool born = false;
+  if (Status s = set_attributes(node, set, born); !s) return s;
+  if (Status s = set_dos_facts(node, change, born); !s || !closes) return s;
+  set.mask = kSetMode;
+  return set_attributes(node, set, born);
+}
+
+Status LiveProps::set_attributes(NodeId node, SetAttr set, bool& born) {
+  if (!set.mask) return Unit{};
+  const bool birth = set.mask & kSetBtime;
+  auto done = x_.files.call(op::Setattr{{}, node, HandleId::none, set});
+  if (done) {
+    born = birth && done->attr.has_btime && done->attr.btime == set.to.btime;
+  } else if (birth) {
+    // Few file systems can be told a time of birth.
+    set.mask &= ~kSetBtime;
+    return set_attributes(node, set, born);
+  }
+  return done ? Status(Unit{}) : Status(done.error());
+}
+
+Status LiveProps::set_dos_facts(NodeId node, const Change& change, bool born) {
+  const bool birth = change.set.mask & kSetBtime;
+  if (!birth && !change.dos_attributes) return Unit{};
+  DosFacts facts = dos_facts(node);
+  const DosFacts before = facts;
+  // What is stored counts for clients of SMB, whatever the file system says.
+  if (birth && (!born || facts.creation)) facts.creation = file_time(change.set.to.btime);
+  if (change.dos_attributes)
+    facts.attributes = (facts.attributes.value_or(0) & ~kSettable) | (*change.dos_attributes & kSettable);
+  return facts == before ? Status(Unit{}) : store(node, facts);
+}
+
 std::string LiveProps::dos_attributes(const Subject& of) {
-  uint32_t bits = 0;
-  if (auto stored = x_.files.call(op::GetXattr{{}, of.node, kDosXattr}); stored && stored->starts_with("0x"))
-    std::from_chars(stored->data() + 2, stored->data() + stored->size(), bits, 16);
-  bits &= kHidden | kSystem | kArchive;
+  uint32_t bits = dos_facts(of.node).attributes.value_or(0) & kSettable;
   if (!(of.attr.mode & S_IWUSR)) bits |= kReadOnly;
   if (is_dir(of)) bits |= kDirectory;
   if (bits == 0) bits = kNormal;
   return fmt::format("{:08X}", bits);
-}
-
-Status LiveProps::set_dos_attributes(NodeId node, uint32_t bits) {
-  bits &= kHidden | kSystem | kArchive;
-  if (bits == 0) {
-    Status gone = x_.files.call(op::RemoveXattr{{}, node, kDosXattr});
-    return !gone && gone.error() != err(ENODATA) && gone.error() != err(ENOTSUP) ? gone : Status(Unit{});
-  }
-  const std::string text = fmt::format("0x{:x}", bits);
-  Status done = x_.files.call(op::SetXattr{{}, node, kDosXattr, as_bytes(text)});
-  // Without extended attributes such bits have no place; Windows takes a refusal for a failed write.
-  return !done && (done.error() == err(ENOTSUP) || done.error() == err(ENOSYS)) ? Status(Unit{}) : done;
 }
 
 bool LiveProps::write(dav::Multistatus& to, const dav::Name& name, const Subject& of) {
@@ -162,9 +202,11 @@ bool LiveProps::write(dav::Multistatus& to, const dav::Name& name, const Subject
     case Prop::executable:
       to.text(name, a.mode & S_IXUSR ? "T" : "F");
       break;
-    case Prop::win_creation:
-      to.text(name, http::format_date(birth));
+    case Prop::win_creation: {
+      const auto told = dos_facts(of.node).creation;
+      to.text(name, http::format_date(told ? from_file_time(*told) : birth));
       break;
+    }
     case Prop::win_access:
       to.text(name, http::format_date(a.atime));
       break;
@@ -198,10 +240,10 @@ void LiveProps::write_names(dav::Multistatus& to, const Subject& of) {
   }
 }
 
-int LiveProps::change(const dav::PropChange& change, SetAttr& set, std::optional<uint32_t>& dos_attributes,
-                      const Attr& now) {
-  const PropName* row = find_row(change.name);
-  if (!row || change.remove) return 403;
+int LiveProps::change(const dav::PropChange& wanted, Change& to, const Attr& now) {
+  const PropName* row = find_row(wanted.name);
+  if (!row || wanted.remove) return 403;
+  SetAttr& set = to.set;
   auto set_mode = [&](uint32_t mode) {
     set.to.mode = mode & 07777;
     set.mask |= kSetMode;
@@ -211,7 +253,7 @@ int LiveProps::change(const dav::PropChange& change, SetAttr& set, std::optional
     case Prop::win_creation:
     case Prop::win_access:
     case Prop::win_modified: {
-      auto time = http::parse_date(change.text);
+      auto time = http::parse_date(wanted.text);
       if (!time) return 409;
       Time& field = row->prop == Prop::win_creation ? set.to.btime
                     : row->prop == Prop::win_access ? set.to.atime
@@ -222,18 +264,18 @@ int LiveProps::change(const dav::PropChange& change, SetAttr& set, std::optional
     }
     case Prop::win_attributes: {
       uint32_t bits = 0;
-      const char* end = change.text.data() + change.text.size();
-      auto [next, ec] = std::from_chars(change.text.data(), end, bits, 16);
+      const char* end = wanted.text.data() + wanted.text.size();
+      auto [next, ec] = std::from_chars(wanted.text.data(), end, bits, 16);
       if (ec != std::errc{} || next != end) return 409;
-      dos_attributes = bits;
+      to.dos_attributes = bits;
       if (!S_ISDIR(now.mode) && ((bits & kReadOnly) != 0) == ((mode & S_IWUSR) != 0))
         set_mode(bits & kReadOnly ? mode & ~0222u : mode | S_IWUSR);
       return 200;
     }
     case Prop::executable:
-      if (!S_ISREG(now.mode) || (change.text != "T" && change.text != "F")) return 409;
+      if (!S_ISREG(now.mode) || (wanted.text != "T" && wanted.text != "F")) return 409;
       // As chmod +x does where reading is allowed.
-      set_mode(change.text == "T" ? mode | ((mode & 0444) >> 2) : mode & ~0111u);
+      set_mode(wanted.text == "T" ? mode | ((mode & 0444) >> 2) : mode & ~0111u);
       return 200;
     default:
       return 403;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "doors/webdav/exchange.h"
+#include "vfs/dos_facts.h"
 #include "wire/dav/multistatus.h"
 #include "wire/dav/name.h"
 #include "wire/dav/proppatch.h"
@@ -31,13 +32,21 @@ class LiveProps {
   /// The names of all that the file has.
   void write_names(dav::Multistatus& to, const Subject& of);
 
-  /// Takes what a PROPPATCH sets into `set`. The status: 200, 403 for those that cannot be set, 409 for values that are
-  /// none.
-  static int change(const dav::PropChange& change, SetAttr& set, std::optional<uint32_t>& dos_attributes,
-                    const Attr& now);
-  Status set_dos_attributes(NodeId node, uint32_t bits);
+  /// What a PROPPATCH sets.
+  struct Change {
+    SetAttr set;
+    std::optional<uint32_t> dos_attributes;
+  };
+  /// Takes one property into `to`. The status: 200, 403 for those that cannot be set, 409 for values that are none.
+  static int change(const dav::PropChange& wanted, Change& to, const Attr& now);
+  Status apply(NodeId node, const Change& change);
 
  private:
+  DosFacts dos_facts(NodeId node);
+  /// `born`: the file system itself has taken the time of birth.
+  Status set_attributes(NodeId node, SetAttr set, bool& born);
+  Status set_dos_facts(NodeId node, const Change& change, bool born);
+  Status store(NodeId node, const DosFacts& facts);
   std::string dos_attributes(const Subject& of);
   const StatFs* statfs();
 

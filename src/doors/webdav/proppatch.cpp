@@ -10,8 +10,7 @@ namespace {
 
 /// Live properties, as far as they may be set, and dead ones: all or none (RFC 4918 section 9.2).
 struct Change {
-  SetAttr set;
-  std::optional<uint32_t> dos_attributes;
+  LiveProps::Change live;
   std::vector<DeadProp> dead;
   std::vector<DeadProp> dead_before;
 };
@@ -21,27 +20,11 @@ void change_dead(Change& change, const dav::PropChange& wanted) {
   if (!wanted.remove) change.dead.push_back({wanted.name, wanted.value, wanted.lang});
 }
 
-Status apply_live(Exchange& x, const Found& found, const Change& change) {
-  LiveProps live(x);
-  if (change.dos_attributes)
-    if (Status set = live.set_dos_attributes(found.node(), *change.dos_attributes); !set) return set;
-  if (!change.set.mask) return Unit{};
-  auto set = x.files.call(op::Setattr{{}, found.node(), HandleId::none, change.set});
-  if (!set && (change.set.mask & kSetBtime)) {
-    // Few file systems can be told a time of birth.
-    SetAttr rest = change.set;
-    rest.mask &= ~kSetBtime;
-    if (!rest.mask) return Unit{};
-    set = x.files.call(op::Setattr{{}, found.node(), HandleId::none, rest});
-  }
-  return set ? Status(Unit{}) : Status(set.error());
-}
-
 Status apply(Exchange& x, const Found& found, const Change& change) {
   const bool dead_change = change.dead != change.dead_before;
   if (dead_change)
     if (Status stored = x.site.props.store(x.files, found.node(), change.dead); !stored) return stored;
-  Status done = apply_live(x, found, change);
+  Status done = LiveProps(x).apply(found.node(), change.live);
   if (!done && dead_change) (void)x.site.props.store(x.files, found.node(), change.dead_before);
   return done;
 }
@@ -72,7 +55,7 @@ Answer proppatch(Exchange& x, std::string_view body) {
   for (const dav::PropChange& one : wanted) {
     int status = 200;
     if (LiveProps::is_live(one.name))
-      status = LiveProps::change(one, change.set, change.dos_attributes, found->attr());
+      status = LiveProps::change(one, change.live, found->attr());
     else
       change_dead(change, one);
     all &= status == 200;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/endian.h"
+#include "base/file_time.h"
 #include "base/utf16.h"
 
 namespace isthmus::ntlm {
@@ -142,11 +143,6 @@ std::optional<Ntlmv2Response> read_ntlmv2_response(Bytes response) {
     }
     rest = rest.subspan(size_t{4} + *size);
   }
-}
-
-uint64_t file_time(Time t) {
-  constexpr int64_t k1601 = 11'644'473'600;  // seconds to 1970
-  return static_cast<uint64_t>(t.sec + k1601) * 10'000'000 + t.nsec / 100;
 }
 
 }  // namespace isthmus::ntlm

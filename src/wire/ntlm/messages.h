@@ -88,7 +88,4 @@ struct Ntlmv2Response {
 std::optional<Ntlmv2Response> read_ntlmv2_response(Bytes response);
 constexpr size_t kNtlmv1Response = 24;  // bytes
 
-/// 100 ns since 1601, as Windows counts.
-uint64_t file_time(Time t);
-
 }  // namespace isthmus::ntlm
