@@ -1,12 +1,13 @@
 # isthmus_versions(TARGET SONAME): gives a shared library the soname, and the symbol versions of src/libfuse/abi/SONAME.syms, a sorted
-# list of NODE, NAME@@NODE (default), NAME@NODE (old) and NAME (older than versions). Old ones are bound in the source by .symver; each
+# list of NODE, NAME@@NODE (default), NAME@NODE (old) and NAME (older than versions). Nodes of ISTHMUS_ are
+# what the originals do not have. Old ones are bound in the source by .symver; each
 # node needs to exist.
 function(isthmus_versions target soname)
   set(list ${PROJECT_SOURCE_DIR}/src/libfuse/abi/${soname}.syms)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
   file(STRINGS ${list} lines)
   set(nodes ${lines})
-  list(FILTER nodes INCLUDE REGEX "^FUSE_[0-9.]+$")
+  list(FILTER nodes INCLUDE REGEX "^(FUSE|ISTHMUS)_[0-9.]+$")
   list(SORT nodes COMPARE NATURAL)
   list(GET nodes -1 last)
   set(text "")

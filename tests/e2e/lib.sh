@@ -144,3 +144,30 @@ plain_work() {
     is "$(stat -f -c %b "$d")" "$(stat -f -c %b "$below")" "statfs"
     rm -r "${d:?}"/* && is "$(ls -A "$d")" "" "rm -r"
 }
+
+# winfsp_operations LIBDIR FOLDER LIBRARY VERSION [OPTION...]: a program with WinFsp's callbacks, by the headers in include/isthmus/FOLDER.
+winfsp_operations() {
+    local libdir=$1 folder=$2 library=$3 version=$4 dos program=$tmp/winfsp
+    shift 4
+    gcc -Wall -Wextra -Werror -D_FILE_OFFSET_BITS=64 "-DFUSE_USE_VERSION=$version" -I"$top/include/isthmus/$folder" -I"$top/include/isthmus/fuse3" \
+        "$top/tests/e2e/winfsp_operations.c" -o "$program" -L"$libdir" "-l$library" -lpthread || fail "winfsp_operations.c"
+    rm -f "$tmp/grow" "$tmp/grown"
+    command_line=(env "FOLDER=$tmp" "$program" "$@" -f @MNT@)
+    read_only=1
+    start_mount
+    dos() { getfattr --only-values --absolute-names -n user.DOSATTRIB "$mnt/ReadMe" | od -An -tx1 | tr -d ' \n'; }
+    # Version 3 of Samba's form: valid, attributes (hidden), then the time of creation in units of 100 ns.
+    is "$(dos)" 0000030003000000110000000200000000000000000000000000000000000000000000000080ff44d138c1010000000000000000 "flags and birth"
+    setfattr -n user.DOSATTRIB -v '"0x21"' "$mnt/ReadMe" || fail "chflags"
+    is "$(dos | cut -c 17-32)" 1100000021000000 "flags that were set"
+    setfattr -x user.DOSATTRIB "$mnt/ReadMe" || fail "chflags to none"
+    is "$(dos | cut -c 17-32)" 1100000000000000 "flags that were taken away"
+    [[ $(getfattr -m - --absolute-names "$mnt/ReadMe") = *user.DOSATTRIB* ]] || fail "not listed"
+    is "$(stat -c %i "$mnt/README")" "$(stat -c %i "$mnt/readme")" "two names that differ in case"
+    is "$(cat "$mnt/readme")" gro "content"
+    : >"$tmp/grow"
+    for _ in {1..600}; do [[ ! -e $tmp/grown ]] || break; sleep 0.1; done
+    is "$(cat "$tmp/grown")" "0 1" "fuse_notify"
+    is "$(cat "$mnt/readme") $(stat -c %s "$mnt/readme")" "grown 5" "content after news"
+    stop_mount
+}

@@ -138,4 +138,6 @@ for headers in debian ours; do
         done
     done
 done
+winfsp_operations "$libdir" fuse fuse 29 -o attr_timeout=3600,entry_timeout=3600
+
 passed "libfuse 2"

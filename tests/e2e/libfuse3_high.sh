@@ -125,4 +125,6 @@ for headers in debian ours; do
     [[ $out = *"not character devices"* ]] || fail "cuse: $out"
 done
 
+winfsp_operations "$libdir" fuse3 fuse3 35
+
 passed "libfuse3, high level"

@@ -78,6 +78,13 @@ struct fuse_operations {
   int (*read_buf)(const char*, struct fuse_bufvec** bufp, size_t size, off_t off, struct fuse_file_info*);
   int (*flock)(const char*, struct fuse_file_info*, int op);
   int (*fallocate)(const char*, int, off_t, off_t, struct fuse_file_info*);
+#ifdef FUSE_WINFSP_OPERATIONS
+  // WinFsp's (fuse_winfsp.h).
+  int (*getpath)(const char*, char* buf, size_t size, struct fuse_file_info* fi);  ///< the path as it is written
+  int (*setchgtime)(const char*, const struct timespec* tv);
+  int (*setcrtime)(const char*, const struct timespec* tv);
+  int (*chflags)(const char*, uint32_t flags);  ///< UF_*
+#endif
 };
 
 /// Who asks, inside a callback.

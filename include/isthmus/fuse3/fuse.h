@@ -108,6 +108,13 @@ struct fuse_operations {
   int (*statx)(const char*, int flags, int mask, struct statx* stxbuf, struct fuse_file_info* fi);
   int (*syncfs)(const char*);  ///< sync(2) or syncfs(2); the path is "/"
 #endif
+#ifdef FUSE_WINFSP_OPERATIONS
+  // WinFsp's (fuse_winfsp.h).
+  int (*getpath)(const char*, char* buf, size_t size, struct fuse_file_info* fi);  ///< the path as it is written
+  int (*setchgtime)(const char*, const struct timespec* tv);
+  int (*setcrtime)(const char*, const struct timespec* tv);
+  int (*chflags)(const char*, uint32_t flags);  ///< UF_*
+#endif
 };
 
 /// Who asks, inside a callback.

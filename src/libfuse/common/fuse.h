@@ -38,6 +38,8 @@ void end_fuse(struct fuse& f);
 int loop_cleaning(struct fuse& f, unsigned max_threads);
 /// What is cached of a file is stale. 0 or -errno; -ENOENT: it is not known.
 int invalidate_path(struct fuse& f, const char* path);
+/// fuse_notify() of fuse_winfsp.h.
+int notify_path(struct fuse& f, const char* path, uint32_t action);
 /// Takes the library's options out of the arguments. Null: an error, which has been told.
 bool parse_fuse_options(fuse_args& args, fuse_config& config, std::string& modules);
 

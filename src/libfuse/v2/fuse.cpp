@@ -111,6 +111,10 @@ ISTHMUS_FUNCTION_2(int, fuse_clean_cache, fuse* f) { return f->core->fs->paths()
 // ---- the rest ----
 
 ISTHMUS_FUNCTION_2(int, fuse_invalidate, fuse*, const char*) { return -EINVAL; }
+/// Declared for all versions (fuse_winfsp.h), with the name that the struct has in C.
+ISTHMUS_FUNCTION_2_OLD(int, fuse_notify, fuse* f, const char* path, uint32_t action) {
+  return f ? notify_path(*f->core, path, action) : -EINVAL;
+}
 ISTHMUS_FUNCTION_2(int, fuse_is_lib_option, const char* opt) { return is_session_option(opt) || is_fuse_option(opt); }
 ISTHMUS_FUNCTION_2(int, fuse_version) { return FUSE_VERSION; }
 /// Contexts are the library's.

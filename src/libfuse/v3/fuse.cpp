@@ -120,4 +120,7 @@ ISTHMUS_EXPORT int fuse_loop_mt_v32(struct fuse* f, fuse_loop_config_v1* config)
 ISTHMUS_OLD_VERSION(fuse_loop_mt, fuse_loop_mt_v30, "FUSE_3.0")
 ISTHMUS_EXPORT int fuse_loop_mt_v30(struct fuse* f, int clone_fd) { return fuse_loop_mt_31(f, clone_fd); }
 
+ISTHMUS_EXPORT int fuse_notify(struct fuse* f, const char* path, uint32_t action) {
+  return f ? notify_path(*f, path, action) : -EINVAL;
+}
 ISTHMUS_EXPORT int fuse_invalidate_path(struct fuse* f, const char* path) { return invalidate_path(*f, path); }

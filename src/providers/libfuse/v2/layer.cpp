@@ -181,10 +181,10 @@ struct Filling {
     return f.fill(f.buf, name, st, off, ::fuse_fill_dir_flags{});
   }
   static int typed(fuse_dirh_t self, const char* name, int type, ino_t ino) {
-    struct stat st {};
-    st.st_mode = DTTOIF(static_cast<mode_t>(type));
-    st.st_ino = ino;
-    return Filling::name(self, name, &st, 0) ? -ENOMEM : 0;
+    fuse_stat_ex st{};  // what programs with FUSE_CAP_STAT_EX give
+    st.st.st_mode = DTTOIF(static_cast<mode_t>(type));
+    st.st.st_ino = ino;
+    return Filling::name(self, name, &st.st, 0) ? -ENOMEM : 0;
   }
   static int untyped(fuse_dirh_t self, const char* name, int type) {
     constexpr ino_t kUnknown = UINT32_MAX;
@@ -303,6 +303,10 @@ std::unique_ptr<::fuse_fs> make_layer(const Callbacks& c, void* user_data) {
   offer<&Own::removexattr, &V2::removexattr, Same>(to, op);
   offer<&Own::access, &V2::access, Same>(to, op);
   offer<&Own::bmap, &V2::bmap, Same>(to, op);
+  offer<&Own::setchgtime, &V2::setchgtime, Same>(to, op);
+  offer<&Own::setcrtime, &V2::setcrtime, Same>(to, op);
+  offer<&Own::chflags, &V2::chflags, Same>(to, op);
+  offer<&Own::getpath, &V2::getpath, OpenFile>(to, op);
   offer<&Own::create, &V2::create, OpenFile>(to, op);
   offer<&Own::opendir, &V2::opendir, OpenFile>(to, op);
   offer<&Own::fsyncdir, &V2::fsyncdir, OpenFile>(to, op);

@@ -1,6 +1,7 @@
 #pragma once
 #include <isthmus/fuse3/fuse.h>
 #include <isthmus/fuse3/fuse_lowlevel.h>
+#include <isthmus/fuse3/fuse_winfsp.h>
 #include <sys/statfs.h>
 #include <utime.h>
 

@@ -24,6 +24,10 @@ constexpr Bit kSetBits[] = {{kSetMode, FUSE_SET_ATTR_MODE},
                             {kSetAtimeNow, FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW},
                             {kSetMtimeNow, FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW}};
 
+/// MS-FSCC section 2.6: read-only, hidden, system, archive.
+constexpr std::pair<uint32_t, uint32_t> kDosBits[] = {
+    {UF_READONLY, 0x1}, {UF_HIDDEN, 0x2}, {UF_SYSTEM, 0x4}, {UF_ARCHIVE, 0x20}};
+
 }  // namespace
 
 Ttl to_ttl(double seconds) {
@@ -47,6 +51,25 @@ Attr to_attr(const struct stat& st) {
   a.gid = st.st_gid;
   a.block_size = static_cast<uint32_t>(st.st_blksize);
   return a;
+}
+
+Attr to_attr(const fuse_stat_ex& st) {
+  Attr a = to_attr(st.st);
+  a.btime = to_time(st.st_birthtim);
+  a.has_btime = a.btime != Time{};
+  return a;
+}
+
+uint32_t to_dos_attributes(uint32_t flags) {
+  uint32_t bits = 0;
+  for (auto [flag, bit] : kDosBits)
+    if (flags & flag) bits |= bit;
+  return bits;
+}
+
+uint32_t to_flags(uint32_t dos_attributes, uint32_t before) {
+  for (auto [flag, bit] : kDosBits) before = dos_attributes & bit ? before | flag : before & ~flag;
+  return before;
 }
 
 struct stat to_stat(const Attr& a) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <isthmus/fuse3/fuse_lowlevel.h>
+#include <isthmus/fuse3/fuse_winfsp.h>
 
 #include "vfs/ops.h"
 
@@ -10,6 +11,10 @@ namespace isthmus::libfuse {
 Ttl to_ttl(double seconds);
 
 Attr to_attr(const struct stat& st);
+Attr to_attr(const fuse_stat_ex& st);
+/// UF_* and FILE_ATTRIBUTE_* for each other; flags that stand for none stay as they are in `before`.
+uint32_t to_dos_attributes(uint32_t flags);
+uint32_t to_flags(uint32_t dos_attributes, uint32_t before);
 struct stat to_stat(const Attr& a);
 /// ino 0: no such name.
 Entry to_entry(const fuse_entry_param& e);

@@ -1,5 +1,6 @@
 #pragma once
 #include <isthmus/fuse3/fuse.h>
+#include <isthmus/fuse3/fuse_winfsp.h>
 
 #include <mutex>
 #include <string>
@@ -15,7 +16,7 @@ class DirHandle {
  public:
   struct Name {
     std::string name;
-    struct stat st {};
+    fuse_stat_ex st{};
     bool has_stat = false, complete = false;
   };
 

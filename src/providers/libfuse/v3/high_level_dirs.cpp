@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/file_time.h"
 #include "providers/libfuse/v3/convert.h"
 #include "providers/libfuse/v3/dir_handle.h"
 #include "providers/libfuse/v3/dirents.h"
@@ -49,7 +50,13 @@ class HighLevelFs::Listing {
   }
 
  private:
-  bool take(const char* name, const struct stat* st, off_t off, bool complete) {
+  bool take(const char* name, const struct stat* given, off_t off, bool complete) {
+    fuse_stat_ex whole{};
+    const fuse_stat_ex* st = given ? &whole : nullptr;
+    if (given && fs_.stat_ex_)
+      whole = *reinterpret_cast<const fuse_stat_ex*>(given);
+    else if (given)
+      whole.st = *given;
     if (error_ != Errno{}) return false;
     if (off != 0 ? !dir_.names.empty() : offsets_) {
       error_ = err(EIO);
@@ -65,11 +72,11 @@ class HighLevelFs::Listing {
     return true;
   }
 
-  bool pass_on(std::string_view name, const struct stat* st, uint64_t cookie, bool complete) {
+  bool pass_on(std::string_view name, const fuse_stat_ex* st, uint64_t cookie, bool complete) {
     constexpr uint64_t kUnknown = UINT32_MAX;
     DirEntry e{kUnknown, cookie, 0, name, nullptr};
-    if (st) e.type = IFTODT(st->st_mode);
-    if (st && fs_.config_.use_ino) e.ino = st->st_ino;
+    if (st) e.type = IFTODT(st->st.st_mode);
+    if (st && fs_.config_.use_ino) e.ino = st->st.st_ino;
     if (!fs_.config_.use_ino && fs_.config_.readdir_ino)
       if (NodeId known = fs_.paths_.find(a_.node, name); known != NodeId::none) e.ino = ino_of(known);
     if (!a_.with_attr || !st || !complete || name == "." || name == "..") return a_.sink->add(e);
@@ -188,10 +195,39 @@ Result<std::string> whole_value(F ask, size_t most) {
 
 }  // namespace
 
+Result<std::string> HighLevelFs::dos_facts(const char* path) const {
+  fuse_stat_ex st;
+  if (int rc = ask_stat(path, st)) return error_of(rc);
+  DosFacts facts{to_dos_attributes(st.st_flags), {}};
+  if (const Attr attr = to_attr(st); attr.has_btime) facts.creation = file_time(attr.btime);
+  return write_dos_facts(facts);
+}
+
+Status HighLevelFs::set_dos_facts([[maybe_unused]] const char* path, [[maybe_unused]] const DosFacts& facts) const {
+#ifdef FUSE_WINFSP_OPERATIONS
+  fuse_stat_ex st;
+  if (int rc = ask_stat(path, st)) return error_of(rc);
+  // What stays as it is needs no callback.
+  if (facts.attributes && *facts.attributes != to_dos_attributes(st.st_flags)) {
+    const uint32_t flags = to_flags(*facts.attributes, st.st_flags);
+    if (flags != st.st_flags)
+      if (int rc = top_->call(&fuse_operations::chflags, path, flags)) return error_of(rc);
+  }
+  if (facts.creation && *facts.creation != file_time(to_time(st.st_birthtim))) {
+    const timespec time = to_timespec(from_file_time(*facts.creation));
+    if (int rc = top_->call(&fuse_operations::setcrtime, path, &time)) return error_of(rc);
+  }
+  return Unit{};
+#else
+  return err(EOPNOTSUPP);
+#endif
+}
+
 Result<std::string> HighLevelFs::get_xattr(const Context& ctx, const op::GetXattr& a) {
   Callback callback(*this, ctx);
   auto held = paths_.hold({a.node});
   if (!held) return held.error();
+  if (a.name == kDosXattr && stat_ex_) return dos_facts(held->path());
   Name name(ctx, a.name);
   return whole_value(
       [&](char* to, size_t size) {
@@ -207,14 +243,18 @@ Result<std::vector<std::string>> HighLevelFs::list_xattr(const Context& ctx, con
   auto text = whole_value(
       [&](char* to, size_t size) { return top_->call(&fuse_operations::listxattr, held->path(), to, size); },
       XATTR_LIST_MAX);
-  if (!text) return text.error();
-  return split_names(*text);
+  if (!text && !(stat_ex_ && text.code() == ENOSYS)) return text.error();
+  std::vector<std::string> names = split_names(text ? *text : std::string());
+  if (stat_ex_) names.emplace_back(kDosXattr);
+  return names;
 }
 
 Result<Unit> HighLevelFs::set_xattr(const Context& ctx, const op::SetXattr& a) {
   Callback callback(*this, ctx);
   auto held = paths_.hold({a.node});
   if (!held) return held.error();
+  if (a.name == kDosXattr && stat_ex_)
+    return set_dos_facts(held->path(), read_dos_facts({reinterpret_cast<const char*>(a.value.data()), a.value.size()}));
   Name name(ctx, a.name);
   return status_of(top_->call(&fuse_operations::setxattr, held->path(), static_cast<const char*>(name),
                               reinterpret_cast<const char*>(a.value.data()), a.value.size(), a.flags));
@@ -224,6 +264,7 @@ Result<Unit> HighLevelFs::remove_xattr(const Context& ctx, const op::RemoveXattr
   Callback callback(*this, ctx);
   auto held = paths_.hold({a.node});
   if (!held) return held.error();
+  if (a.name == kDosXattr && stat_ex_) return set_dos_facts(held->path(), {0, {}});
   Name name(ctx, a.name);
   return status_of(top_->call(&fuse_operations::removexattr, held->path(), static_cast<const char*>(name)));
 }

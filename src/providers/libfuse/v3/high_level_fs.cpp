@@ -1,6 +1,7 @@
 #include "providers/libfuse/v3/high_level_fs.h"
 
 #include <isthmus/fuse3/fuse_haiku.h>
+#include <linux/limits.h>
 
 #include <cerrno>
 #include <cstring>
@@ -13,10 +14,15 @@ namespace isthmus::libfuse {
 HighLevelFs::HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config)
     : top_(std::move(top)), config_(config) {
   const fuse_operations& ops = top_->op;
+#ifdef FUSE_WINFSP_OPERATIONS
+  const bool extended = ops.chflags || ops.setcrtime || ops.setchgtime;
+#else
+  constexpr bool extended = false;
+#endif
   // open, release and their like for directories are ours as well; so is statfs, and access() that is not there.
   drop_missing(
       {
-        Offered(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens),
+        Offered(Op::Setattr, ops.chmod || ops.chown || ops.truncate || ops.utimens || extended),
             Offered(Op::Readlink, ops.readlink), Offered(Op::Mknod, ops.mknod || ops.create),
             Offered(Op::Mkdir, ops.mkdir), Offered(Op::Unlink, ops.unlink), Offered(Op::Rmdir, ops.rmdir),
             Offered(Op::Symlink, ops.symlink), Offered(Op::Rename, ops.rename), Offered(Op::Link, ops.link),
@@ -26,12 +32,12 @@ HighLevelFs::HighLevelFs(std::unique_ptr<fuse_fs> top, const fuse_config& config
             Offered(Op::CopyRange, ops.copy_file_range), Offered(Op::GetLock, ops.lock),
             Offered(Op::SetLock, ops.lock || ops.flock), Offered(Op::Ioctl, ops.ioctl), Offered(Op::Poll, ops.poll),
             Offered(Op::Bmap, ops.bmap), Offered(Op::ReadDir, ops.readdir), Offered(Op::FsyncDir, ops.fsyncdir),
-            Offered(Op::GetXattr, ops.getxattr), Offered(Op::SetXattr, ops.setxattr),
-            Offered(Op::ListXattr, ops.listxattr),
+            Offered(Op::GetXattr, ops.getxattr || extended), Offered(Op::SetXattr, ops.setxattr || extended),
+            Offered(Op::ListXattr, ops.listxattr || extended),
 #if ISTHMUS_FUSE3_SO >= 4
             Offered(Op::Sync, ops.syncfs),
 #endif
-            Offered(Op::RemoveXattr, ops.removexattr)
+            Offered(Op::RemoveXattr, ops.removexattr || extended)
       },
       [this](Op op) { drop(op); });
 }
@@ -59,7 +65,7 @@ unsigned HighLevelFs::usual_wants() const {
 void HighLevelFs::init(fuse_conn_info& conn) {
 #if ISTHMUS_FUSE3_SO < 4
   // For this program and us alone: no kernel hears of it.
-  conn.capable |= FUSE_CAP_HAIKU_FUSE_EXTENSIONS;
+  conn.capable |= FUSE_CAP_HAIKU_FUSE_EXTENSIONS | FUSE_CAP_STAT_EX | FUSE_CAP_CASE_INSENSITIVE;
 #endif
   {
     Caller caller(owner);
@@ -67,7 +73,11 @@ void HighLevelFs::init(fuse_conn_info& conn) {
   }
 #if ISTHMUS_FUSE3_SO < 4
   tells_volume_ = (conn.want & FUSE_CAP_HAIKU_FUSE_EXTENSIONS) && top_->op.ioctl;
-  conn.want &= ~FUSE_CAP_HAIKU_FUSE_EXTENSIONS;
+  stat_ex_ = conn.want & FUSE_CAP_STAT_EX;
+#ifdef FUSE_WINFSP_OPERATIONS
+  ignores_case_ = (conn.want & FUSE_CAP_CASE_INSENSITIVE) && top_->op.getpath;
+#endif
+  conn.want &= ~(FUSE_CAP_HAIKU_FUSE_EXTENSIONS | FUSE_CAP_STAT_EX | FUSE_CAP_CASE_INSENSITIVE);
 #endif
   paths_.keep(config_.remember);
   entry_ttl_ = to_ttl(config_.entry_timeout);
@@ -131,16 +141,17 @@ unsigned HighLevelFs::mask_of([[maybe_unused]] mode_t mode) const {
   return config_.umask;
 }
 
-Attr HighLevelFs::shown(NodeId node, struct stat st) const {
+Attr HighLevelFs::shown(NodeId node, fuse_stat_ex extended) const {
+  struct stat& st = extended.st;
   if (!config_.use_ino) st.st_ino = ino_of(node);
   if (config_.set_mode) st.st_mode = (st.st_mode & S_IFMT) | (0777 & ~mask_of(st.st_mode));
   if (config_.set_uid) st.st_uid = config_.uid;
   if (config_.set_gid) st.st_gid = config_.gid;
-  return to_attr(st);
+  return to_attr(extended);
 }
 
-Attributes HighLevelFs::attributes(NodeId node, const struct stat& st) {
-  note_stat(node, st);
+Attributes HighLevelFs::attributes(NodeId node, const fuse_stat_ex& st) {
+  note_stat(node, st.st);
   Attributes a{shown(node, st), attr_ttl_};
   paths_.with(node, [&](PathNode& n) {
     if (n.hidden && a.attr.nlink > 0) a.attr.nlink--;
@@ -148,10 +159,10 @@ Attributes HighLevelFs::attributes(NodeId node, const struct stat& st) {
   return a;
 }
 
-Result<Entry> HighLevelFs::entry(NodeId dir, std::string_view name, const struct stat& st) {
+Result<Entry> HighLevelFs::entry(NodeId dir, std::string_view name, const fuse_stat_ex& st) {
   auto node = paths_.look_up(dir, name);
   if (!node) return node.error();
-  note_stat(*node, st);
+  note_stat(*node, st.st);
   Entry e;
   e.node = *node;
   e.attr = shown(*node, st);
@@ -161,9 +172,30 @@ Result<Entry> HighLevelFs::entry(NodeId dir, std::string_view name, const struct
 }
 
 Result<Entry> HighLevelFs::ask_entry(NodeId dir, std::string_view name, const char* path, fuse_file_info* fi) {
-  struct stat st {};
-  if (int rc = top_->call(&fuse_operations::getattr, path, &st, fi)) return error_of(rc);
-  return entry(dir, name, st);
+  fuse_stat_ex st;
+  if (int rc = ask_stat(path, st, fi)) return error_of(rc);
+  std::string as_written;
+  return entry(dir, written(path, name, as_written), st);
+}
+
+std::string_view HighLevelFs::written([[maybe_unused]] const char* path, std::string_view name,
+                                      [[maybe_unused]] std::string& kept) const {
+#ifdef FUSE_WINFSP_OPERATIONS
+  if (!ignores_case_) return name;
+  kept.assign(PATH_MAX, '\0');
+  fuse_file_info* none = nullptr;
+  if (top_->call(&fuse_operations::getpath, path, kept.data(), kept.size(), none) != 0) return name;
+  kept.resize(strnlen(kept.data(), kept.size()));
+  const std::string_view last = std::string_view(kept).substr(kept.find_last_of('/') + 1);
+  if (!last.empty()) return last;
+#endif
+  return name;
+}
+
+std::string_view HighLevelFs::written(NodeId dir, std::string_view name, std::string& kept) {
+  if (!ignores_case_) return name;
+  auto held = paths_.hold({dir, name});
+  return held ? written(held->path(), name, kept) : name;
 }
 
 }  // namespace isthmus::libfuse

@@ -1,5 +1,6 @@
 #pragma once
 #include <isthmus/fuse3/fuse.h>
+#include <isthmus/fuse3/fuse_winfsp.h>
 
 #include <atomic>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "providers/libfuse/v3/layer.h"
 #include "providers/libfuse/v3/path_table.h"
 #include "providers/libfuse/v3/program.h"
+#include "vfs/dos_facts.h"
 #include "vfs/provider.h"
 
 namespace isthmus::libfuse {
@@ -111,10 +113,15 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
 #endif
   Result<StatFs> volume() const;
   unsigned mask_of(mode_t mode) const;
-  Attr shown(NodeId node, struct stat st) const;
-  Attributes attributes(NodeId node, const struct stat& st);
+  Attr shown(NodeId node, fuse_stat_ex st) const;
+  Attributes attributes(NodeId node, const fuse_stat_ex& st);
   /// The entry of a name whose attributes are known. Counts a lookup.
-  Result<Entry> entry(NodeId dir, std::string_view name, const struct stat& st);
+  Result<Entry> entry(NodeId dir, std::string_view name, const fuse_stat_ex& st);
+  /// Runs getattr(). Without stat_ex_, what the program does not fill is zero.
+  int ask_stat(const char* path, fuse_stat_ex& st, fuse_file_info* fi = nullptr) const {
+    st = {};
+    return top_->call(&fuse_operations::getattr, path, &st.st, fi);
+  }
   /// The same after asking for the attributes at `path`.
   Result<Entry> ask_entry(NodeId dir, std::string_view name, const char* path, fuse_file_info* fi = nullptr);
   template <class F>
@@ -122,6 +129,12 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   /// What a reading callback gives. `list`: what the answer is borrowed from.
   Result<Buffer> data(const Context& ctx, const op::Read& a, List& list);
   void note_stat(NodeId node, const struct stat& st);
+  /// A name as it is written, with a program that ignores case; in `kept`, where it is not `name` itself.
+  std::string_view written(const char* path, std::string_view name, std::string& kept) const;
+  std::string_view written(NodeId dir, std::string_view name, std::string& kept);
+  /// DOS attributes and the time of birth, which no kernel asks for but as an extended attribute.
+  Result<std::string> dos_facts(const char* path) const;
+  Status set_dos_facts(const char* path, const DosFacts& facts) const;
   /// Whether an operation's optional handle is one, and of a file.
   template <class T>
   bool is_file_handle(const T& a) {
@@ -138,8 +151,9 @@ class HighLevelFs final : public Provider<HighLevelFs>, public Program {
   std::unique_ptr<fuse_fs> top_;
   fuse_config config_;
   Ttl entry_ttl_ = 0, attr_ttl_ = 0, negative_ttl_ = 0;
-  bool tells_volume_ = false;  // by FUSE_HAIKU_GET_DRIVE_INFO
-  int interrupt_signal_ = 0;   // 0: callbacks are not interrupted
+  bool tells_volume_ = false;                    // by FUSE_HAIKU_GET_DRIVE_INFO
+  bool stat_ex_ = false, ignores_case_ = false;  // fuse_winfsp.h
+  int interrupt_signal_ = 0;                     // 0: callbacks are not interrupted
   PathTable paths_;
   std::atomic<unsigned> hidden_count_{0};
 };

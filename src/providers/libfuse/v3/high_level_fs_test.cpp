@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <isthmus/fuse3/fuse_haiku.h>
+#include <isthmus/fuse3/fuse_winfsp.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -14,6 +15,7 @@
 #include <map>
 #include <thread>
 
+#include "base/file_time.h"
 #include "providers/libfuse/v3/modules.h"
 #include "vfs/sync.h"
 
@@ -216,6 +218,138 @@ TEST_F(HighLevel, InodeNumbersStayWithin32Bits) {
   auto e = call(op::Lookup{{}, NodeId::root, "file"});
   ASSERT_NE(e->node, first);
   EXPECT_EQ(e->attr.ino, raw(first)) << "its place in the table, without the count of uses";
+}
+
+// ---- fuse_winfsp.h ----
+
+fuse_stat_ex g_extended;
+uint32_t g_flags_told;
+
+void* wants_winfsp(fuse_conn_info* conn, fuse_config*) {
+  EXPECT_TRUE(conn->capable & FUSE_CAP_STAT_EX);
+  conn->want |= FUSE_CAP_STAT_EX | FUSE_CAP_CASE_INSENSITIVE;
+  return g_world;
+}
+std::string in_lower_case(std::string path) {
+  for (char& c : path) c = static_cast<char>(tolower(c));
+  return path;
+}
+const std::string* as_written(const char* path) {
+  for (auto& [name, f] : g_world->files)
+    if (in_lower_case(name) == in_lower_case(path)) return &name;
+  return nullptr;
+}
+int extended_getattr(const char* path, struct stat* st, fuse_file_info*) {
+  const std::string* name = as_written(path);
+  if (!name) return -ENOENT;
+  auto* to = reinterpret_cast<fuse_stat_ex*>(st);
+  *to = g_extended;
+  fill_stat(g_world->files[*name], &to->st);
+  return 0;
+}
+int on_getpath(const char* path, char* buf, size_t size, fuse_file_info*) {
+  const std::string* name = as_written(path);
+  if (!name) return -ENOENT;
+  snprintf(buf, size, "%s", name->c_str());
+  return 0;
+}
+int on_chflags(const char*, uint32_t flags) {
+  g_flags_told = g_extended.st_flags = flags;
+  return 0;
+}
+int on_setcrtime(const char*, const timespec* time) {
+  g_extended.st_birthtim = *time;
+  return 0;
+}
+int extended_readdir(const char*, void* buf, fuse_fill_dir_t fill, off_t, fuse_file_info*, fuse_readdir_flags) {
+  fuse_stat_ex st = g_extended;
+  fill_stat(g_world->files["/ReadMe"], &st.st);
+  fill(buf, "ReadMe", &st.st, 0, FUSE_FILL_DIR_PLUS);
+  return 0;
+}
+
+class WinFspProgram : public HighLevel {
+ protected:
+  WinFspProgram() {
+    world.files["/ReadMe"] = {S_IFREG | 0644, "content"};
+    g_extended = {{}, {1'000'000'000, 500}, 0x1 | UF_HIDDEN, {}, {}};
+    g_flags_told = 0;
+    ops.init = wants_winfsp;
+    ops.getattr = extended_getattr;
+    ops.readdir = extended_readdir;
+    ops.getpath = on_getpath;
+    ops.chflags = on_chflags;
+    ops.setcrtime = on_setcrtime;
+    ops.getxattr = nullptr;
+  }
+  Status store(NodeId node, const DosFacts& facts) {
+    const std::string value = write_dos_facts(facts);
+    return call(op::SetXattr{{}, node, kDosXattr, as_bytes(value)});
+  }
+};
+
+TEST_F(WinFspProgram, FlagsAndTheTimeOfBirthAreAnAttribute) {
+  const auto entry = call(op::Lookup{{}, NodeId::root, "ReadMe"});
+  ASSERT_TRUE(entry);
+  EXPECT_TRUE(entry->attr.has_btime);
+  EXPECT_EQ(entry->attr.btime, (Time{1'000'000'000, 500}));
+  const auto value = call(op::GetXattr{{}, entry->node, kDosXattr});
+  ASSERT_TRUE(value);
+  EXPECT_EQ(read_dos_facts(*value), (DosFacts{0x2, file_time({1'000'000'000, 500})}));
+  EXPECT_EQ(*call(op::ListXattr{{}, entry->node}), std::vector<std::string>{std::string(kDosXattr)});
+  // Flags that stand for nothing of Windows' stay; what does not change is not set.
+  ASSERT_TRUE(store(entry->node, {0x2, file_time({1'000'000'000, 500})}));
+  EXPECT_EQ(g_flags_told, 0u);
+  ASSERT_TRUE(store(entry->node, {0x25, file_time({5, 0})}));
+  EXPECT_EQ(g_flags_told, 0x1u | UF_READONLY | UF_SYSTEM | UF_ARCHIVE);
+  EXPECT_EQ(g_extended.st_birthtim.tv_sec, 5);
+  ASSERT_TRUE(call(op::RemoveXattr{{}, entry->node, kDosXattr}));
+  EXPECT_EQ(g_flags_told, 0x1u);
+  op::Setattr set;
+  set.node = entry->node;
+  set.set.mask = kSetBtime;
+  set.set.to.btime = {7, 0};
+  const auto changed = call(set);
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->attr.btime, (Time{7, 0}));
+  EXPECT_EQ(call(op::SetXattr{{}, entry->node, "user.other", {}}).error(), err(ENOSYS));
+}
+
+TEST_F(WinFspProgram, WithoutTheBitItIsAsAnyOther) {
+  ops.init = on_init;
+  ops.getattr = on_getattr;
+  ops.getxattr = on_getxattr;
+  world.xattrs[std::string(kDosXattr)] = "0x7";
+  const NodeId node = look_up("ReadMe");
+  EXPECT_EQ(*call(op::GetXattr{{}, node, kDosXattr}), "0x7");
+  EXPECT_EQ(call(op::Lookup{{}, NodeId::root, "README"}).error(), err(ENOENT));
+}
+
+TEST_F(WinFspProgram, WithoutACallbackWhatItWouldSetIsRefused) {
+  ops.setcrtime = nullptr;
+  const NodeId node = look_up("ReadMe");
+  EXPECT_EQ(store(node, {0x2, 5}).error(), err(ENOSYS));
+  EXPECT_TRUE(store(node, {0x4, file_time({1'000'000'000, 500})}));
+  EXPECT_EQ(g_flags_told, 0x1u | UF_SYSTEM);
+}
+
+TEST_F(WinFspProgram, NamesThatDifferInCaseAreOneFile) {
+  const NodeId node = look_up("ReadMe");
+  EXPECT_EQ(look_up("README"), node);
+  const HandleId handle = call(op::OpenDir{{}, NodeId::root})->handle;
+  Names names;
+  ASSERT_TRUE(call(op::ReadDir{{}, NodeId::root, handle, 0, true, {}, &names}));
+  ASSERT_EQ(names.names.size(), 1u);
+  EXPECT_EQ(names.names[0].node, node);
+  EXPECT_TRUE(call(op::ReleaseDir{{}, NodeId::root, handle}));
+  // Its name changes in case alone, then to another's.
+  ASSERT_TRUE(call(op::Rename{{}, NodeId::root, "readme", NodeId::root, "README"}));
+  EXPECT_TRUE(world.files.contains("/README"));
+  EXPECT_EQ(look_up("readme"), node);
+  ASSERT_TRUE(call(op::Rename{{}, NodeId::root, "Readme", NodeId::root, "FILE"}));
+  EXPECT_EQ(look_up("file"), node);
+  ASSERT_TRUE(call(op::Unlink{{}, NodeId::root, "File"}));
+  EXPECT_EQ(world.files.size(), 1u);
 }
 
 void* wants_haiku(fuse_conn_info* conn, fuse_config*) {

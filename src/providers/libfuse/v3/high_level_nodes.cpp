@@ -32,9 +32,9 @@ Result<Entry> HighLevelFs::lookup(const Context& ctx, const op::Lookup& a) {
     else if (Status s = paths_.look_up(a.dir); !s)
       node = s.error();
     if (!node) return node.error();
-    struct stat st {};
+    fuse_stat_ex st;
     auto held = paths_.hold({*node});
-    int rc = held ? top_->call(&fuse_operations::getattr, held->path(), &st, nullptr) : -held.code();
+    int rc = held ? ask_stat(held->path(), st) : -held.code();
     if (rc == 0) {
       Attributes known = attributes(*node, st);
       return Entry{*node, 0, known.attr, entry_ttl_, known.ttl};
@@ -70,15 +70,14 @@ Result<Attributes> HighLevelFs::getattr(const Context& ctx, const op::Getattr& a
     if (rc != -ENOSYS) return rc ? Result<Attributes>(error_of(rc)) : extended(a.node, to_attr(sx));
   }
 #endif
-  struct stat st {};
-  if (int rc = top_->call(&fuse_operations::getattr, held->path(), &st, with_handle ? &fi : nullptr))
-    return error_of(rc);
+  fuse_stat_ex st;
+  if (int rc = ask_stat(held->path(), st, with_handle ? &fi : nullptr)) return error_of(rc);
   return attributes(a.node, st);
 }
 
 #if ISTHMUS_FUSE3_SO >= 4
 Attributes HighLevelFs::extended(NodeId node, const Attr& told) {
-  Attributes a = attributes(node, to_stat(told));
+  Attributes a = attributes(node, {to_stat(told), {}, 0, {}, {}});
   a.attr.has_btime = told.has_btime;
   a.attr.btime = told.btime;
   a.attr.flags = told.flags;
@@ -113,8 +112,18 @@ Result<Attributes> HighLevelFs::setattr(const Context& ctx, const op::Setattr& a
                               time_to_set(set, kSetMtime, kSetMtimeNow, set.to.mtime)};
     if (int rc = top_->call(&fuse_operations::utimens, path, times, fi)) return error_of(rc);
   }
-  struct stat st {};
-  if (int rc = top_->call(&fuse_operations::getattr, path, &st, fi)) return error_of(rc);
+#ifdef FUSE_WINFSP_OPERATIONS
+  if (stat_ex_ && (set.mask & kSetBtime)) {
+    const timespec time = to_timespec(set.to.btime);
+    if (int rc = top_->call(&fuse_operations::setcrtime, path, &time)) return error_of(rc);
+  }
+  if (stat_ex_ && (set.mask & kSetCtime) && top_->op.setchgtime) {
+    const timespec time = to_timespec(set.to.ctime);
+    if (int rc = top_->call(&fuse_operations::setchgtime, path, &time)) return error_of(rc);
+  }
+#endif
+  fuse_stat_ex st;
+  if (int rc = ask_stat(path, st, fi)) return error_of(rc);
   return attributes(a.node, st);
 }
 
@@ -204,8 +213,8 @@ Status HighLevelFs::hide(const char* path, NodeId dir, std::string_view name) {
     if (paths_.find(dir, hidden.data()) != NodeId::none) continue;
     std::string_view whole(path);
     std::string to = std::string(whole.substr(0, whole.size() - name.size())) + hidden.data();
-    struct stat st {};
-    int rc = top_->call(&fuse_operations::getattr, to.c_str(), &st, nullptr);
+    fuse_stat_ex st;
+    int rc = ask_stat(to.c_str(), st);
     if (rc == 0) continue;
     if (rc != -ENOENT) break;
     if (rc = top_->call(&fuse_operations::rename, path, to.c_str(), 0u); rc != 0) return error_of(rc);
@@ -223,35 +232,44 @@ Status HighLevelFs::hide(const char* path, NodeId dir, std::string_view name) {
 
 Result<Unit> HighLevelFs::unlink(const Context& ctx, const op::Unlink& a) {
   Callback callback(*this, ctx);
-  auto held = paths_.hold({a.dir, a.name, true});
+  std::string kept;
+  const std::string_view name = written(a.dir, a.name, kept);
+  auto held = paths_.hold({a.dir, name, true});
   if (!held) return held.error();
-  if (!config_.hard_remove && is_open(a.dir, a.name)) return hide(held->path(), a.dir, a.name);
+  if (!config_.hard_remove && is_open(a.dir, name)) return hide(held->path(), a.dir, name);
   if (int rc = top_->call(&fuse_operations::unlink, held->path())) return error_of(rc);
-  paths_.remove(a.dir, a.name);
+  paths_.remove(a.dir, name);
   return Unit{};
 }
 
 Result<Unit> HighLevelFs::rmdir(const Context& ctx, const op::Rmdir& a) {
   Callback callback(*this, ctx);
-  auto held = paths_.hold({a.dir, a.name, true});
+  std::string kept;
+  const std::string_view name = written(a.dir, a.name, kept);
+  auto held = paths_.hold({a.dir, name, true});
   if (!held) return held.error();
   if (int rc = top_->call(&fuse_operations::rmdir, held->path())) return error_of(rc);
-  paths_.remove(a.dir, a.name);
+  paths_.remove(a.dir, name);
   return Unit{};
 }
 
 Result<Unit> HighLevelFs::rename(const Context& ctx, const op::Rename& a) {
   Callback callback(*this, ctx);
-  auto held = paths_.hold({a.dir, a.name, true}, {a.to_dir, a.to_name, true});
+  std::string kept, kept_other;
+  const std::string_view name = written(a.dir, a.name, kept);
+  // What it replaces keeps the case it is written in; a name that only changes its own gets the new one.
+  const std::string_view other = written(a.to_dir, a.to_name, kept_other);
+  const bool same = a.dir == a.to_dir && name == other;
+  auto held = paths_.hold({a.dir, name, true}, {a.to_dir, same ? a.to_name : other, true});
   if (!held) return held.error();
   bool exchange = a.flags & RENAME_EXCHANGE;
-  if (!config_.hard_remove && !exchange && is_open(a.to_dir, a.to_name))
-    if (Status s = hide(held->second(), a.to_dir, a.to_name); !s) return s;
+  if (!config_.hard_remove && !exchange && !same && is_open(a.to_dir, other))
+    if (Status s = hide(held->second(), a.to_dir, other); !s) return s;
   if (int rc = top_->call(&fuse_operations::rename, held->path(), held->second(), a.flags)) return error_of(rc);
   if (exchange)
-    paths_.exchange(a.dir, a.name, a.to_dir, a.to_name);
+    paths_.exchange(a.dir, name, a.to_dir, other);
   else
-    paths_.rename(a.dir, a.name, a.to_dir, a.to_name);
+    paths_.rename(a.dir, name, a.to_dir, same ? a.to_name : other);
   return Unit{};
 }
 
