@@ -42,12 +42,18 @@ std::optional<std::string> each_name(std::string_view path, char from, char to, 
   }
 }
 
-std::optional<std::string> symlink_buffer(std::string_view target) {
-  auto path = each_name(target, '/', '\\', [](std::string_view name) -> std::optional<std::string> {
+/// With '\' between names that Windows can take.
+std::optional<std::string> windows_path(std::string_view target) {
+  return each_name(target, '/', '\\', [](std::string_view name) -> std::optional<std::string> {
     // These two are no names.
     return name == "." || name == ".." ? std::string(name) : to_client(name, NameRules::windows);
   });
-  auto wide = path ? utf16_of(*path) : std::nullopt;
+}
+
+std::optional<std::string> symlink_buffer(std::string_view target, bool posix) {
+  auto wide = posix ? utf16_of(target) : std::nullopt;
+  if (!wide)  // not for POSIX, or not UTF-8
+    if (const auto path = windows_path(target)) wide = utf16_of(*path);
   if (target.empty() || !wide || wide->size() > kMostData - 12) return std::nullopt;
   std::string data;
   const auto size = static_cast<uint16_t>(wide->size());
@@ -56,7 +62,7 @@ std::optional<std::string> symlink_buffer(std::string_view target) {
   return with_head(ReparseTag::symlink, data + *wide);
 }
 
-std::optional<Special> read_symlink(Bytes data) {
+std::optional<Special> read_symlink(Bytes data, NameRules rules) {
   auto offset = load_le<uint16_t>(data, 0), size = load_le<uint16_t>(data, 2);
   auto flags = load_le<uint32_t>(data, 8);
   if (!flags) return std::nullopt;
@@ -67,10 +73,13 @@ std::optional<Special> read_symlink(Bytes data) {
   std::string_view path = *text;
   // "\??\C:\..." is of another machine's name space: what is behind the prefix says where it led.
   constexpr std::string_view kObjects = "\\??\\";
-  if (path.starts_with(kObjects)) path.remove_prefix(kObjects.size());
-  auto target = each_name(path, '\\', '/', [](std::string_view name) { return from_client(name, NameRules::windows); });
+  const bool windows = path.starts_with(kObjects);
+  if (windows) path.remove_prefix(kObjects.size());
+  auto target = each_name(path, '\\', '/', [rules](std::string_view name) { return from_client(name, rules); });
   if (!target) return std::nullopt;
-  return Special{S_IFLNK, *target, 0, 0};
+  // Linux's client leaves the slash in front out.
+  const bool slash = !windows && !(*flags & kRelative) && !target->starts_with('/');
+  return Special{S_IFLNK, slash ? '/' + *target : *target, 0, 0};
 }
 
 std::optional<Special> read_nfs(Bytes data) {
@@ -100,13 +109,13 @@ std::optional<Special> read_nfs(Bytes data) {
   }
 }
 
-std::optional<Special> read_any(ReparseTag tag, Bytes data) {
+std::optional<Special> read_any(ReparseTag tag, Bytes data, NameRules rules) {
   auto without_data = [data](uint32_t type) {
     return data.empty() ? std::optional(Special{type, {}, 0, 0}) : std::nullopt;
   };
   switch (tag) {
     case ReparseTag::symlink:
-      return read_symlink(data);
+      return read_symlink(data, rules);
     case ReparseTag::nfs:
       return read_nfs(data);
     case ReparseTag::wsl_symlink:
@@ -126,12 +135,12 @@ std::optional<Special> read_any(ReparseTag tag, Bytes data) {
 
 }  // namespace
 
-std::optional<std::string> to_reparse(const Special& file) {
+std::optional<std::string> to_reparse(const Special& file, bool posix) {
   std::string data;
   auto nfs = [&data](uint64_t type) { append_le<uint64_t>(data, type); };
   switch (file.type) {
     case S_IFLNK:
-      return symlink_buffer(file.target);
+      return symlink_buffer(file.target, posix);
     case S_IFIFO:
       nfs(kNfsFifo);
       break;
@@ -150,11 +159,12 @@ std::optional<std::string> to_reparse(const Special& file) {
   return with_head(ReparseTag::nfs, data);
 }
 
-std::optional<Special> from_reparse(Bytes buffer) {
+std::optional<Special> from_reparse(Bytes buffer, bool posix) {
   auto tag = load_le<uint32_t>(buffer, 0);
   auto size = load_le<uint16_t>(buffer, 4);
   if (buffer.size() < kHead || *size != buffer.size() - kHead) return std::nullopt;
-  auto special = read_any(static_cast<ReparseTag>(*tag), buffer.subspan(kHead));
+  const NameRules rules = posix ? NameRules::sfm : NameRules::windows;
+  auto special = read_any(static_cast<ReparseTag>(*tag), buffer.subspan(kHead), rules);
   // No link leads nowhere, and the file systems below end texts with a NUL.
   if (special && special->type == S_IFLNK &&
       (special->target.empty() || special->target.find('\0') != std::string::npos))

@@ -31,9 +31,11 @@ struct Special {
 
 /// The buffer that FSCTL_GET_REPARSE_POINT answers and FSCTL_SET_REPARSE_POINT carries. Links are of the tag `symlink`,
 /// which Windows follows; all else is of `nfs`. None: the target cannot be written (too long, not a link or special).
-std::optional<std::string> to_reparse(const Special& file);
+/// `posix`: for Linux's client with the POSIX extensions, which takes a target as it stands (and writes it in sfm's
+/// way).
+std::optional<std::string> to_reparse(const Special& file, bool posix = false);
 /// None: malformed, or of a kind that means nothing here (EOPNOTSUPP).
-std::optional<Special> from_reparse(Bytes buffer);
+std::optional<Special> from_reparse(Bytes buffer, bool posix = false);
 /// The tag that to_reparse() writes for a file of that type (st_mode); none for files and directories.
 std::optional<ReparseTag> reparse_tag(uint32_t mode);
 

@@ -39,6 +39,10 @@ TEST(Reparse, KnownBuffers) {
   EXPECT_EQ(to_reparse({S_IFCHR, {}, 1, 3}), "\x14\0\0\x80\x10\0\0\0CHR\0\0\0\0\0\x01\0\0\0\x03\0\0\0"s);
   EXPECT_EQ(to_reparse({S_IFBLK, {}, 8, 1}), "\x14\0\0\x80\x10\0\0\0BLK\0\0\0\0\0\x08\0\0\0\x01\0\0\0"s);
   EXPECT_EQ(to_reparse({S_IFLNK, "a/b", 0, 0}), "\x0c\0\0\xa0\x12\0\0\0\0\0\x06\0\0\0\x06\0\x01\0\0\0a\0\\\0b\0"s);
+  EXPECT_EQ(to_reparse({S_IFLNK, "a/:", 0, 0}, true), "\x0c\0\0\xa0\x12\0\0\0\0\0\x06\0\0\0\x06\0\x01\0\0\0a\0/\0:\0"s)
+      << "as it stands";
+  EXPECT_EQ(to_reparse({S_IFLNK, "\xff", 0, 0}, true), to_reparse({S_IFLNK, "\xff", 0, 0}))
+      << "what is no UTF-8 does not stand";
   EXPECT_EQ(to_reparse({S_IFREG, {}, 0, 0}), std::nullopt);
   EXPECT_EQ(to_reparse({S_IFLNK, "", 0, 0}), std::nullopt);
   EXPECT_EQ(to_reparse({S_IFLNK, std::string(9000, 'x'), 0, 0}), std::nullopt);
@@ -82,6 +86,15 @@ TEST(Reparse, WhatOthersWrite) {
   std::string data = "\x08\0\x10\0\0\0\x08\0\0\0\0\0"s + print + substitute;
   std::string buffer = "\x0c\0\0\xa0"s + static_cast<char>(data.size()) + "\0\0\0"s + data;
   EXPECT_EQ(from_reparse(as_bytes(buffer)), (Special{S_IFLNK, "C:/x", 0, 0}));
+  // Linux's client: without the slash in front, and with that of POSIX between names.
+  for (const auto& [sent, meant] :
+       {std::pair("etc/passwd", "/etc/passwd"), {"", "/"}, {"/x", "/x"}, {"a\xef\x80\xa2", "/a:"}}) {
+    const std::string path = wide(sent);
+    const char size = static_cast<char>(path.size());
+    data = "\0\0"s + size + "\0\0\0"s + size + "\0\0\0\0\0"s + path;
+    buffer = "\x0c\0\0\xa0"s + static_cast<char>(data.size()) + "\0\0\0"s + data;
+    EXPECT_EQ(from_reparse(as_bytes(buffer), true), (Special{S_IFLNK, meant, 0, 0})) << sent;
+  }
   // NFS and WSL links hold paths of POSIX.
   data = "LNK\x01\0\0\0\0"s + wide("a\\b/c");
   buffer = "\x14\0\0\x80"s + static_cast<char>(data.size()) + "\0\0\0"s + data;

@@ -354,7 +354,7 @@ Reply answer(Creation& c, Place& at) {
 Reply stopped_on(Request& r, NodeId link) {
   auto target = r.call(op::Readlink{{}, link});
   if (!target) return status_of(target.error());
-  const auto reparse = windows::to_reparse({S_IFLNK, *target, 0, 0});
+  const auto reparse = windows::to_reparse({S_IFLNK, *target, 0, 0}, true);
   Reply stopped(NtStatus::stopped_on_symlink);
   if (reparse) stopped.error_data = smb2::write_symlink_error(as_bytes(*reparse));
   return stopped;
@@ -460,7 +460,8 @@ std::optional<Reply> create(Request& r) {
     const auto asked = smb2::read_data<smb2::PosixCreateRequest>(p->data);
     if (!asked) return Reply(NtStatus::invalid_parameter);
     c.posix = true;
-    if (asked->mode != smb2::PosixCreateRequest::kNoMode) {
+    // Of "none", Linux's client has in places what is left in 16 bits.
+    if (static_cast<uint16_t>(asked->mode) != static_cast<uint16_t>(smb2::PosixCreateRequest::kNoMode)) {
       c.posix_mode = asked->mode & 07777;
       r.ctx.cred.umask = 0;  // the client's program has one of its own
     }

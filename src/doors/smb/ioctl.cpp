@@ -332,7 +332,7 @@ Output get_reparse_point(Request& r) {
     if (!target) return status_of(target.error());
     file.target = std::move(*target);
   }
-  auto bytes = windows::to_reparse(file);
+  auto bytes = windows::to_reparse(file, r.open->posix);
   if (!bytes) return NtStatus::io_reparse_tag_not_handled;
   return std::move(*bytes);
 }

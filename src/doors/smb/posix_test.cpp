@@ -127,12 +127,22 @@ TEST_F(PosixTest, NewFilesAreTheirMakers) {
   };
   EXPECT_EQ(made("file", 04755), expected(1, 0, 04755) + " hers her group's");
   EXPECT_EQ(made("moded", {}), expected(1, 0, 0600) + " hers her group's") << "07777 is no mode";
+  EXPECT_EQ(made("short", 0xffff), expected(1, 0, 0600) + " hers her group's")
+      << "nor is what is left of none in 16 bits";
   EXPECT_EQ(made("dir", 02777, smb2::kOptionDirectory), expected(2, 0, 02777) + " hers her group's");
   // As in any folder with the set-group-ID bit.
   d.group = nfs.of_group(10003);
   EXPECT_EQ(made("dir\\file", 0644), expected(1, 0, 0644) + " hers her group's");
-  files_ = {"file", "moded"};
   FileId id;
+  ASSERT_EQ(open("short", id), NtStatus::success);
+  EXPECT_EQ(set_reparse(id, {S_IFIFO, {}, 0, 0}), NtStatus::success);
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  ASSERT_EQ(open("short", id, Disposition::open, {}, smb2::kOptionOpenReparsePoint), NtStatus::success);
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  EXPECT_TRUE(told_.find(sid_bytes(ours.of_user(10001))) != std::string::npos &&
+              told_.find(sid_bytes(ours.of_group(10002))) != std::string::npos)
+      << "a special file is whose the file was that it takes the place of";
+  files_ = {"file", "moded", "short"};
   ASSERT_EQ(open("dir\\file", id, Disposition::open, {}, smb2::kOptionDeleteOnClose), NtStatus::success);
   EXPECT_EQ(c_->close_file(id), NtStatus::success);
   ASSERT_EQ(open("dir", id, Disposition::open, {}, smb2::kOptionDeleteOnClose | smb2::kOptionDirectory),

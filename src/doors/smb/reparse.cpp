@@ -32,8 +32,7 @@ std::vector<std::string> names_of(std::string_view path) {
   return names;
 }
 
-/// Under a name that nobody has, so that the file stays where anything fails. Counted.
-Result<Entry> make_special(Request& r, NodeId parent, const std::string& name, const windows::Special& file,
+Result<Entry> make_anyones(Request& r, NodeId parent, const std::string& name, const windows::Special& file,
                            uint32_t mode) {
   if (file.type == S_IFLNK) return r.call(op::Symlink{{}, parent, name, file.target});
   Context as = r.ctx;
@@ -43,6 +42,22 @@ Result<Entry> make_special(Request& r, NodeId parent, const std::string& name, c
   return r.call(
       op::Mknod{{}, parent, name, file.type | (mode & (device ? 0700 : 0777)), makedev(file.major, file.minor), {}},
       as);
+}
+
+/// Under a name that nobody has, so that the file `instead_of` stays where anything fails. Its owner's. Counted.
+Result<Entry> make_special(Request& r, NodeId parent, const std::string& name, const windows::Special& file,
+                           const Attr& instead_of) {
+  auto made = make_anyones(r, parent, name, file, instead_of.mode);
+  if (!made) return made;
+  op::Setattr set;
+  set.node = made->node;
+  set.set.to.uid = instead_of.uid;
+  set.set.to.gid = instead_of.gid;
+  if (made->attr.uid != instead_of.uid) set.set.mask |= kSetUid;
+  if (made->attr.gid != instead_of.gid) set.set.mask |= kSetGid;
+  if (set.set.mask)
+    if (const auto given = r.call(set)) made->attr = given->attr;
+  return made;
 }
 
 /// An open of what is now at `at`, for whoever has `old`.
@@ -112,7 +127,7 @@ NtStatus set_reparse_point(Request& r, Bytes buffer) {
   OpenedFile& file = *old->file;
   if (old->stream) return NtStatus::invalid_parameter;
   if (!old->may_some(Rights::kWriteData | Rights::kWriteAttributes)) return NtStatus::access_denied;
-  const auto special = windows::from_reparse(buffer);
+  const auto special = windows::from_reparse(buffer, old->posix);
   if (!special) return NtStatus::io_reparse_data_invalid;
   if (old->reparse) return NtStatus::io_reparse_tag_mismatch;
   if (file.directory && special->type != S_IFLNK) return NtStatus::io_reparse_data_invalid;
@@ -133,7 +148,7 @@ NtStatus set_reparse_point(Request& r, Bytes buffer) {
   if (const auto streams = stream_names(r, file.node); streams && !streams->empty())
     return NtStatus::io_reparse_data_invalid;
   const std::string temporary = ".~isthmus-" + random_secret();
-  auto made = make_special(r, at.parent, temporary, *special, at.entry.attr.mode);
+  auto made = make_special(r, at.parent, temporary, *special, at.entry.attr);
   if (!made) return status_of(made.error());
   at.put(*made);
   const Status done = put_in_place(r, file, at.parent, temporary, at.name, old->handle);
