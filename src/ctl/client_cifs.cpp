@@ -62,7 +62,9 @@ class Cifs final : public Client {
     const SmbUrl at(url);
     port_ = at.port;
     const std::string source = fmt::format("//{}/{}", at.address, at.share);
-    const int error = mount_within(source, options(at), job_.limit_ms);
+    int error = mount_within(source, options(at, true), job_.limit_ms);
+    // Kernels without the POSIX extensions of 3.1.1 do not know the option.
+    if (error == EINVAL || error == EOPNOTSUPP) error = mount_within(source, options(at, false), job_.limit_ms);
     const auto entry = fuse::mount_at(job_.mountpoint);
     if (entry && entry->type == "cifs" && entry->source == source) mount_.id = entry->id;
     if (error == 0 && mount_.id >= 0) {
@@ -102,15 +104,21 @@ class Cifs final : public Client {
  private:
   static constexpr int kMostMs = 3000;
   /// mount(2)'s text.
-  std::string options(const SmbUrl& at) const {
+  std::string options(const SmbUrl& at, bool posix) const {
     // nosharesock: clients keep connections by address and port, and the port may have been another server's.
     // sign: a mount that is out of sight and in use outlives its server, and another may take the port then.
     // nobrl: locks are between the programs of this machine, and advisory; SMB's would keep others from reading.
     std::string text = fmt::format(
-        "ip={},port={},user={},pass={},sec=ntlmsspi,vers=3.1.1,nosharesock,serverino,mapposix,nobrl,uid={},gid={},"
-        "forceuid,forcegid",
+        "ip={},port={},user={},pass={},sec=ntlmsspi,vers=3.1.1,nosharesock,serverino,mapposix,nobrl,uid={},gid={}",
         at.address, at.port, job_.user, job_.password, geteuid(), getegid());
-    text += job_.allow_other ? ",file_mode=0755,dir_mode=0755" : ",file_mode=0700,dir_mode=0700";
+    if (posix) {
+      text += ",posix,modefromsid,idsfromsid,noforceuid,noforcegid";
+      // Modes would let others in: with this each user needs a logon of his own, and they have none.
+      if (!job_.allow_other) text += ",multiuser";
+    } else {
+      text += ",forceuid,forcegid";
+      text += job_.allow_other ? ",file_mode=0755,dir_mode=0755" : ",file_mode=0700,dir_mode=0700";
+    }
     return text;
   }
 

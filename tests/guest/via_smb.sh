@@ -37,12 +37,42 @@ head -c 3000000 /dev/urandom >/guest/random
 cp /guest/random "$mnt/a" && cmp /guest/random "$mnt/a" && cmp /guest/random "$src/a" || fail "copy"
 mkdir "$mnt/d" && mv "$mnt/a" "$mnt/d/b" && cmp /guest/random "$src/d/b" || fail "rename"
 echo lower >"$mnt/d/x" && echo upper >"$mnt/d/X" && [[ $(cat "$src/d/x") = lower && $(cat "$src/d/X") = upper ]] || fail "names in two cases"
+# By the POSIX extensions. What Linux 6.1 does not make it shows at least.
+grep -qE " $mnt cifs .*[, ]posix[, ]" /proc/self/mounts || fail "no POSIX extensions: $(grep cifs /proc/self/mounts)"
+(umask 0 && mkdir -m 2775 "$mnt/d/modes") && (umask 077 && echo x >"$mnt/d/modes/private") && chmod 4751 "$mnt/d/b" && chown 12:34 "$mnt/d/b" ||
+    fail "modes and owners"
+[[ $(stat -c '%a %u %g' "$src/d/b" "$src/d/modes" "$src/d/modes/private" | tr '\n' ',') = '751 12 34,2775 0 0,600 0 0,' ]] ||
+    fail "modes and owners are others in the source: $(stat -c '%n %a %u %g' "$src/d/b" "$src/d/modes" "$src/d/modes/private")"
+chmod 4751 "$mnt/d/b" && [[ $(stat -c %a "$src/d/b") = 4751 ]] || fail "a mode is another in the source: $(stat -c %a "$src/d/b")"
+if [[ $(uname -r) = 6.1.* ]]; then
+    ln -s b "$src/d/link" && ln -s /no/where "$src/d/far"
+else
+    ln -s b "$mnt/d/link" && ln -s /no/where "$mnt/d/far" && mkfifo "$mnt/d/fifo" && mknod "$mnt/d/null" c 1 3 || fail "special files"
+    [[ -p $src/d/fifo && $(stat -c '%F %t %T' "$src/d/null") = 'character special file 1 3' ]] || fail "special files are others in the source"
+    (echo through >"$mnt/d/fifo") & [[ -p $mnt/d/fifo && $(cat "$mnt/d/fifo") = through ]] || fail "a fifo"
+fi
+[[ $(readlink "$mnt/d/link") = b && $(readlink "$mnt/d/far") = /no/where && $(readlink "$src/d/far") = /no/where ]] || fail "symlinks: $(ls -l "$src/d" "$mnt/d")"
+cmp /guest/random "$mnt/d/link" || fail "a symlink does not lead to its file"
+rm "$mnt/d/far" && [[ ! -L $src/d/far ]] || fail "a symlink is not removed"
 # shellcheck disable=SC2016  # expanded by the inner shell
 flock "$mnt/d/x" bash -c '! flock -n "$1" true && cat "$1"' bash "$mnt/d/x" >/guest/out || fail "flock lets two in, or nobody read"
 ! setpriv --reuid=65534 --regid=65534 --clear-groups ls "$mnt" >/dev/null 2>&1 || fail "another user sees the mount of root"
 "$isthmus" unmount "$mnt" >/guest/out 2>&1 || fail "unmount"
 ended unmount
 [[ $(cat "$src/d/x") = lower ]] || fail "unmount lost a file"
+
+# Others, if they may come in, have what modes and owners say.
+via --via smb -o allow_other
+other() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>/dev/null; }
+chmod 1777 "$mnt" && (umask 0 && echo public >"$mnt/public" && echo private >"$mnt/private" && chmod 600 "$mnt/private") || fail "allow_other: modes"
+[[ $(other cat "$mnt/public") = public ]] || fail "allow_other: a file that everybody may read is not read"
+# What a file is opened as may be believed for a second.
+closed() { ! other cat "$mnt/private" >/dev/null; }
+within 100 closed || fail "allow_other: a file of root's alone is read by others"
+[[ $(uname -r) = 6.1.* ]] || { other touch "$mnt/hers" && [[ $(stat -c %u "$src/hers") = 65534 ]] || fail "allow_other: a file is not its maker's: $(ls -l "$src")"; }
+"$isthmus" unmount "$mnt" >/guest/out 2>&1 || fail "unmount of -o allow_other"
+ended allow_other
+rm -f "$src/public" "$src/private" "$src/hers"
 
 # In the foreground, ended by the system's umount.
 "$isthmus" mount -f "$src" "$mnt" --via cifs >/guest/out 2>&1 &
