@@ -28,4 +28,8 @@ status=$?
 status=$?
 [[ $status = 124 ]] && grep -q 'no end after 1 s' late || fail "an end for lack of time came as status $status: $(cat late)"
 "$run" --mem 1x -- true 2>/dev/null && fail "--mem 1x is taken"
+"$run" --kernel six -- true 2>/dev/null && fail "--kernel six is taken"
+output=$("$run" --kernel 0.9 -- true)
+status=$?
+[[ $status = 77 && $output = *'no Debian kernel 0.9'* ]] || fail "a kernel that is not there came as status $status: $output"
 echo "passed: a guest's command, a panic, an end for lack of time"
