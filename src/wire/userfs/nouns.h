@@ -20,7 +20,7 @@ enum CredFlags : uint32_t {
 /// Begins the body of every request but mount's; an enquiry has none.
 struct Cred {
   uint32_t flags = 0, uid = 0, gid = 0, pid = 0, umask = 0;
-  std::vector<uint32_t> groups;
+  std::vector<uint32_t> groups{};
   ISTHMUS_USERFS_FIELDS {
     c("flags", b.flags,
       "1 the ids say who asks; 2 permissions have been checked; 4 umask is to be applied; 8 times are the kernel's; "
@@ -110,7 +110,7 @@ struct Lock {
 struct DirEntry {
   uint64_t ino = 0, next = 0;
   uint32_t type = 0;
-  std::string_view name;
+  std::string_view name{};
   ISTHMUS_USERFS_FIELDS {
     c("ino", b.ino);
     c("next", b.next, "the offset that goes on behind this entry; never 0");
@@ -130,8 +130,8 @@ struct DirEntryPlus {
 
 /// A security label that a new file is made with.
 struct Label {
-  std::string_view name;
-  std::string_view value;
+  std::string_view name{};
+  std::string_view value{};
   ISTHMUS_USERFS_FIELDS {
     c("name", b.name);
     c("value", b.value);
@@ -152,7 +152,7 @@ struct NewsItem {
   NewsKind kind() const { return static_cast<NewsKind>(code); }
   uint32_t code = 0, handle = 0, other = 0, bits = 0;
   uint64_t offset = 0, length = 0;
-  std::string_view name;
+  std::string_view name{};
   ISTHMUS_USERFS_FIELDS {
     c("kind", b.code,
       "1 data of handle has changed, 2 its attributes have; 3 name in the folder handle is another file's now or "
@@ -169,7 +169,7 @@ struct NewsItem {
 };
 
 struct Stream {
-  std::string_view name;
+  std::string_view name{};
   uint64_t size = 0;
   ISTHMUS_USERFS_FIELDS {
     c("name", b.name);

@@ -11,7 +11,7 @@ struct Empty {
 
 struct MountRequest {
   uint32_t flags = 0;
-  std::string_view options;
+  std::string_view options{};
   ISTHMUS_USERFS_FIELDS {
     c("flags", b.flags, "1 nothing will be changed");
     c("options", b.options, "what whoever mounts has to say, key=value separated by commas");
@@ -29,7 +29,7 @@ struct HandleRequest {
 struct StatfsReply {
   uint32_t block_size = 4096, fragment_size = 4096, name_max = kMostName, volume_flags = 0;
   uint64_t blocks = 0, blocks_free = 0, blocks_available = 0, files = 0, files_free = 0;
-  std::string_view volume_name;
+  std::string_view volume_name{};
   ISTHMUS_USERFS_FIELDS {
     c("block_size", b.block_size);
     c("fragment_size", b.fragment_size, "the unit of the block counts");
@@ -62,7 +62,7 @@ struct AttrReply {
   }
 };
 struct IputRequest {
-  std::vector<Given> given;
+  std::vector<Given> given{};
   ISTHMUS_USERFS_FIELDS { c("given", b.given); }
 };
 
@@ -114,7 +114,7 @@ struct ReaddirRequest {
 };
 template <class E>
 struct ListReply {
-  std::vector<E> entries;
+  std::vector<E> entries{};
   ISTHMUS_USERFS_FIELDS { c("entries", b.entries, "none: the end"); }
 };
 
@@ -168,7 +168,7 @@ struct ReadRequest {
   }
 };
 struct DataReply {
-  Bytes data;
+  Bytes data{};
   ISTHMUS_USERFS_FIELDS { c("data", b.data); }
 };
 /// Bits of WriteRequest::how.
@@ -178,7 +178,7 @@ struct WriteRequest {
   uint64_t offset = 0;
   uint32_t flags = 0, how = 0;
   uint64_t lock_owner = 0;
-  Bytes data;
+  Bytes data{};
   ISTHMUS_USERFS_FIELDS {
     c("handle", b.handle);
     c("fh", b.fh);
@@ -201,7 +201,7 @@ struct CreateRequest {
   uint32_t dir = 0;
   Name name;
   uint32_t mode = 0, flags = 0, share = 7, access = 0, how = 0;
-  std::vector<Label> labels;
+  std::vector<Label> labels{};
   ISTHMUS_USERFS_FIELDS {
     c("dir", b.dir);
     c("name", b.name);
@@ -229,7 +229,7 @@ struct MkdirRequest {
   uint32_t dir = 0;
   Name name;
   uint32_t mode = 0;
-  std::vector<Label> labels;
+  std::vector<Label> labels{};
   ISTHMUS_USERFS_FIELDS {
     c("dir", b.dir);
     c("name", b.name);
@@ -242,7 +242,7 @@ struct MknodRequest {
   Name name;
   uint32_t mode = 0;
   uint64_t rdev = 0;
-  std::vector<Label> labels;
+  std::vector<Label> labels{};
   ISTHMUS_USERFS_FIELDS {
     c("dir", b.dir);
     c("name", b.name);
@@ -254,8 +254,8 @@ struct MknodRequest {
 struct SymlinkRequest {
   uint32_t dir = 0;
   Name name;
-  std::string_view target;
-  std::vector<Label> labels;
+  std::string_view target{};
+  std::vector<Label> labels{};
   ISTHMUS_USERFS_FIELDS {
     c("dir", b.dir);
     c("name", b.name);
@@ -288,7 +288,7 @@ struct RenameRequest {
   }
 };
 struct TextReply {
-  std::string_view text;
+  std::string_view text{};
   ISTHMUS_USERFS_FIELDS { c("text", b.text); }
 };
 struct PermissionRequest {
@@ -310,7 +310,7 @@ struct IoctlRequest {
   uint32_t handle = 0, fh = 0, command = 0;
   uint64_t arg = 0;
   uint32_t how = 0, most = 0;
-  Bytes in;
+  Bytes in{};
   ISTHMUS_USERFS_FIELDS {
     c("handle", b.handle);
     c("fh", b.fh);
@@ -323,7 +323,7 @@ struct IoctlRequest {
 };
 struct IoctlReply {
   int32_t result = 0;
-  Bytes out;
+  Bytes out{};
   ISTHMUS_USERFS_FIELDS {
     c("result", b.result);
     c("out", b.out);
@@ -344,7 +344,7 @@ struct NumberReply {
 };
 struct XattrRequest {
   uint32_t handle = 0;
-  std::string_view name;
+  std::string_view name{};
   ISTHMUS_USERFS_FIELDS {
     c("handle", b.handle);
     c("name", b.name, "with its namespace, as user.x");
@@ -352,9 +352,9 @@ struct XattrRequest {
 };
 struct SetxattrRequest {
   uint32_t handle = 0;
-  std::string_view name;
+  std::string_view name{};
   uint32_t flags = 0, how = 0;
-  Bytes value;
+  Bytes value{};
   ISTHMUS_USERFS_FIELDS {
     c("handle", b.handle);
     c("name", b.name);
@@ -364,7 +364,7 @@ struct SetxattrRequest {
   }
 };
 struct NamesReply {
-  std::vector<std::string_view> names;
+  std::vector<std::string_view> names{};
   ISTHMUS_USERFS_FIELDS { c("names", b.names); }
 };
 
@@ -391,7 +391,7 @@ struct TermsRequest {
 };
 struct TermsReply {
   uint32_t flags = 0, most_data = kMostData, time_granularity = 1, name_max = kMostName;
-  std::string_view type, source;
+  std::string_view type{}, source{};
   ISTHMUS_USERFS_FIELDS {
     c("flags", b.flags,
       "1 never changes; 2 readdirplus is cheap; 4 system.posix_acl_* are kept and obeyed; 8 lookup of . and .. works; "
@@ -421,7 +421,7 @@ struct FlushRequest {
 };
 struct TmpfileRequest {
   uint32_t dir = 0, mode = 0, flags = 0;
-  std::vector<Label> labels;
+  std::vector<Label> labels{};
   ISTHMUS_USERFS_FIELDS {
     c("dir", b.dir);
     c("mode", b.mode);
@@ -510,7 +510,7 @@ struct WatchId {
 };
 struct SetreparseRequest {
   uint32_t handle = 0, remove = 0, tag = 0;
-  Bytes data;
+  Bytes data{};
   ISTHMUS_USERFS_FIELDS {
     c("handle", b.handle);
     c("remove", b.remove);
@@ -519,7 +519,7 @@ struct SetreparseRequest {
   }
 };
 struct StreamsReply {
-  std::vector<Stream> streams;
+  std::vector<Stream> streams{};
   ISTHMUS_USERFS_FIELDS { c("streams", b.streams); }
 };
 struct AclRequest {
@@ -531,7 +531,7 @@ struct AclRequest {
 };
 struct SetaclRequest {
   uint32_t handle = 0, kind = 0;
-  Bytes acl;
+  Bytes acl{};
   ISTHMUS_USERFS_FIELDS {
     c("handle", b.handle);
     c("kind", b.kind);
@@ -539,13 +539,13 @@ struct SetaclRequest {
   }
 };
 struct ExportName {
-  Bytes name;
+  Bytes name{};
   ISTHMUS_USERFS_FIELDS {
     c("name", b.name, "up to 64 bytes that name the file also when the program is started again");
   }
 };
 struct QueryRequest {
-  std::string_view predicate;
+  std::string_view predicate{};
   uint32_t live = 0;
   ISTHMUS_USERFS_FIELDS {
     c("predicate", b.predicate, "a query of BeOS and Haiku");
@@ -565,7 +565,7 @@ struct NewsRequest {
   ISTHMUS_USERFS_FIELDS { c("most", b.most, "bytes of the reply's body"); }
 };
 struct NewsReply {
-  std::vector<NewsItem> items;
+  std::vector<NewsItem> items{};
   ISTHMUS_USERFS_FIELDS { c("items", b.items); }
 };
 
