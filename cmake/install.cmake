@@ -3,10 +3,10 @@
 include(CMakePackageConfigHelpers)
 
 # Rooms that authors link, dependents first (the order of the libraries in isthmus.pc), and their names in the CMake package.
-set(installed_rooms fs_trace=trace fs_fault=fault fs_mem=mem fs_pass=pass door_fuse=fuse wire_fuse=wire_fuse run=run vfs=vfs base=base)
+set(installed_rooms fs_trace=trace fs_fault=fault fs_mem=mem fs_pass=pass door_fuse=fuse door_userfs=userfs wire_fuse=wire_fuse wire_userfs=wire_userfs run=run vfs=vfs base=base)
 # The rest is found from here: every header of ours that these include.
 file(GLOB header_roots CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-  include/isthmus/*.h src/base/*.h src/vfs/*.h src/vfs/*.def src/doors/fuse/fuse_door.h src/doors/fuse/main.h
+  include/isthmus/*.h src/base/*.h src/vfs/*.h src/vfs/*.def src/doors/fuse/fuse_door.h src/doors/fuse/main.h src/doors/userfs/main.h
   src/fs/trace/trace.h src/fs/fault/fault.h src/fs/mem/mem.h src/fs/pass/pass.h)
 
 set(pc_libs "")

@@ -99,6 +99,7 @@ int serve_command(const ServeArguments& a) {
     job.smb->allow_uids = a.webdav.allow_uids;
     job.smb->read_only = a.webdav.read_only;
   }
+  if (a.userfs) job.userfs = {*a.userfs, a.webdav.read_only};
   return tell(ctl::run_serve(job));
 }
 

@@ -27,6 +27,7 @@ struct ServeArguments : SourceArguments {
   ctl::WebdavJob webdav;
   std::optional<std::string> smb_at;  ///< the same of an SMB door
   ctl::SmbJob smb;
+  std::optional<std::string> userfs;  ///< the same of a userfs door
   std::string fuse, log_file;
   std::vector<std::string> options;
 };

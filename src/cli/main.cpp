@@ -97,6 +97,9 @@ CLI::App* add_serve(CLI::App& app, Parsed& p) {
       ->type_name("[ADDRESS:]PORT")
       ->expected(0, 1)
       ->default_str("");
+  c->add_option("--userfs", p.serve.userfs,
+                "serve a peer over two open descriptors, READ,WRITE; -: standard input and output")
+      ->type_name("-|READ,WRITE");
   c->add_option("--fuse", p.serve.fuse, "and mount it by the kernel's FUSE driver")->type_name("MOUNTPOINT");
   c->add_option("-o,--options", p.serve.options, "mount options of --fuse (isthmus help mount-options)")
       ->type_name("OPTIONS")
@@ -117,7 +120,7 @@ CLI::App* add_serve(CLI::App& app, Parsed& p) {
       ->type_name("NAME:PORT")
       ->allow_extra_args(false);
   c->add_flag("--no-secret", p.serve.webdav.no_secret, "leave the random part of the URL out");
-  c->add_flag("--read-only", p.serve.webdav.read_only, "refuse all changes that come by WebDAV or SMB");
+  c->add_flag("--read-only", p.serve.webdav.read_only, "refuse all changes that come by WebDAV, SMB or userfs");
   c->add_option("--share", p.serve.smb.share, "name of the share of --smb; default isthmus")->type_name("NAME");
   c->add_option("--encrypt", p.serve.smb.encrypt, "whether SMB's messages are sealed, besides being signed")
       ->type_name("off|offered|required")
@@ -131,8 +134,10 @@ CLI::App* add_serve(CLI::App& app, Parsed& p) {
   c->add_option("--uidmap", p.serve.smb.uidmap, "SIDs of users for SMB's clients")->type_name("UID:SID[;UID:SID...]");
   c->add_option("--log", p.serve.log_file, "write the log to the end of FILE; default: standard error")
       ->type_name("FILE");
-  c->footer("\nServes until SIGTERM or Ctrl-C. Only this user's programs and root's are let in.\n\n" +
-            exit_status_help());
+  c->footer(
+      "\nServes until SIGTERM or Ctrl-C; with --userfs alone, until its peer is gone. Only this user's programs and "
+      "root's are let in.\n\n" +
+      exit_status_help());
   return c;
 }
 

@@ -90,13 +90,18 @@ Failure run_serve(const ServeJob& given) {
   ServeJob job = given;
   LostSource lost;
   lost.watch(job.hooks);
-  if (!job.webdav && !job.smb && job.mountpoint.empty())
+  if (!job.webdav && !job.smb && !job.userfs && job.mountpoint.empty())
     return {kExitUsage, {err(EINVAL), "no door was named", "for instance: isthmus serve SOURCE --webdav, or --smb"}};
   auto source = settled_source(job);
   if (!source) return {exit_code_of_source(source.problem()), source.problem()};
   if (!job.log_file.empty())
     if (auto opened = log_to_file(job.log_file); !opened) return {kExitFailure, opened.problem()};
   DoorOptions doors;
+  if (job.userfs) {
+    auto end = userfs_end(*job.userfs);
+    if (!end) return {kExitUsage, end.problem()};
+    doors.userfs = std::move(*end);
+  }
   if (job.webdav) {
     auto options = webdav_options(*job.webdav);
     if (!options) return {kExitUsage, options.problem()};

@@ -5,6 +5,7 @@
 
 #include "ctl/mounts.h"
 #include "ctl/smb_job.h"
+#include "ctl/userfs_job.h"
 #include "ctl/webdav_job.h"
 
 /// What `isthmus serve` does: one file system, several doors.
@@ -13,6 +14,7 @@ namespace isthmus::ctl {
 struct ServeJob : SourceJob {
   std::optional<WebdavJob> webdav;
   std::optional<SmbJob> smb;
+  std::optional<UserfsJob> userfs;
   std::string mountpoint;                  ///< of the kernel FUSE door; empty: none
   std::vector<std::string> mount_options;  ///< each a list as after -o
   std::string log_file;

@@ -1,6 +1,8 @@
 #include "ctl/served.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "control/describe.h"
@@ -39,12 +41,30 @@ FileSystem& Served::kernel_port() {
 Expected<Unit> Served::start_doors(std::function<control::Status()> status) {
   if (options_.webdav)
     if (auto started = start_webdav(status); !started) return started.problem();
-  if (!options_.smb) return Unit{};
+  if (options_.smb) {
+    PortOptions options;
+    options.door = DoorKind::smb;
+    smb_port_ = volume_->port(options);
+    smb_ = std::make_unique<smb::SmbDoor>(*smb_port_, *options_.smb);
+    if (auto started = smb_->start(); !started) return started.problem();
+  }
+  return options_.userfs ? start_userfs() : Expected<Unit>(Unit{});
+}
+
+Expected<Unit> Served::start_userfs() {
   PortOptions options;
-  options.door = DoorKind::smb;
-  smb_port_ = volume_->port(options);
-  smb_ = std::make_unique<smb::SmbDoor>(*smb_port_, *options_.smb);
-  return smb_->start();
+  options.door = DoorKind::userfs;
+  options.has_kernel = true;  // the peer is one
+  userfs_port_ = volume_->port(options);
+  // Without its peer nobody is left to serve, but for those of other doors.
+  const bool alone = !webdav_ && !smb_ && !kernel_port_;
+  userfs_ = std::make_unique<userfs::UserfsDoor>(*userfs_port_, Fd(options_.userfs->in), Fd(options_.userfs->out),
+                                                 options_.userfs->options, [alone] {
+                                                   if (alone) kill(getpid(), SIGTERM);
+                                                 });
+  if (Status started = userfs_->start(); !started)
+    return Problem{started.error(), "cannot start the userfs door: " + std::string(text_of(started.error())), ""};
+  return Unit{};
 }
 
 Expected<Unit> Served::start_webdav(const std::function<control::Status()>& status) {
@@ -68,6 +88,9 @@ Expected<Unit> Served::start_webdav(const std::function<control::Status()>& stat
 }
 
 void Served::stop_doors() {
+  if (userfs_) userfs_->stop();
+  userfs_.reset();
+  userfs_port_.reset();
   if (smb_) smb_->stop();
   smb_.reset();
   smb_port_.reset();
@@ -108,6 +131,10 @@ control::Status status_of(const Served& served, const Source& source, int64_t st
     if (s.transport.empty()) s.transport = "SMB";
     add({"smb", fmt::format("smb://{}:{}/{}", at.address, at.port, served.smb()->options().share),
          served.smb()->metrics(), 0});
+  }
+  if (served.userfs()) {
+    if (s.transport.empty()) s.transport = "userfs";
+    add({"userfs", "fd:" + served.userfs()->at, {}, 0});
   }
   return s;
 }

@@ -6,15 +6,24 @@
 #include "control/control.h"
 #include "ctl/registry.h"
 #include "doors/smb/smb_door.h"
+#include "doors/userfs/userfs_door.h"
 #include "doors/webdav/webdav_door.h"
 #include "vfs/volume/volume.h"
 
 namespace isthmus::ctl {
 
+/// Where the userfs door has its peer, and what is allowed to it.
+struct UserfsEnd {
+  int in = -1, out = -1;  ///< taken over by the door
+  std::string at;         ///< as the command line has it
+  userfs::Options options = {};
+};
+
 /// Which doors there are to be.
 struct DoorOptions {
   std::optional<webdav::Options> webdav = {};
   std::optional<smb::Options> smb = {};
+  std::optional<UserfsEnd> userfs = {};
 };
 
 /// A file system, its volume, and the doors that have no kernel behind them. Of one thread.
@@ -36,19 +45,23 @@ class Served {
 
   const webdav::WebdavDoor* webdav() const { return webdav_.get(); }
   const smb::SmbDoor* smb() const { return smb_.get(); }
+  /// Null: there is none.
+  const UserfsEnd* userfs() const { return options_.userfs ? &*options_.userfs : nullptr; }
   const Counters& counters() const { return fs_->counters(); }
 
  private:
+  Expected<Unit> start_userfs();
   Expected<Unit> start_webdav(const std::function<control::Status()>& status);
 
   const DoorOptions options_;
   std::unique_ptr<FileSystem> fs_;
   std::unique_ptr<Volume> volume_;
-  std::unique_ptr<VolumePort> kernel_port_, webdav_port_, smb_port_;
+  std::unique_ptr<VolumePort> kernel_port_, webdav_port_, smb_port_, userfs_port_;
   Upcalls webdav_news_;  // a client of WebDAV asks again instead of being told
   bool webdav_started_ = false;
   std::unique_ptr<webdav::WebdavDoor> webdav_;
   std::unique_ptr<smb::SmbDoor> smb_;
+  std::unique_ptr<userfs::UserfsDoor> userfs_;
 };
 
 /// What `isthmus list` shows of it, without the kernel's door.

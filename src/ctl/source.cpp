@@ -114,7 +114,8 @@ std::string Source::label() const {
   for (auto& d : decorators) s += d + "+";
   if (scheme == "dir" || scheme == "archive") return s + path;
   // What a program is told may be secret.
-  if (scheme == "run" || scheme == "host") return s + scheme + ":" + path.substr(0, path.find(' '));
+  if (scheme == "run" || scheme == "host" || scheme == "userfs" || scheme == "userfs+ssh")
+    return s + scheme + ":" + path.substr(0, path.find(' '));
   return s + scheme + ":" + path;
 }
 
@@ -128,6 +129,10 @@ Expected<Source> parse_source(V text) {
     rest.remove_prefix(name.size() + 1);
   }
   V scheme = name_before(rest, ':');
+  // Some have a '+' in their names.
+  if (const V whole = rest.substr(0, rest.find(':'));
+      scheme.empty() && whole.size() < rest.size() && find_scheme(whole))
+    scheme = whole;
   const Scheme* known = scheme.empty() ? nullptr : find_scheme(scheme);
   if (!scheme.empty() && !known && !exists(std::string(rest))) return unknown_scheme(scheme);
 

@@ -131,6 +131,9 @@ foreach(provider pass mem)
                       FILTER -Concurrency.LinksCountRight ONCE)
 endforeach()
 
+# Behind another process that answers packets, the userfs door over mem.
+conformance_variant(mem_over_userfs mem SOURCE "userfs:$<TARGET_FILE:isthmus> serve mem: --userfs -" SUITES folder model)
+
 # Under fault+. Delays may change no result. Injected errors may come for any operation, and nothing else may: after each the
 # operation is done again and must then do what it does on tmpfs; seeds are fixed, the schedule of the threads is not.
 set(errors *:EIO:p=0.004$<SEMICOLON>*:ENOMEM:p=0.003$<SEMICOLON>*:EINTR:p=0.003)

@@ -1,5 +1,6 @@
 // The providers that the waist suite runs on.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -7,10 +8,12 @@
 #include <string>
 
 #include "conformance/waist/waist.h"
+#include "doors/userfs/userfs_door.h"
 #include "fs/archive/archive_fs.h"
 #include "fs/mem/mem_fs.h"
 #include "fs/pass/pass.h"
 #include "matrix/temp_folder.h"
+#include "providers/userfs_host/userfs_host.h"
 #include "vfs/decorator.h"
 
 namespace isthmus {
@@ -49,6 +52,48 @@ Subject mem_subject(std::string name, const fs::mem::MemOptions& options) {
   s.name = std::move(name);
   s.make = [options] { return std::make_unique<fs::mem::MemFs>(options); };
   return s;
+}
+
+/// `inner` behind the userfs door, and what speaks to it over a socket: two processes' work in one.
+class OverUserfs final : public Decorator<OverUserfs> {
+ public:
+  static std::unique_ptr<FileSystem> make(std::unique_ptr<FileSystem> inner, bool restart) {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    Fd served(ends[0]), ours(ends[1]);
+    Fd also(dup(served.get()));
+    auto door =
+        std::make_unique<userfs::UserfsDoor>(*inner, std::move(served), std::move(also), userfs::Options{}, [] {});
+    EXPECT_TRUE(door->start());
+    userfs_host::Options options;
+    options.name = "userfs";
+    options.restart = restart;
+    options.open = [&]() -> Expected<userfs_host::Peer> {
+      Fd out(dup(ours.get()));
+      return userfs_host::Peer{std::move(ours), std::move(out), nullptr};
+    };
+    auto host = userfs_host::UserfsHost::connect(std::move(options), nullptr);
+    EXPECT_TRUE(host) << (host ? "" : host.problem().text());
+    if (!host) return nullptr;
+    return std::unique_ptr<FileSystem>(new OverUserfs(std::move(*host), std::move(inner), std::move(door)));
+  }
+  template <class T>
+  void around(Pending<T>& p) {
+    inner().submit(p);
+  }
+
+ private:
+  OverUserfs(std::unique_ptr<FileSystem> host, std::unique_ptr<FileSystem> served,
+             std::unique_ptr<userfs::UserfsDoor> door)
+      : Decorator(std::move(host)), served_(std::move(served)), door_(std::move(door)) {}
+  std::unique_ptr<FileSystem> served_;
+  std::unique_ptr<userfs::UserfsDoor> door_;
+};
+
+Subject over_userfs(Subject of, const std::string& name, bool restart = false) {
+  of.name = name;
+  of.make = [make = of.make, restart] { return OverUserfs::make(make(), restart); };
+  return of;
 }
 
 /// kSampleTree as an archive made by tar(1) with `flags`.
@@ -92,6 +137,10 @@ int main(int argc, char** argv) {
   all.push_back(mem_subject("mem_stateless", stateless));
   all.push_back(tar_subject("tar", "-cf"));
   all.push_back(tar_subject("tar_gz", "-czf"));
+  all.push_back(over_userfs(mem_subject("", {}), "mem_over_userfs"));
+  all.push_back(over_userfs(mem_subject("", {}), "mem_over_userfs_restartable", true));
+  all.push_back(over_userfs(pass_subject("", {}), "pass_over_userfs"));
+  all.push_back(over_userfs(tar_subject("tar_served", "-cf"), "tar_over_userfs"));
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -16,7 +16,7 @@ _isthmus() {
     for ((n = 1; n < COMP_CWORD; n++)); do
         word=${COMP_WORDS[n]}
         case $word in
-            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --in | --fuse | --auth | --user | --tls | \
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --in | --fuse | --userfs | --auth | --user | --tls | \
                 --password-file | --allow-uid | --host | --share | --signing | --encrypt | --uidmap) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
@@ -31,6 +31,7 @@ _isthmus() {
         --via) mapfile -t COMPREPLY < <(compgen -W 'auto smb webdav fuse cifs davfs2 gio' -- "$current"); return ;;
         --in) mapfile -t COMPREPLY < <(compgen -W 'auto seccomp fusermount fd libfuse' -- "$current"); return ;;
         --allow-uid) mapfile -t COMPREPLY < <(compgen -u -- "$current"); return ;;
+        --userfs) mapfile -t COMPREPLY < <(compgen -W '-' -- "$current"); return ;;
         -s | --set | --timeout | --user | --host) return ;;
     esac
     case $command:$current in
@@ -41,7 +42,7 @@ _isthmus() {
                 --timeout --via --no-progress --log-level --help' -- "$current")
             ;;
         serve:-*)
-            mapfile -t COMPREPLY < <(compgen -W '--webdav --smb --share --signing --encrypt --case-sensitive --show-dot-files --uidmap --fuse --options --set --cache --trace --trace=json --trace-file --auth --user
+            mapfile -t COMPREPLY < <(compgen -W '--webdav --smb --userfs --share --signing --encrypt --case-sensitive --show-dot-files --uidmap --fuse --options --set --cache --trace --trace=json --trace-file --auth --user
                 --password-file --tls --allow-uid --host --no-secret --read-only --log --no-progress --log-level --help' -- "$current")
             ;;
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;

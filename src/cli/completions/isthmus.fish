@@ -36,6 +36,7 @@ complete -c isthmus -n '__fish_seen_subcommand_from mount' -a '(__isthmus_list_o
 
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l webdav -d 'open a WebDAV door'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l smb -d 'open an SMB door'
+complete -c isthmus -n '__fish_seen_subcommand_from serve' -l userfs -x -a '-' -d 'serve a peer over two descriptors'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l share -x -d 'name of the share of --smb'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l signing -x -a 'required offered' -d 'of --smb'
 complete -c isthmus -n '__fish_seen_subcommand_from serve' -l encrypt -x -a 'off offered required' -d 'of --smb'
