@@ -34,6 +34,21 @@ class SourceTest : public testing::Test {
   std::string folder, file;
 };
 
+TEST_F(SourceTest, SchemesMayHaveAPlusInTheirNames) {
+  auto fd = parse_source("trace+userfs+fd:3,4");
+  ASSERT_TRUE(fd);
+  EXPECT_THAT(fd->decorators, ElementsAre("trace"));
+  EXPECT_EQ(fd->scheme, "userfs+fd");
+  EXPECT_EQ(fd->path, "3,4");
+  auto ssh = parse_source("userfs+ssh:user@host isthmus serve 'dir:/a b?ro' --userfs -");
+  ASSERT_TRUE(ssh);
+  EXPECT_EQ(ssh->scheme, "userfs+ssh");
+  EXPECT_EQ(ssh->path, "user@host isthmus serve 'dir:/a b?ro' --userfs -");
+  EXPECT_EQ(ssh->label(), "userfs+ssh:user@host");
+  EXPECT_EQ(parse_source("userfs:./program secret")->label(), "userfs:./program");
+  EXPECT_THAT(why("userfs+carrier-pigeon:x"), HasSubstr("userfs+carrier-pigeon:x"));
+}
+
 TEST_F(SourceTest, CommandsAreTakenAsTheyAreAndToldByTheirProgram) {
   auto run = parse_source("trace+run:sshfs -o password=50%? host:/a b");
   ASSERT_TRUE(run);

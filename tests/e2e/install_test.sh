@@ -18,13 +18,15 @@ for file in include/isthmus/isthmus.h share/doc/isthmus/LICENSE; do
 done
 ! grep -rIlF "$source" "$prefix/include" "$prefix/lib/cmake" "$prefix/lib/pkgconfig" || fail "an installed file names the source tree"
 
-mkdir "$project" && cp "$source/examples/hello.cpp" "$project/" || fail "copy"
+mkdir "$project" && cp "$source/examples/hello.cpp" "$source/examples/counter.cpp" "$project/" || fail "copy"
 cat >"$project/CMakeLists.txt" <<'CMAKE'
 cmake_minimum_required(VERSION 3.25)
 project(hello CXX)
 find_package(isthmus 0.1 REQUIRED)
 add_executable(hello hello.cpp)
 target_link_libraries(hello PRIVATE isthmus::isthmus)
+add_executable(counter counter.cpp)
+target_link_libraries(counter PRIVATE isthmus::isthmus)
 CMAKE
 cmake -S "$project" -B "$project/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$tmp/log" 2>&1 &&
     cmake --build "$project/build" >"$tmp/log" 2>&1 || fail "building by find_package: $(tail -n 30 "$tmp/log")"
@@ -32,12 +34,21 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 flags=$(pkg-config --cflags --libs isthmus) || fail "pkg-config"
 # shellcheck disable=SC2086  # a list of flags
 g++ -o "$project/hello_pc" "$project/hello.cpp" $flags >"$tmp/log" 2>&1 || fail "building by pkg-config: $(tail -n 30 "$tmp/log")"
+# shellcheck disable=SC2086  # a list of flags
+g++ -o "$project/counter_pc" "$project/counter.cpp" $flags >"$tmp/log" 2>&1 || fail "building by pkg-config: $(tail -n 30 "$tmp/log")"
 
 for program in "$project/build/hello" "$project/hello_pc"; do
     command_line=("$program" @MNT@ -f)
     start_mount
     [[ $(ls "$mnt") = hello ]] || fail "$program: ls shows: $(ls "$mnt")"
     [[ $(cat "$mnt/hello") = "Hello, world!" ]] || fail "$program: cat shows: $(cat "$mnt/hello")"
+    stop_mount
+done
+# Programs that answer packets.
+for program in "$project/build/counter" "$project/counter_pc"; do
+    command_line=("$prefix/bin/isthmus" mount -f "userfs:$program" @MNT@)
+    start_mount
+    [[ $(cat "$mnt/count") = 1 && $(cat "$mnt/count") = 2 ]] || fail "$program: cat shows: $(cat "$mnt/count")"
     stop_mount
 done
 # The interfaces of libfuse 2 and 3: what is built where there is no other, and what it says of itself.

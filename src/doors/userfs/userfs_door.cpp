@@ -44,8 +44,8 @@ class UserfsDoor::Impl final : public LineSource {
 
   Got wait(unsigned thread) override {
     std::lock_guard lock(read_m);
-    if (session.over()) return close();
     if (line.stopping()) return Got::nothing;
+    if (session.over()) return close();
     if (!reading) reading = std::make_shared<Request>();
     const auto packet = reader.next(reading->room);
     if (!packet) {
@@ -101,6 +101,7 @@ bool UserfsDoor::clean() const { return !impl_->nonsense; }
 
 void UserfsDoor::stop() {
   if (!std::exchange(impl_->started, false)) return;
+  impl_->line.ask_to_stop();
   impl_->session.close();
   impl_->line.stop();
   impl_->session.end();

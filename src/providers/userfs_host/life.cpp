@@ -339,6 +339,11 @@ void UserfsHost::keep_alive() {
   }
 }
 
+bool UserfsHost::stopping() const {
+  std::lock_guard lock(m_);
+  return stopping_;
+}
+
 bool UserfsHost::restart() {
   std::shared_ptr<Connection> old;
   std::shared_ptr<void> keep;
@@ -353,10 +358,7 @@ bool UserfsHost::restart() {
   keep.reset();
   const bool lasted = handles_last_;
   const uint32_t root = root_;
-  auto c = begin([this] {
-    std::lock_guard lock(m_);
-    return stopping_;
-  });
+  auto c = begin([this] { return stopping(); });
   if (!c) {
     log(LogLevel::warning, "{}", c.problem().what);
     return false;
@@ -400,7 +402,7 @@ void UserfsHost::reopen(Connection& c) {
     else if (open.kind == Kind::watch)
       q = {Opcode::watch, PacketType::request, body_of(WatchRequest{open.handle, open.flags, open.subtree ? 1u : 0u})};
     if (!handles_last_ || open.kind == Kind::query || !supports(q.op)) continue;
-    const auto answer = c.ask_first({q}, options_.mount_timeout_ms * kNsPerMs, nullptr);
+    const auto answer = c.ask_first({q}, options_.mount_timeout_ms * kNsPerMs, [this] { return stopping(); });
     if (!answer || answer->front().error != Errno{}) continue;
     const Bytes body = as_bytes(answer->front().body);
     if (open.kind == Kind::watch) {

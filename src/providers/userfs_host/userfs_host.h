@@ -146,6 +146,7 @@ class UserfsHost final : public Provider<UserfsHost> {
   void ended(std::string_view why);
   void keep_alive();
   bool restart();
+  bool stopping() const;
   void reopen(Connection& c);
   void settle(State state);
   void ask_news();
