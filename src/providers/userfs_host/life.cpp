@@ -200,7 +200,7 @@ Expected<Unit> UserfsHost::ask_terms(Connection& c, const std::function<bool()>&
   t.type = tidy(terms.type, "userfs");
   t.source = tidy(terms.source, terms_.source);
   t.read_only = is(kTermsReadOnly) || options_.read_only;
-  t.dir_attr = supports(Opcode::readdirplus) && (is(kTermsDirAttr) || !supports(Opcode::readdir));
+  t.dir_attr = supports(Opcode::readdirplus);  // dear or not, there it costs less than a round trip for each name
   t.posix_acl = is(kTermsPosixAcl);
   t.export_stable = is(kTermsExportStable);
   t.changes_outside = is(kTermsChangesOutside);
