@@ -1,5 +1,7 @@
 #include "vfs/volume/cache.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/clock.h"
@@ -18,7 +20,7 @@ Ttl ttl_left(int64_t until, int64_t now) {
 }
 }  // namespace
 
-Cache::Cache(size_t names) : per_shard_(std::max<size_t>(names / kShards, 1)) {
+Cache::Cache(size_t names) : listings_(clock_, names), per_shard_(std::max<size_t>(names / kShards, 1)) {
   nodes_of(NodeId::root).nodes[NodeId::root].users = 1;  // there from start() to stop(), never forgotten
 }
 
@@ -47,6 +49,19 @@ std::optional<Entry> Cache::find(NodeId dir, std::string_view name, int64_t now)
   }
   s.recent.splice(s.recent.begin(), s.recent, it->second);
   return e;
+}
+
+bool Cache::knows(NodeId dir, std::string_view name, int64_t now) {
+  NameShard& s = names_of(dir, name);
+  std::lock_guard lock(s.m);
+  const auto it = s.index.find({dir, name});
+  if (it == s.index.end() || it->second->until <= now) return false;
+  const NodeId node = it->second->node;
+  if (node == NodeId::none) return true;
+  NodeShard& ns = nodes_of(node);
+  std::lock_guard node_lock(ns.m);
+  const Node& n = ns.nodes.at(node);
+  return n.until > now && !n.data_stale;
 }
 
 std::optional<Attributes> Cache::attributes(NodeId node, int64_t now) {
@@ -141,7 +156,9 @@ void Cache::leave(NodeId node, uint64_t users, Forgets& out) {
   it->second.users -= std::min(users, have);
   if (it->second.users) return;
   if (it->second.lookups) out.emplace_back(node, it->second.lookups);
+  const bool may_list = !S_ISREG(it->second.attr.mode);
   s.nodes.erase(it);
+  if (may_list) listings_.drop(node);  // the number may come to mean another
 }
 
 // With the shard's mutex held.
@@ -157,6 +174,7 @@ void Cache::remove(NameShard& s, Recent::iterator at, Forgets& out) {
 NodeId Cache::invalidate_name(NodeId dir, std::string_view name, Forgets& out, ChangeClock::Marked* marked) {
   auto m = clock_.mark(key_of(dir, name));
   if (marked) *marked = m;
+  listings_.drop(dir);
   NameShard& s = names_of(dir, name);
   std::lock_guard lock(s.m);
   auto it = s.index.find({dir, name});
@@ -169,6 +187,7 @@ NodeId Cache::invalidate_name(NodeId dir, std::string_view name, Forgets& out, C
 
 void Cache::invalidate_names(Forgets& out) {
   clock_.mark_all();
+  listings_.drop_all();
   for (NameShard& s : names_) {
     std::lock_guard lock(s.m);
     while (!s.recent.empty()) remove(s, s.recent.begin(), out);

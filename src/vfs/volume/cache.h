@@ -13,6 +13,7 @@
 #include "vfs/permissions.h"
 #include "vfs/types.h"
 #include "vfs/volume/change_clock.h"
+#include "vfs/volume/listings.h"
 
 namespace isthmus::volume {
 
@@ -26,12 +27,13 @@ struct Rules {
   Guard guard() const { return {mode, uid, gid, acl.get()}; }
 };
 
-/// Names, existing and missing ones, attributes, and the lookup counts of all nodes that the volume's doors and its own
-/// services hold. Users of a node here: each lookup that a door has got, each cached name, each open file. The
-/// provider's lookups of a node are given back when its last user leaves; the numbers are exact. A name is kept for the
-/// provider's time-out, until it is invalidated, or until many others were used since (least recently used goes first).
+/// Names, existing and missing ones, listings, attributes, and the lookup counts of all nodes that the volume's doors
+/// and its own services hold. Users of a node here: each lookup that a door has got, each cached name, each open file.
+/// The provider's lookups of a node are given back when its last user leaves; the numbers are exact. A name is kept for
+/// the provider's time-out, until it is invalidated, or until many others were used since (least recently used goes
+/// first).
 ///
-/// Any thread. Locks: a shard of names, then a shard of nodes; leaves for everybody else.
+/// Any thread. Locks: a shard of names, then a shard of nodes, then the listings'; leaves for everybody else.
 class Cache {
  public:
   using Stamp = ChangeClock::Stamp;
@@ -40,11 +42,14 @@ class Cache {
   ~Cache();
 
   ChangeClock& clock() { return clock_; }
+  Listings& listings() { return listings_; }
   Stamp begin() const { return clock_.now(); }
 
   // Hits. `now` is monotonic_ns().
   /// A name's answer; with a node, one user more, for the caller. node none: known to be missing.
   std::optional<Entry> find(NodeId dir, std::string_view name, int64_t now);
+  /// Whether find() would answer.
+  bool knows(NodeId dir, std::string_view name, int64_t now);
   std::optional<Attributes> attributes(NodeId node, int64_t now);
   /// Mode, owner and ACL. need_acl: nothing when it is not known whether there is one.
   std::optional<Rules> rules(NodeId node, int64_t now, bool need_acl);
@@ -63,7 +68,7 @@ class Cache {
   void leave(NodeId node, uint64_t users, Forgets& out);
 
   // Invalidation: marks and removes.
-  /// Returns the node the name had, with a user for the caller, or none.
+  /// Also the directory's listing. Returns the node the name had, with a user for the caller, or none.
   NodeId invalidate_name(NodeId dir, std::string_view name, Forgets& out, ChangeClock::Marked* marked = nullptr);
   void invalidate_names(Forgets& out);
   ChangeClock::Marked invalidate_attributes(NodeId node);
@@ -119,6 +124,7 @@ class Cache {
   void put_attr(Node& n, NodeId id, const Attr& a, Ttl ttl, int64_t now, Stamp since);
 
   ChangeClock clock_;
+  Listings listings_;
   const size_t per_shard_;
   std::array<NameShard, kShards> names_;
   std::array<NodeShard, kShards> nodes_;

@@ -156,6 +156,7 @@ uint64_t Core::owner_of(const Actor& who, uint64_t owner) const {
 
 void Core::invalidate_node(NodeId node, uint64_t offset, uint64_t length) {
   cache.invalidate_attributes(node);
+  cache.listings().drop(node);  // the data of a directory
   opens.outside(node, Use::change);
   hub.others(0, [&](Upcalls& up) { up.invalidate_node(node, offset, length); });
   watches.node_event(node, kWatchModified, {});

@@ -44,10 +44,12 @@ struct OpenFile {
   const bool holds_node;  // a user of the node in the cache
   uint32_t port = 0;
   uint64_t client = 0, lease_key = 0;
-  bool released = false;                          // the provider has heard already
-  op::Release last;                               // what the door said of the release
-  std::mutex m;                                   // a leaf: guards owners
+  bool lists = false;     // a directory whose listing may be kept, as the provider says when it changes
+  bool released = false;  // the provider has heard already
+  op::Release last;       // what the door said of the release
+  std::mutex m;           // a leaf: guards what follows
   std::vector<std::pair<uint64_t, bool>> owners;  // that took a lock through this: owner, whole_file
+  Reading reading;                                // of a directory
 };
 
 /// A volume's state, shared by its ports. Also what the provider tells.

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "vfs/volume/ask.h"
 #include "vfs/volume/heard.h"
+#include "vfs/volume/listing_flow.h"
 #include "vfs/volume/rights.h"
 #include "vfs/volume/run_flow.h"
 
@@ -289,8 +290,10 @@ class Flow {
     Context ctx = ctx_;
     if (!kernel()) ctx.access_checked = true;
     if constexpr (T::id == Op::ReadDir) {
+      if (a_.sink && file_ && list_from_cache(core_, *file_, a_)) return finish(Result<Reply>(Unit{}));
       if (a_.sink && !kernel()) {
         sink_.emplace(*this, *a_.sink);
+        sink_->behind = a_.cookie;
         a_.sink = &*sink_;
       }
     }
@@ -332,6 +335,8 @@ class Flow {
         enter(NodeId::none, {}, *r, marks);
     } else if constexpr (std::is_same_v<Reply, Attributes>) {
       core_.cache.learn(a_.node, *r, monotonic_ns(), marks.node);
+    } else if constexpr (T::id == Op::ReadDir) {
+      if (file_ && sink_ && sink_->is_untouched()) note_end(core_, *file_, a_.cookie);
     }
     finish(std::move(r));
   }
@@ -345,6 +350,8 @@ class Flow {
     f->client = ctx_.client;
     f->lease_key = ctx_.lease_key;
     f->released = !kernel() && (flags & O_PATH);  // the provider has never heard of it
+    constexpr uint32_t kTold = kOpenedCacheDir | kOpenedKeepCache;
+    f->lists = dir && !kernel() && (o.flags & kTold) == kTold;
     core_.put(handle_, f);
     o.handle = handle_;
     // What a kernel does with a file by itself, nobody else would hear of.
@@ -420,9 +427,12 @@ class Flow {
   /// Entries with attributes are counted and remembered as lookups are.
   struct Sink final : DirSink {
     Sink(Flow& f, DirSink& t) : flow(f), to(t) {}
+    bool is_untouched() const { return untouched; }
     bool add(const DirEntry& e) override {
+      untouched = false;
       if (!to.add(e)) return false;
       if constexpr (T::id == Op::ReadDir) {
+        if (flow.file_) note_listed(flow.core_, *flow.file_, std::exchange(behind, e.cookie), e);
         if (e.with && e.with->node != NodeId::none) {
           flow.core_.places.set(e.with->node, flow.a_.node, e.name);
           flow.enter(flow.a_.node, e.name, *e.with, {flow.since_, flow.since_});
@@ -433,6 +443,8 @@ class Flow {
     size_t room() const override { return to.room(); }
     Flow& flow;
     DirSink& to;
+    uint64_t behind = 0;  // the cookie
+    bool untouched = true;
   };
 
   struct Using {
