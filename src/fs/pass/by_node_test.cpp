@@ -147,6 +147,41 @@ TEST_P(ByNode, CapabilitiesAreSeenWhoeverSetsThem) {
   EXPECT_EQ(*ask(b), value);
 }
 
+/// What a file was found not to have is remembered, until somebody changes its attributes.
+TEST_P(ByNode, AttributesOfUsersAreSeenWhoeverSetsThem) {
+  ISTHMUS_NEEDS_ROOT();
+  auto ask = [&](NodeId n, const char* name = "user.one", Context ctx = as(0, 0, true)) {
+    return f.run(op::GetXattr{{}, n, name}, ctx);
+  };
+  NodeId a = mknod("a")->node;
+  if (ask(a).code() != ENODATA) GTEST_SKIP() << "the store keeps no attributes of users";
+  EXPECT_EQ(ask(a).code(), ENODATA);
+  NodeId b = mknod("b")->node;  // made when the name was known already
+  EXPECT_EQ(ask(b).code(), ENODATA);
+  for (NodeId n : {a, b}) {
+    EXPECT_EQ(ask(n, "user.two").code(), ENODATA);
+    ASSERT_TRUE(f.run(op::SetXattr{{}, n, "user.one", as_bytes("1")}));
+    EXPECT_EQ(*ask(n), "1");
+    EXPECT_EQ(ask(n, "user.two").code(), ENODATA);
+    ASSERT_TRUE(f.run(op::RemoveXattr{{}, n, "user.one"}));
+    EXPECT_EQ(ask(n).code(), ENODATA);
+  }
+  ASSERT_EQ(std::system(("setfattr -n user.one -v 2 " + f.path("a")).c_str()), 0);
+  EXPECT_TRUE(soon([&] { return ask(a).ok(); }));
+  // Whom nobody has checked hears what the store tells him.
+  ASSERT_EQ(::chmod(f.path("b").c_str(), 0600), 0);
+  EXPECT_EQ(ask(b, "user.one", as(1234, 1234)).code(), EACCES);
+  // More names than are remembered.
+  for (int i = 0; i < 100; i++) {
+    const std::string name = "user.n" + std::to_string(i);
+    EXPECT_EQ(ask(b, name.c_str()).code(), ENODATA);
+    EXPECT_EQ(ask(b, name.c_str()).code(), ENODATA);
+    ASSERT_TRUE(f.run(op::SetXattr{{}, b, name, as_bytes("x")}));
+    EXPECT_EQ(*ask(b, name.c_str()), "x");
+    ASSERT_TRUE(f.run(op::RemoveXattr{{}, b, name}));
+  }
+}
+
 TEST_P(ByNode, OnlyFilesHaveData) {
   for (auto [mode, error] : {std::pair{S_IFIFO, ENXIO}, {S_IFSOCK, ENXIO}}) {
     auto e = mknod("special" + std::to_string(mode), static_cast<uint32_t>(mode) | 0666);

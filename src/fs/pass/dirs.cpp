@@ -37,6 +37,9 @@ Result<Opened> PassFs::open_dir(const Context& ctx, const op::OpenDir& a) {
                 : nodes_.open_as(**n, kFlags, [&] { return AsCaller(*ids_, ctx, AsCaller::Why::check); });
   if (!fd) return fd.error();
   Opened o;
+  // Who lists from what he knows sees all that was there when the directory was opened. A kernel may be waiting for a
+  // door that hears news just now.
+  if (heard(**n) && ctx.door != DoorKind::fuse) watch_->catch_up();
   if (options_.cache == Cache::always || heard(**n)) o.flags = kOpenedCacheDir | kOpenedKeepCache;
   o.handle = HandleId{raw(dirs_.emplace(1, a.node, std::move(*fd)).id) | kDirectoryBit};
   return o;

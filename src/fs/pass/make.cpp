@@ -47,7 +47,7 @@ Result<PassFs::Made> PassFs::made_file(Place* at, const SharedFd& fd, std::span<
   Made made{nullptr, look->st};
   Node& n = nodes_.enter_open(fd, std::move(*look));
   if (n.by_handle()) n.verified.store(true, std::memory_order_release);
-  if (labels.empty()) n.set_no_capability(n.marks());
+  if (labels.empty()) n.set_lacks(n.marks(), xattr_names_.all());
   if (at)
     nodes_.named(n, *at->dir, at->c_str());
   else

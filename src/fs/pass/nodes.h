@@ -29,19 +29,20 @@ struct Node {
   std::atomic<bool> watched{false};
   std::atomic<uint32_t> pins{0};  ///< children located through it, and operations that found it by key
 
-  /// What is known of its extended attributes, and how often they have changed: what was found out before a change
-  /// must not be remembered after it.
-  using Marks = uint32_t;
-  static constexpr Marks kNoCapability = 1, kOneChange = 2;  ///< it has no security.capability
+  /// Which extended attributes it is known not to have (XattrNames, the low half), and how often they have changed:
+  /// what was found out before a change must not be remembered after it.
+  using Marks = uint64_t;
   Marks marks() const { return marks_.load(std::memory_order_relaxed); }
+  static bool lacks(Marks marks, uint32_t names) { return (marks & names) != 0; }
   /// `seen`: as marks() was before the file was asked.
-  void set_no_capability(Marks seen) {
-    marks_.compare_exchange_strong(seen, seen | kNoCapability, std::memory_order_relaxed);
+  void set_lacks(Marks seen, uint32_t names) {
+    for (Marks now = seen;
+         now >> 32 == seen >> 32 && !marks_.compare_exchange_weak(now, now | names, std::memory_order_relaxed);) {
+    }
   }
   /// An attribute may have got a value.
   void changed() {
-    for (Marks was = marks();
-         !marks_.compare_exchange_weak(was, (was & ~kNoCapability) + kOneChange, std::memory_order_relaxed);) {
+    for (Marks was = marks(); !marks_.compare_exchange_weak(was, ((was >> 32) + 1) << 32, std::memory_order_relaxed);) {
     }
   }
 

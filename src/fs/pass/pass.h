@@ -9,6 +9,7 @@
 #include "fs/pass/nodes.h"
 #include "fs/pass/options.h"
 #include "fs/pass/watch.h"
+#include "fs/pass/xattr_names.h"
 #include "vfs/provider.h"
 
 namespace isthmus::fs::pass {
@@ -202,6 +203,7 @@ class PassFs final : public Provider<PassFs> {
   NodeTable<OpenFile> files_;
   NodeTable<OpenDirectory> dirs_;
   std::unique_ptr<Listings> listings_;
+  XattrNames xattr_names_;
   bool posix_acl_ = false;
   bool flushes_ = false;  // the store may report errors at close(2)
   bool by_node_ = false;  // Traits::inode_addressed

@@ -161,9 +161,13 @@ void Watch::run() {
     int64_t now = monotonic_ns();
     if (doubt_.exchange(false)) sweep_ = 0, sweep_due_ = now;
     if (at[2].revents) mounts_changed();
-    bool some = at[1].revents && take();
-    now = monotonic_ns();
-    tell_again(now);
+    bool some = false;
+    {
+      std::lock_guard lock(take_m_);
+      some = at[1].revents && take();
+      now = monotonic_ns();
+      tell_again(now);
+    }
     if (sweep_ != SIZE_MAX && now >= sweep_due_) tell_all(now);
     if (close_due_ && now >= close_due_) close_idle();
     // Somebody rings when the first one is opened.
@@ -180,12 +184,24 @@ void Watch::close_idle() {
   nodes_->fds().drop_all();
 }
 
-int Watch::ms_to_next() const {
-  int64_t next = INT64_MAX;
-  for (int64_t due : {again_, close_due_, sweep_ != SIZE_MAX ? sweep_due_ : 0})
+int Watch::ms_to_next() {
+  int64_t next = INT64_MAX, again = 0;
+  {
+    std::lock_guard lock(take_m_);
+    again = again_;
+  }
+  for (int64_t due : {again, close_due_, sweep_ != SIZE_MAX ? sweep_due_ : 0})
     if (due) next = std::min(next, due);
   if (next == INT64_MAX) return -1;
   return static_cast<int>(std::max<int64_t>(0, next - monotonic_ns()) / 1'000'000) + 1;
+}
+
+void Watch::catch_up() {
+  if (!works()) return;
+  std::lock_guard lock(take_m_);
+  const bool waits = again_ != 0;
+  take();
+  if (!waits && again_ != 0) ring();  // the thread sleeps longer than that
 }
 
 bool Watch::take() {

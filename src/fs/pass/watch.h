@@ -19,7 +19,8 @@ struct Mount;
 ///
 /// A thread of its own takes the news. It rests a moment after each batch: changes of this process are news too, and
 /// must not wake it one by one. All is told twice, at once and some 100 ms later: an answer that holds the state
-/// before the change may be under way to a client and overtaken by the first word. Any thread may call the rest.
+/// before the change may be under way to a client and overtaken by the first word. Any thread may call the rest, with
+/// no lock that a door takes when it hears news.
 class Watch {
  public:
   /// EPERM without CAP_SYS_ADMIN, EINVAL or ENOSYS before Linux 5.9.
@@ -38,6 +39,8 @@ class Watch {
 
   /// False after an error that ended the news: nothing is to be believed for long any more.
   bool works() const { return works_.load(std::memory_order_acquire); }
+  /// Takes and tells what has happened by now, on this thread.
+  void catch_up();
   /// A file turned out to have two nodes: what was told of it so far is to be told of all. May be called with locks
   /// held.
   void doubt();
@@ -55,8 +58,8 @@ class Watch {
   };
 
   void run();
-  int ms_to_next() const;
-  /// Whether there were any.
+  int ms_to_next();
+  /// With take_m_ held. Whether there were any.
   bool take();
   void tell(const FsEvent& e);
   void tell_name(uint64_t dev, const KernelHandle& dir, const std::string& name);
@@ -71,17 +74,18 @@ class Watch {
   std::atomic<uint64_t> heard_{0}, told_{0};
   std::mutex m_;  // guards stores_; a leaf
   std::vector<Store> stores_;
+  std::mutex take_m_;  // held while news is taken and told, before all others; guards the next five
+  std::unique_ptr<std::byte[]> block_;
+  std::vector<FsEvent> older_, newer_;  // told once; older_ is due at again_
+  bool too_many_ = false;               // newer_ is not complete
+  int64_t again_ = 0;                   // monotonic ns; 0: nothing to tell again
 
   Nodes* nodes_ = nullptr;
   Upcalls* up_ = nullptr;
   int folder_ = -1;
 
   // The thread's own.
-  std::unique_ptr<std::byte[]> block_;
-  std::vector<FsEvent> older_, newer_;  // told once; older_ is due at again_
-  bool too_many_ = false;               // newer_ is not complete
-  int64_t again_ = 0;                   // monotonic ns; 0: nothing to tell again
-  size_t sweep_ = SIZE_MAX;             // the next part of the nodes that tell_all() does
+  size_t sweep_ = SIZE_MAX;  // the next part of the nodes that tell_all() does
   int64_t sweep_due_ = 0, close_due_ = 0;
   Fd mount_table_;
   std::vector<std::string> mount_points_;

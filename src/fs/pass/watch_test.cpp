@@ -155,6 +155,22 @@ TEST_P(WatchOn, ToldOnceMore) {
   EXPECT_TRUE(news.came("entry", kRoot, "file", 2));  // for answers that the first word overtook
 }
 
+// So who lists from what he knows sees no less than one who lists anew.
+TEST_P(WatchOn, AllThatHasHappenedIsToldWhenADirectoryIsOpened) {
+  for (int i = 0; i < 20; i++) {
+    const std::string name = "file" + std::to_string(i);
+    others(f, "echo > " + name);
+    op::OpenDir open;
+    open.node = kRoot;
+    const auto opened = f.run(open);
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->flags & kOpenedKeepCache);
+    EXPECT_TRUE(news.has("entry", kRoot, name)) << name;
+    EXPECT_TRUE(f.run(op::ReleaseDir{{}, kRoot, opened->handle}));
+  }
+  EXPECT_TRUE(news.came("entry", kRoot, "file19", 2)) << "and once more";
+}
+
 TEST_P(WatchOn, OwnChangesAreNoNews) {
   auto before = f.fs->watching()->heard();
   auto c = f.make(kRoot, "own");

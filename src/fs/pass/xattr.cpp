@@ -31,6 +31,7 @@ bool is_acl(std::string_view name) { return name == "system.posix_acl_access"; }
 
 /// What kernels ask for before the first write after each time they have learned a file's attributes.
 bool is_capability(std::string_view name) { return name == "security.capability"; }
+bool is_users(std::string_view name) { return name.starts_with("user."); }
 
 }  // namespace
 
@@ -39,8 +40,10 @@ bool is_capability(std::string_view name) { return name == "security.capability"
 Result<std::string> PassFs::get_xattr(const Context& ctx, const op::GetXattr& a) {
   auto n = nodes_.get(a.node, Op::GetXattr);
   if (!n) return n.error();
-  Node::Marks marks = (*n)->marks();
-  if (is_capability(a.name) && (marks & Node::kNoCapability) && heard(**n)) return err(ENODATA);
+  // Only who may read a file hears what attributes of users it has.
+  const bool remembered = heard(**n) && (is_capability(a.name) || (is_users(a.name) && acts_as_server(ctx)));
+  const Node::Marks marks = (*n)->marks();
+  if (remembered && Node::lacks(marks, xattr_names_.bit(a.name))) return err(ENODATA);
   std::string name(a.name);
   auto value = [&]() -> Result<std::string> {
     // By number where it is open for more than its path: a quarter of the time.
@@ -58,7 +61,7 @@ Result<std::string> PassFs::get_xattr(const Context& ctx, const op::GetXattr& a)
       return by_number ? ::fgetxattr(fd->get(), name.c_str(), to, size) : ::getxattr(p.c_str(), name.c_str(), to, size);
     });
   }();
-  if (is_capability(a.name) && !value && value.error() == err(ENODATA)) (*n)->set_no_capability(marks);
+  if (remembered && !value && value.error() == err(ENODATA)) (*n)->set_lacks(marks, xattr_names_.add(a.name));
   return value;
 }
 
