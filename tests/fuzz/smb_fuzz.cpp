@@ -140,10 +140,10 @@ void transform(Bytes input) {
     std::string frame(as_text(input));
     check(!opener->open(std::as_writable_bytes(std::span(frame.data(), frame.size()))));
     if (input.size() < kHeader) continue;
-    frame.resize(kTransformHeader + input.size());
+    frame = std::string(kTransformHeader, '\0').append(as_text(input));
     const MutableBytes room = std::as_writable_bytes(std::span(frame.data(), frame.size()));
-    const Bytes parts[] = {input.first(kHeader), input.subspan(kHeader)};
-    check(sealer->seal(1, parts, room));
+    const MutableBytes parts[] = {room.subspan(kTransformHeader, kHeader), room.subspan(kTransformHeader + kHeader)};
+    check(sealer->seal(1, parts, room.first(kTransformHeader)));
     const auto text = opener->open(room);
     check(text && as_text(*text) == as_text(input));
   }

@@ -91,6 +91,8 @@ void Request::use(std::shared_ptr<Open> o) {
   ctx.client = open->ctx.client;  // as it was opened: durable opens outlive sessions
 }
 
+bool Request::is_protected() const { return chain->sealed_by_ || chain->signer(*this); }
+
 void Request::go_async() {
   if (!last || async_id_ != 0) return;
   chain->send_interim(*this);
@@ -108,7 +110,7 @@ void Request::finish(Reply reply) {
 }
 
 bool Chain::admit(bool& idle) {
-  auto pdus = smb2::split_compound(as_bytes(frame_), kMostRequests);
+  auto pdus = smb2::split_compound(frame_, kMostRequests);
   if (!pdus) return false;
   pdus_ = std::move(*pdus);
   for (const smb2::Pdu& pdu : pdus_) {
@@ -270,20 +272,24 @@ NtStatus Chain::check_signature(Request& r) {
 Outgoing Chain::outgoing(const Request& r, smb2::Header head, Reply&& reply) const {
   Outgoing out;
   smb2::append_header(out.head, head);
-  if (reply.body.empty() && reply.data_size == 0) {
+  if (reply.body.empty()) {
     out.body = smb2::write_error(link_->agreed.dialect, as_bytes(reply.error_data));
   } else {
     out.body = std::move(reply.body);
     out.data = std::move(reply.data);
     out.data_size = reply.data_size;
+    out.file = std::move(reply.file);
   }
-  // All of a session that has its keys, also the answer that ends it; at least the end of a logon.
-  const auto& channel = r.channel ? r.channel : r.refused_by;
-  if (channel && !sealed_by_ && channel->has_keys() &&
-      (channel->ready() || r.header.command == Command::session_setup) &&
-      (channel->session->signs || r.header.is_signed() || r.header.command == Command::session_setup))
-    out.sign_by = channel;
+  out.sign_by = signer(r);
   return out;
+}
+
+/// All of a session that has its keys, also the answer that ends it; at least the end of a logon.
+std::shared_ptr<Channel> Chain::signer(const Request& r) const {
+  const auto& channel = r.channel ? r.channel : r.refused_by;
+  const bool logon = r.header.command == Command::session_setup;
+  if (!channel || sealed_by_ || !channel->has_keys() || !(channel->ready() || logon)) return nullptr;
+  return channel->session->signs || r.header.is_signed() || logon ? channel : nullptr;
 }
 
 /// What the request has spent, and what it asks for besides.
@@ -300,7 +306,7 @@ void Chain::append(const Request& r, Reply&& reply) {
   }
   if (r.session) head.session_id = r.session->id;
   if (r.header.command == Command::tree_connect) head.tree_id = r.tree.id;
-  answered_ += reply.body.size() + reply.data_size;
+  answered_ += reply.body.size() + reply.data_size + reply.file.length;
   if (answered_ > kMostAnswers) {
     reply = Reply(NtStatus::insufficient_resources);
     head.status = static_cast<uint32_t>(reply.status);

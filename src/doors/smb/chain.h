@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_pool.h"
 #include "doors/smb/request.h"
 #include "wire/smb2/compound.h"
 
@@ -12,8 +13,14 @@ namespace isthmus::smb {
 /// does.
 class Chain : public std::enable_shared_from_this<Chain> {
  public:
-  Chain(Server& server, std::shared_ptr<Link> link, std::string frame, std::shared_ptr<Channel> sealed_by)
-      : server_(server), link_(std::move(link)), frame_(std::move(frame)), sealed_by_(std::move(sealed_by)) {}
+  /// `frame`: in `memory`.
+  Chain(Server& server, std::shared_ptr<Link> link, BytePool::Piece memory, Bytes frame,
+        std::shared_ptr<Channel> sealed_by)
+      : server_(server),
+        link_(std::move(link)),
+        memory_(std::move(memory)),
+        frame_(frame),
+        sealed_by_(std::move(sealed_by)) {}
 
   /// On the thread that read the frame, before the next one is read: spends the credits, has CANCEL find the requests.
   /// False: the connection ends. `idle`: nothing is left to run().
@@ -23,7 +30,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
   bool is_urgent() const;
   /// What is answered in the order it came in, and takes no time to begin: the next frame is read after it.
   bool keeps_order() const;
-  size_t bytes() const { return frame_.size(); }
+  size_t bytes() const { return memory_.size(); }
 
  private:
   friend class Request;
@@ -34,6 +41,8 @@ class Chain : public std::enable_shared_from_this<Chain> {
   /// Tree and signature of a request. An error: it is not looked at.
   smb2::NtStatus admit_request(Request& r);
   smb2::NtStatus check_signature(Request& r);
+  /// Whose key is to sign the answer; null: none's.
+  std::shared_ptr<Channel> signer(const Request& r) const;
   Outgoing outgoing(const Request& r, smb2::Header head, Reply&& reply) const;
   uint16_t grant(const Request& r) const;
   void append(const Request& r, Reply&& reply);
@@ -43,7 +52,8 @@ class Chain : public std::enable_shared_from_this<Chain> {
 
   Server& server_;
   const std::shared_ptr<Link> link_;
-  const std::string frame_;
+  const BytePool::Piece memory_;
+  const Bytes frame_;
   const std::shared_ptr<Channel> sealed_by_;  // null: in the open
   struct Admitted {
     const smb2::Pdu* pdu;

@@ -51,12 +51,11 @@ std::chrono::milliseconds Connection::patience() const {
   return kIdleTime;
 }
 
-Connection::Got Connection::read_frame(std::string& frame) {
+Connection::Got Connection::read_frame(BytePool::Piece& frame) {
   while (true) {
     if (!frame_.empty()) {
       if (got_ == frame_.size()) {
         frame = std::move(frame_);
-        frame_.clear();
         return Got::frame;
       }
     } else if (have_ >= smb2::kFrameHead) {
@@ -64,20 +63,21 @@ Connection::Got Connection::read_frame(std::string& frame) {
       if (!length || *length == 0 || *length > longest()) return Got::over;
       const size_t there = have_ - smb2::kFrameHead;
       if (there >= *length) {
-        frame.assign(in_, smb2::kFrameHead, *length);
+        frame = server_.memory.take(*length);
+        std::memcpy(frame.data(), in_.data() + smb2::kFrameHead, *length);
         have_ = there - *length;
         std::memmove(in_.data(), in_.data() + smb2::kFrameHead + *length, have_);
         return Got::frame;
       }
       if (*length + smb2::kFrameHead > in_.size()) {
-        frame_.resize(*length);
+        frame_ = server_.memory.take(*length);
         std::memcpy(frame_.data(), in_.data() + smb2::kFrameHead, there);
         got_ = there;
         have_ = 0;
         continue;
       }
     }
-    char* to = frame_.empty() ? in_.data() + have_ : frame_.data() + got_;
+    void* to = frame_.empty() ? static_cast<void*>(in_.data() + have_) : frame_.data() + got_;
     const size_t room = frame_.empty() ? in_.size() - have_ : frame_.size() - got_;
     const ssize_t n = recv(socket_, to, room, MSG_DONTWAIT);
     if (n == 0) return Got::over;
@@ -93,7 +93,7 @@ Stream::Next Connection::ready() {
   try {
     while (true) {
       if (link_->ended()) return Next::close;
-      std::string frame;
+      BytePool::Piece frame;
       switch (read_frame(frame)) {
         case Got::nothing:
           return Next::read;
@@ -137,32 +137,33 @@ std::function<void()> Connection::take_work() {
   };
 }
 
-bool Connection::take(std::string frame) {
+bool Connection::take(BytePool::Piece frame) {
   connected_.request({});
   std::shared_ptr<Channel> sealed_by;
-  switch (smb2::protocol_of(as_bytes(frame))) {
+  Bytes messages = frame.bytes();
+  switch (smb2::protocol_of(messages)) {
     case smb2::Protocol::smb2:
       break;
     case smb2::Protocol::smb1: {
       if (link_->agreed.done()) return false;
-      const auto dialect = smb2::read_smb1_negotiate(as_bytes(frame));
+      const auto dialect = smb2::read_smb1_negotiate(messages);
       return dialect && answer_smb1(server_, link_, *dialect);
     }
     case smb2::Protocol::transform: {
-      const auto id = smb2::sealed_session(as_bytes(frame));
+      const auto id = smb2::sealed_session(messages);
       if (!id) return false;
       sealed_by = link_->channel(*id);
       // One that has ended seals what says so.
       if (!sealed_by || !sealed_by->ready()) return false;
-      const auto opened = sealed_by->open(std::as_writable_bytes(std::span(frame.data(), frame.size())));
+      const auto opened = sealed_by->open(frame.bytes());
       if (!opened) return false;
-      frame.erase(0, frame.size() - opened->size());
+      messages = *opened;
       break;
     }
     default:
       return false;
   }
-  auto chain = std::make_shared<Chain>(server_, link_, std::move(frame), std::move(sealed_by));
+  auto chain = std::make_shared<Chain>(server_, link_, std::move(frame), messages, std::move(sealed_by));
   bool idle = false;
   if (!chain->admit(idle)) return false;
   if (!idle) work_ = std::move(chain);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "base/byte_pool.h"
 #include "doors/smb/link.h"
 #include "doors/smb/server.h"
 #include "run/streams.h"
@@ -24,9 +25,9 @@ class Connection final : public Stream {
 
  private:
   enum class Got : uint8_t { frame, nothing, over };
-  Got read_frame(std::string& frame);
+  Got read_frame(BytePool::Piece& frame);
   /// False: the connection ends.
-  bool take(std::string frame);
+  bool take(BytePool::Piece frame);
   size_t longest() const;
 
   Server& server_;
@@ -37,7 +38,7 @@ class Connection final : public Stream {
   const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::string in_;  // bytes of the peer, have_ of them
   size_t have_ = 0;
-  std::string frame_;  // one that is longer than in_, got_ of it there
+  BytePool::Piece frame_;  // one that is longer than in_, got_ of it there
   size_t got_ = 0;
   std::shared_ptr<Chain> work_;
 };

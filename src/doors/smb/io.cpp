@@ -56,6 +56,33 @@ Status flush_stream(Request& r) {
   return done;
 }
 
+/// As read_some(), for an answer that is not protected: the bytes of a file of the server's go from there to the
+/// socket.
+Result<size_t> read_unseen(Request& r, const Open& open, uint64_t offset, size_t size, Reply& reply) {
+  op::Read read;
+  read.node = open.file->node;
+  read.handle = open.handle;
+  read.offset = offset;
+  read.size = size;
+  reply.data = r.server.memory.take(size);
+  read.into = reply.data.bytes();
+  auto data = r.call(read);
+  if (!data) return data.error();
+  const auto segments = data->segments();
+  struct stat st {};
+  if (const auto* range = segments.size() == 1 ? std::get_if<Buffer::FileRange>(&segments[0]) : nullptr;
+      range && range->keep && ::fstat(range->fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    const uint64_t there = std::max<uint64_t>(static_cast<uint64_t>(st.st_size), range->offset) - range->offset;
+    reply.data = {};
+    reply.file = *range;
+    reply.file.length = std::min<uint64_t>(range->length, there);
+    return reply.file.length;
+  }
+  const auto got = data->copy_to(reply.data.bytes(), reply.data.bytes());
+  reply.data_size = got ? *got : 0;
+  return got;
+}
+
 }  // namespace
 
 Result<size_t> read_some(Request& r, const Open& open, uint64_t offset, MutableBytes into) {
@@ -130,10 +157,18 @@ std::optional<Reply> read(Request& r) {
   if (m->offset > INT64_MAX || m->length > INT64_MAX - m->offset) return Reply(NtStatus::invalid_parameter);
   if (is_locked(*r.open, m->offset, m->length, false)) return Reply(NtStatus::file_lock_conflict);
   Reply reply;
-  reply.data = std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(m->length, 1));
-  const auto read = read_some(r, *r.open, m->offset, MutableBytes(reply.data.get(), m->length));
-  if (!read) return Reply(status_of(read.error()));
-  const size_t got = *read;
+  size_t got = 0;
+  if (r.is_protected() || r.open->stream) {
+    reply.data = r.server.memory.take(m->length);
+    const auto read = read_some(r, *r.open, m->offset, reply.data.bytes());
+    if (!read) return Reply(status_of(read.error()));
+    got = *read;
+    reply.data_size = got;
+  } else {
+    const auto read = read_unseen(r, *r.open, m->offset, m->length, reply);
+    if (!read) return Reply(status_of(read.error()));
+    got = *read;
+  }
   if ((got == 0 && m->length > 0) || got < m->minimum) return Reply(NtStatus::end_of_file);
   {
     std::lock_guard lock(r.open->m);
@@ -142,7 +177,6 @@ std::optional<Reply> read(Request& r) {
   r.server.metrics.transferred(0, got);
   reply.body = smb2::read_response_head(static_cast<uint32_t>(got));
   if (got == 0) reply.body += '\0';  // an odd StructureSize counts one byte more
-  reply.data_size = got;
   return reply;
 }
 

@@ -1,6 +1,7 @@
 #include "doors/smb/link.h"
 
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -15,8 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kSendTime{60'000};  // that a client may leave an answer lie
 constexpr size_t kMostParts = 64;                       // of one call
-constexpr std::array<std::byte, 8> kPadding{};
-constexpr size_t kMostNews = 4096;  // that a client has not taken
+constexpr size_t kMostNews = 4096;                      // that a client has not taken
 
 MutableBytes mutable_bytes(std::string& s) { return std::as_writable_bytes(std::span(s.data(), s.size())); }
 
@@ -25,40 +25,47 @@ MutableBytes mutable_bytes(std::string& s) { return std::as_writable_bytes(std::
 /// A frame on its way to the socket.
 struct Link::Frame {
   std::array<std::byte, smb2::kFrameHead> head{};
-  std::string sealed;
+  std::array<std::byte, smb2::kTransformHeader> seal{};
   std::vector<Bytes> parts;  // of these, and of the messages
+  struct File {
+    size_t before;  // parts that go before it
+    const Buffer::FileRange* range;
+  };
+  std::vector<File> files;
 };
 
-/// With send_m_ held. False: it cannot be sent.
+/// With send_m_ held. The messages are sealed where they are. False: it cannot be sent.
 bool Link::assemble(std::vector<Outgoing>& messages, Channel* seal_by, Frame& frame) {
   // The padding belongs to the message before it, also for its signature. Windows pads the last of a compound, too.
   for (size_t i = 0; messages.size() > 1 && i < messages.size(); i++) {
     Outgoing& m = messages[i];
-    m.padding = round_up(m.size(), 8) - m.size();
+    m.padding.assign(round_up(m.size(), 8) - m.size(), '\0');
     const auto next = static_cast<uint32_t>(i + 1 < messages.size() ? m.size() : 0);
     for (size_t b = 0; b < 4; b++) m.head[smb2::kNextCommandAt + b] = static_cast<char>(next >> 8 * b & 0xff);
   }
-  frame.parts.resize(1);  // the head comes last
+  frame.parts = {frame.head};
+  if (seal_by) frame.parts.push_back(frame.seal);
+  std::vector<MutableBytes> sealed;
   size_t size = 0;
   for (Outgoing& m : messages) {
-    const Bytes rest[] = {as_bytes(m.body), Bytes(m.data.get(), m.data_size), Bytes(kPadding).first(m.padding)};
-    if (m.sign_by && !seal_by && !m.sign_by->sign(mutable_bytes(m.head), rest)) return false;
-    frame.parts.push_back(as_bytes(m.head));
-    for (Bytes b : rest)
-      if (!b.empty()) frame.parts.push_back(b);
+    const MutableBytes head = mutable_bytes(m.head), body = mutable_bytes(m.body), padding = mutable_bytes(m.padding),
+                       data = m.data.bytes().first(m.data_size);
+    if (m.file.length > 0 && (seal_by || m.sign_by)) return false;
+    if (m.sign_by && !seal_by && !m.sign_by->sign(head, std::array<Bytes, 3>{body, data, padding})) return false;
+    for (MutableBytes part : {head, body, data, padding}) {
+      if (part.data() == padding.data() && m.file.length > 0) frame.files.push_back({frame.parts.size(), &m.file});
+      if (part.empty()) continue;
+      frame.parts.push_back(part);
+      sealed.push_back(part);
+    }
     size += m.size();
   }
   if (seal_by) {
-    if (size + smb2::kTransformHeader > smb2::kMaxFrame) return false;
-    frame.sealed.resize(size + smb2::kTransformHeader);
-    if (!seal_by->seal(std::span(frame.parts).subspan(1), mutable_bytes(frame.sealed))) return false;
-    frame.parts.resize(1);
-    frame.parts.push_back(as_bytes(frame.sealed));
-    size = frame.sealed.size();
+    if (!seal_by->seal(sealed, frame.seal)) return false;
+    size += frame.seal.size();
   }
   if (size > smb2::kMaxFrame) return false;
   frame.head = smb2::frame_head(static_cast<uint32_t>(size));
-  frame.parts[0] = frame.head;
   return true;
 }
 
@@ -68,7 +75,7 @@ void Link::send(std::vector<Outgoing>& messages, Channel* seal_by) {
     if (socket_ < 0 || ended()) return;
     Frame frame;
     std::vector<Bytes> before{as_bytes(backlog_)};
-    if (!assemble(messages, seal_by, frame) || !write(before, true) || !write(frame.parts, true)) return end();
+    if (!assemble(messages, seal_by, frame) || !write(before, true) || !write(frame)) return end();
     backlog_.clear();
   }
   flush_news();
@@ -123,7 +130,7 @@ bool Link::has_backlog() {
 
 /// What has been written leaves `parts`; with `wait` that is all, or the client has taken too long. False: the
 /// connection is at its end.
-bool Link::write(std::vector<Bytes>& parts, bool wait) {
+bool Link::write(std::vector<Bytes>& parts, bool wait, bool more) {
   const auto deadline = std::chrono::steady_clock::now() + kSendTime;
   size_t first = 0;
   const auto drop = [&](size_t gone) {
@@ -142,7 +149,7 @@ bool Link::write(std::vector<Bytes>& parts, bool wait) {
     msghdr m{};
     m.msg_iov = v;
     m.msg_iovlen = n;
-    const ssize_t sent = sendmsg(socket_, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = sendmsg(socket_, &m, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
     if (sent >= 0) {
       drop(static_cast<size_t>(sent));
       continue;
@@ -150,13 +157,53 @@ bool Link::write(std::vector<Bytes>& parts, bool wait) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return false;
     if (!wait) break;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd p{socket_, POLLOUT, 0};
-    if (left.count() <= 0 || poll(&p, 1, static_cast<int>(left.count())) == 0 || (p.revents & (POLLERR | POLLHUP)) ||
-        ended())
-      return false;
+    if (!wait_for_room(deadline)) return false;
   }
   parts.erase(parts.begin(), parts.begin() + static_cast<ptrdiff_t>(first));
+  return true;
+}
+
+bool Link::wait_for_room(std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  pollfd p{socket_, POLLOUT, 0};
+  return left.count() > 0 && poll(&p, 1, static_cast<int>(left.count())) != 0 && !(p.revents & (POLLERR | POLLHUP)) &&
+         !ended();
+}
+
+/// All of it.
+bool Link::write(Frame& frame) {
+  size_t written = 0;
+  for (const Frame::File& file : frame.files) {
+    const auto first = frame.parts.begin() + static_cast<ptrdiff_t>(written);
+    std::vector<Bytes> before(first, frame.parts.begin() + static_cast<ptrdiff_t>(file.before));
+    if (!write(before, true, true) || !send_file(*file.range)) return false;
+    written = file.before;
+  }
+  frame.parts.erase(frame.parts.begin(), frame.parts.begin() + static_cast<ptrdiff_t>(written));
+  return write(frame.parts, true);
+}
+
+bool Link::send_file(const Buffer::FileRange& range) {
+  const auto deadline = std::chrono::steady_clock::now() + kSendTime;
+  auto at = static_cast<off_t>(range.offset);
+  size_t left = range.length;
+  while (left > 0) {
+    const ssize_t sent = sendfile(socket_, range.fd, &at, left);
+    if (sent > 0) {
+      left -= static_cast<size_t>(sent);
+      continue;
+    }
+    if (sent == 0) break;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN || !wait_for_room(deadline)) return false;
+  }
+  // The client has been told how much comes: of a file that was cut since, zeros.
+  static constexpr std::array<std::byte, 4096> kZeros{};
+  while (left > 0) {
+    std::vector<Bytes> zeros{Bytes(kZeros).first(std::min(left, kZeros.size()))};
+    left -= zeros.front().size();
+    if (!write(zeros, true)) return false;
+  }
   return true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -9,26 +10,29 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_pool.h"
 #include "doors/smb/backlogs.h"
 #include "doors/smb/credits.h"
 #include "doors/smb/frames.h"
 #include "doors/smb/session.h"
+#include "vfs/buffer.h"
 #include "vfs/context.h"
 #include "wire/smb2/header.h"
 #include "wire/smb2/negotiate.h"
 
 namespace isthmus::smb {
 
-/// What an answer, or a notification, is made of. `data` follows `body`.
+/// What an answer, or a notification, is made of. `data` follows `body`, or what a file has.
 struct Outgoing {
   std::string head;  ///< the header's bytes
   std::string body;
-  std::unique_ptr<std::byte[]> data;
+  BytePool::Piece data;
   size_t data_size = 0;
-  size_t padding = 0;                ///< zeros behind it
+  Buffer::FileRange file{};          ///< neither signed nor sealed; not of news
+  std::string padding;               ///< zeros behind it
   std::shared_ptr<Channel> sign_by;  ///< null: is not signed
 
-  size_t size() const { return head.size() + body.size() + data_size + padding; }
+  size_t size() const { return head.size() + body.size() + data_size + file.length + padding.size(); }
 };
 
 /// What both sides agreed to in NEGOTIATE. Set once, by the first message.
@@ -114,7 +118,10 @@ class Link : public std::enable_shared_from_this<Link> {
     std::shared_ptr<Channel> seal_by;
   };
   bool assemble(std::vector<Outgoing>& messages, Channel* seal_by, Frame& frame);
-  bool write(std::vector<Bytes>& parts, bool wait);
+  bool write(std::vector<Bytes>& parts, bool wait, bool more = false);
+  bool write(Frame& frame);
+  bool send_file(const Buffer::FileRange& range);
+  bool wait_for_room(std::chrono::steady_clock::time_point deadline);
   /// With send_m_ held.
   void try_later();
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_pool.h"
 #include "doors/smb/link.h"
 #include "doors/smb/open.h"
 #include "doors/smb/session.h"
@@ -23,8 +24,9 @@ class Chain;
 struct Reply {
   smb2::NtStatus status = smb2::NtStatus::success;
   std::string body;  ///< empty: an error response
-  std::unique_ptr<std::byte[]> data{};
+  BytePool::Piece data{};
   size_t data_size = 0;
+  Buffer::FileRange file{};  ///< instead of data; only of answers that are not protected
   std::string error_data{};  ///< of an error response (MS-SMB2 section 2.2.2)
 
   Reply() = default;
@@ -89,6 +91,8 @@ class Request : public std::enable_shared_from_this<Request> {
   /// Sends the interim answer now, once.
   void go_async();
   bool is_async() const { return async_id_ != 0; }
+  /// The answer is going to be signed or sealed.
+  bool is_protected() const;
 
  private:
   friend class Chain;

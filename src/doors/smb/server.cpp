@@ -159,6 +159,7 @@ void Server::end_link(Link& link) {
     const auto l = w.lock();
     return !l || l.get() == &link;
   });
+  if (links_.empty()) memory.trim();
 }
 
 void Server::add_link(const std::shared_ptr<Link>& link) {

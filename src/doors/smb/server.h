@@ -5,6 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/byte_pool.h"
 #include "doors/common/door_metrics.h"
 #include "doors/smb/backlogs.h"
 #include "doors/smb/durable.h"
@@ -46,6 +47,7 @@ struct Server final : Upcalls {
   /// Held while what DOSATTRIB says of a node is read and written. Taken before none but those of the volume.
   std::mutex& dos_facts_m(NodeId node) { return dos_facts_m_[raw(node) % dos_facts_m_.size()]; }
   FramePool frame_pool;
+  BytePool memory{size_t{64} << 20};  ///< of frames and of the data of answers
   Backlogs backlogs;
   LeaseTable leases;
   DurableOpens durables{*this};

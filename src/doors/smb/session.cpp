@@ -44,9 +44,9 @@ std::optional<MutableBytes> Channel::open(MutableBytes frame) {
   return opener_->open(frame);
 }
 
-bool Channel::seal(std::span<const Bytes> parts, MutableBytes out) {
+bool Channel::seal(std::span<const MutableBytes> parts, MutableBytes header) {
   std::lock_guard lock(out_m_);
-  return sealer_ && sealer_->seal(session->id, parts, out);
+  return sealer_ && sealer_->seal(session->id, parts, header);
 }
 
 std::shared_ptr<Channel> Session::live_channel(const std::weak_ptr<Link>& first) const {

@@ -43,7 +43,7 @@ class Channel {
   bool verify(Bytes message);
   bool sign(MutableBytes header, std::span<const Bytes> rest);
   std::optional<MutableBytes> open(MutableBytes frame);
-  bool seal(std::span<const Bytes> parts, MutableBytes out);
+  bool seal(std::span<const MutableBytes> parts, MutableBytes header);
 
  private:
   std::atomic<bool> ready_{false};

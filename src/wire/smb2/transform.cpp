@@ -1,6 +1,7 @@
 #include "wire/smb2/transform.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/endian.h"
 #include "wire/smb2/keys.h"
@@ -28,20 +29,34 @@ CipherContext keyed_cipher(Cipher cipher, Bytes key, bool encrypt) {
   return context;
 }
 
-/// Nonce and additional data of the frame's header; CCM wants the size of the text first.
-bool start(EVP_CIPHER_CTX& context, bool ccm, Bytes frame, int mode) {
+/// Nonce and additional data of a header; CCM wants the size of the text first.
+bool start(EVP_CIPHER_CTX& context, bool ccm, Bytes header, size_t size, int mode) {
   int n = 0;
-  if (EVP_CipherInit_ex2(&context, nullptr, nullptr, uchars(frame.data() + kNonceAt), mode, nullptr) != 1) return false;
-  if (ccm && EVP_CipherUpdate(&context, nullptr, &n, nullptr, static_cast<int>(frame.size() - kTransformHeader)) != 1)
-    return false;
-  return EVP_CipherUpdate(&context, nullptr, &n, uchars(frame.data() + kNonceAt),
-                          static_cast<int>(kTransformHeader - kNonceAt)) == 1;
+  const unsigned char* nonce = uchars(header.data() + kNonceAt);
+  if (EVP_CipherInit_ex2(&context, nullptr, nullptr, nonce, mode, nullptr) != 1) return false;
+  if (ccm && EVP_CipherUpdate(&context, nullptr, &n, nullptr, static_cast<int>(size)) != 1) return false;
+  return EVP_CipherUpdate(&context, nullptr, &n, nonce, static_cast<int>(kTransformHeader - kNonceAt)) == 1;
 }
 
-bool crypt(EVP_CIPHER_CTX& context, Bytes from, std::byte* to) {
+bool crypt_in_place(EVP_CIPHER_CTX& context, MutableBytes text) {
+  if (text.empty()) return true;
   int n = 0;
-  const int size = static_cast<int>(from.size());
-  return EVP_CipherUpdate(&context, uchars(to), &n, uchars(from.data()), size) == 1 && n == size;
+  const int size = static_cast<int>(text.size());
+  return EVP_CipherUpdate(&context, uchars(text.data()), &n, uchars(text.data()), size) == 1 && n == size;
+}
+
+/// CCM takes its text in one piece.
+bool crypt_as_one(EVP_CIPHER_CTX& context, std::span<const MutableBytes> parts, size_t size) {
+  std::vector<std::byte> all;
+  all.reserve(size);
+  for (MutableBytes part : parts) all.insert(all.end(), part.begin(), part.end());
+  if (!crypt_in_place(context, all)) return false;
+  auto at = all.begin();
+  for (MutableBytes part : parts) {
+    std::copy_n(at, part.size(), part.begin());
+    at += static_cast<ptrdiff_t>(part.size());
+  }
+  return true;
 }
 
 bool finish(EVP_CIPHER_CTX& context) {
@@ -69,13 +84,13 @@ std::optional<Sealer> Sealer::make(Cipher cipher, Bytes key, uint32_t id) {
   return s;
 }
 
-bool Sealer::seal(uint64_t session_id, std::span<const Bytes> parts, MutableBytes out) {
+bool Sealer::seal(uint64_t session_id, std::span<const MutableBytes> parts, MutableBytes header) {
   size_t size = 0;
-  for (Bytes part : parts) {
+  for (MutableBytes part : parts) {
     if (part.size() > kMaxFrame) return false;
     size += part.size();
   }
-  if (size == 0 || size > kMaxFrame - kTransformHeader || out.size() != size + kTransformHeader) return false;
+  if (size == 0 || size > kMaxFrame - kTransformHeader || header.size() != kTransformHeader) return false;
   if (sealed_ == UINT64_MAX) return false;
   std::string head;
   append_le<uint32_t>(head, kSealedId);
@@ -87,21 +102,14 @@ bool Sealer::seal(uint64_t session_id, std::span<const Bytes> parts, MutableByte
   append_le<uint16_t>(head, 0);
   append_le<uint16_t>(head, kEncrypted);
   append_le<uint64_t>(head, session_id);
-  std::copy_n(as_bytes(head).begin(), kTransformHeader, out.begin());
-  if (!start(*context_, ccm_, out, 1)) return false;
-  // CCM takes its text in one piece.
-  std::byte* at = out.data() + kTransformHeader;
-  for (Bytes part : parts) {
-    if (part.empty()) continue;
-    if (ccm_)
-      std::copy(part.begin(), part.end(), at);
-    else if (!crypt(*context_, part, at))
-      return false;
-    at += part.size();
-  }
-  if (ccm_ && !crypt(*context_, out.subspan(kTransformHeader), out.data() + kTransformHeader)) return false;
+  std::copy_n(as_bytes(head).begin(), kTransformHeader, header.begin());
+  if (!start(*context_, ccm_, header, size, 1)) return false;
+  const auto whole = [&] {
+    return std::all_of(parts.begin(), parts.end(), [&](MutableBytes part) { return crypt_in_place(*context_, part); });
+  };
+  if (ccm_ && parts.size() > 1 ? !crypt_as_one(*context_, parts, size) : !whole()) return false;
   return finish(*context_) &&
-         EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kTag, out.data() + kTagAt) == 1;
+         EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kTag, header.data() + kTagAt) == 1;
 }
 
 std::optional<Opener> Opener::make(Cipher cipher, Bytes key) {
@@ -116,7 +124,7 @@ std::optional<MutableBytes> Opener::open(MutableBytes frame) {
   if (!sealed_session(frame)) return std::nullopt;
   const MutableBytes text = frame.subspan(kTransformHeader);
   if (EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kTag, frame.data() + kTagAt) != 1 ||
-      !start(*context_, ccm_, frame, 0) || !crypt(*context_, text, text.data()))
+      !start(*context_, ccm_, frame, text.size(), 0) || !crypt_in_place(*context_, text))
     return std::nullopt;
   // CCM has verified by now and knows no end.
   if (!ccm_ && !finish(*context_)) return std::nullopt;

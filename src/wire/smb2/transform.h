@@ -23,10 +23,10 @@ class Sealer {
   /// libcrypto refused, or a key of another size.
   static std::optional<Sealer> make(Cipher cipher, Bytes key, uint32_t id = 0);
 
-  /// Writes a sealed frame: its header, then `parts` one after another, encrypted. `out` is kTransformHeader bytes
-  /// larger than they are and overlaps none of them. False: sizes do not fit, more than a frame may have, or libcrypto
-  /// refused; `out` must not be sent then.
-  [[nodiscard]] bool seal(uint64_t session_id, std::span<const Bytes> parts, MutableBytes out);
+  /// Encrypts `parts`, the pieces of a frame one after another, where they are, and writes the header that goes before
+  /// them (kTransformHeader bytes). False: sizes do not fit, more than a frame may have, or libcrypto refused; nothing
+  /// of it must be sent then.
+  [[nodiscard]] bool seal(uint64_t session_id, std::span<const MutableBytes> parts, MutableBytes header);
 
  private:
   Sealer() = default;

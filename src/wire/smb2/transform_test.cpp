@@ -35,9 +35,9 @@ Opener opener(Cipher cipher) {
 }
 
 std::string sealed(Sealer& s, std::string_view text) {
-  std::string out(kTransformHeader + text.size(), '\0');
-  const Bytes part = as_bytes(text);
-  EXPECT_TRUE(s.seal(kSession, std::span(&part, 1), frame_of(out)));
+  std::string out = std::string(kTransformHeader, '\0').append(text);
+  const MutableBytes frame = frame_of(out), part = frame.subspan(kTransformHeader);
+  EXPECT_TRUE(s.seal(kSession, std::span(&part, 1), frame.first(kTransformHeader)));
   return out;
 }
 
@@ -102,9 +102,11 @@ TEST(Smb2Transform, ScatteredThereAndBack) {
     for (size_t size : {size_t{64}, size_t{65}, size_t{127}, size_t{4096}, size_t{100000}}) {
       std::string text(size, 'x');
       for (size_t i = 0; i < size; i++) text[i] = static_cast<char>(i * 7);
-      const Bytes all = as_bytes(text), parts[] = {all.first(7), {}, all.subspan(7, 40), all.subspan(47)};
-      std::string frame(kTransformHeader + size, '\0');
-      ASSERT_TRUE(s.seal(kSession, parts, frame_of(frame)));
+      std::string header(kTransformHeader, '\0'), one = text.substr(0, 7), none, two = text.substr(7, 40),
+                                                  three = text.substr(47);
+      const MutableBytes parts[] = {frame_of(one), frame_of(none), frame_of(two), frame_of(three)};
+      ASSERT_TRUE(s.seal(kSession, parts, frame_of(header)));
+      const std::string frame = header + one + two + three;
       EXPECT_EQ(sealed_session(as_bytes(frame)), kSession);
       EXPECT_EQ(opened(o, frame), text);
     }
@@ -142,13 +144,13 @@ TEST(Smb2Transform, Refuses) {
   EXPECT_FALSE(Sealer::make(Cipher::aes256_ccm, as_bytes(test_key(Cipher::aes128_ccm))));
   EXPECT_FALSE(Opener::make(Cipher::aes128_gcm, as_bytes(test_key(Cipher::aes256_gcm))));
   Sealer s = sealer(Cipher::aes128_gcm);
-  const Bytes part = as_bytes("text");
-  std::string out(kTransformHeader + 5, '\0');
-  EXPECT_FALSE(s.seal(kSession, std::span(&part, 1), frame_of(out)));
-  EXPECT_FALSE(s.seal(kSession, {}, frame_of(out).first(kTransformHeader)));
-  std::string large(kMaxFrame - kTransformHeader + 1, '\0'), room(large.size() + kTransformHeader, '\0');
-  const Bytes too_large = as_bytes(large);
-  EXPECT_FALSE(s.seal(kSession, std::span(&too_large, 1), frame_of(room)));
+  std::string text = "text", header(kTransformHeader, '\0'), longer = header + ' ';
+  const MutableBytes part = frame_of(text);
+  EXPECT_FALSE(s.seal(kSession, std::span(&part, 1), frame_of(longer)));
+  EXPECT_FALSE(s.seal(kSession, {}, frame_of(header)));
+  std::string large(kMaxFrame - kTransformHeader + 1, '\0');
+  const MutableBytes too_large = frame_of(large);
+  EXPECT_FALSE(s.seal(kSession, std::span(&too_large, 1), frame_of(header)));
 }
 
 }  // namespace
