@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <optional>
 
 #include "base/log.h"
 #include "doors/smb/chain.h"
@@ -19,6 +20,40 @@ constexpr size_t kLongestOfStrangers = size_t{128} << 10;
 constexpr size_t kLongest = kMostIo + (size_t{64} << 10);
 constexpr std::chrono::milliseconds kHelloTime{30'000}, kFrameTime{60'000};
 constexpr std::chrono::hours kIdleTime{24 * 7};
+
+/// What a frame asks, admitted; null: nothing that is left to do. None: the connection ends.
+std::optional<std::shared_ptr<Chain>> admitted(Server& server, const std::shared_ptr<Link>& link,
+                                               BytePool::Piece frame) {
+  std::shared_ptr<Channel> sealed_by;
+  Bytes messages = frame.bytes();
+  switch (smb2::protocol_of(messages)) {
+    case smb2::Protocol::smb2:
+      break;
+    case smb2::Protocol::smb1: {
+      if (link->agreed.done()) return std::nullopt;
+      const auto dialect = smb2::read_smb1_negotiate(messages);
+      if (!dialect || !answer_smb1(server, link, *dialect)) return std::nullopt;
+      return nullptr;
+    }
+    case smb2::Protocol::transform: {
+      const auto id = smb2::sealed_session(messages);
+      if (!id) return std::nullopt;
+      sealed_by = link->channel(*id);
+      // One that has ended seals what says so.
+      if (!sealed_by || !sealed_by->ready()) return std::nullopt;
+      const auto opened = sealed_by->open(frame.bytes());
+      if (!opened) return std::nullopt;
+      messages = *opened;
+      break;
+    }
+    default:
+      return std::nullopt;
+  }
+  auto chain = std::make_shared<Chain>(server, link, std::move(frame), messages, std::move(sealed_by));
+  bool idle = false;
+  if (!chain->admit(idle)) return std::nullopt;
+  return idle ? nullptr : std::move(chain);
+}
 
 }  // namespace
 
@@ -102,9 +137,18 @@ Stream::Next Connection::ready() {
         case Got::frame:
           break;
       }
-      if (!take(std::move(frame))) return Next::close;
-      if (!work_) continue;
+      connected_.request({});
       // What was agreed to is known before anybody reads on. Strangers have the thread that reads, and no more.
+      if (frame.size() > kBuffer && smb2::protocol_of(frame.bytes()) == smb2::Protocol::transform &&
+          link_->known.load(std::memory_order_acquire) && link_->frames.begin()) {
+        leaves_ = true;
+        sealed_ = std::make_shared<BytePool::Piece>(std::move(frame));
+        return Next::read;
+      }
+      auto asked = admitted(server_, link_, std::move(frame));
+      if (!asked) return Next::close;
+      if (!*asked) continue;
+      work_ = std::move(*asked);
       const bool known = link_->known.load(std::memory_order_acquire);
       const bool may_leave = known && !work_->keeps_order();
       leaves_ = may_leave && link_->frames.begin();
@@ -121,11 +165,19 @@ Stream::Next Connection::ready() {
 }
 
 std::function<void()> Connection::take_work() {
-  if (!work_) return {};
-  return [chain = std::move(work_), link = link_, left = std::exchange(leaves_, false)]() mutable {
-    while (chain) {
+  if (!work_ && !sealed_) return {};
+  return [chain = std::move(work_), sealed = std::move(sealed_), &server = server_, link = link_,
+          left = std::exchange(leaves_, false)]() mutable {
+    do {
       try {
-        chain->run();
+        if (const auto frame = std::exchange(sealed, nullptr)) {
+          auto asked = admitted(server, link, std::move(*frame));
+          if (asked)
+            chain = std::move(*asked);
+          else
+            link->end();
+        }
+        if (chain) chain->run();
       } catch (const std::exception& e) {
         log(LogLevel::error, "an SMB request failed: {}", e.what());
         link->end();
@@ -133,41 +185,8 @@ std::function<void()> Connection::take_work() {
       chain.reset();
       if (link->ended()) link->frames.drop();
       if (left) chain = link->frames.next();
-    }
+    } while (chain);
   };
-}
-
-bool Connection::take(BytePool::Piece frame) {
-  connected_.request({});
-  std::shared_ptr<Channel> sealed_by;
-  Bytes messages = frame.bytes();
-  switch (smb2::protocol_of(messages)) {
-    case smb2::Protocol::smb2:
-      break;
-    case smb2::Protocol::smb1: {
-      if (link_->agreed.done()) return false;
-      const auto dialect = smb2::read_smb1_negotiate(messages);
-      return dialect && answer_smb1(server_, link_, *dialect);
-    }
-    case smb2::Protocol::transform: {
-      const auto id = smb2::sealed_session(messages);
-      if (!id) return false;
-      sealed_by = link_->channel(*id);
-      // One that has ended seals what says so.
-      if (!sealed_by || !sealed_by->ready()) return false;
-      const auto opened = sealed_by->open(frame.bytes());
-      if (!opened) return false;
-      messages = *opened;
-      break;
-    }
-    default:
-      return false;
-  }
-  auto chain = std::make_shared<Chain>(server_, link_, std::move(frame), messages, std::move(sealed_by));
-  bool idle = false;
-  if (!chain->admit(idle)) return false;
-  if (!idle) work_ = std::move(chain);
-  return true;
 }
 
 }  // namespace isthmus::smb

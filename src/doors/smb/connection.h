@@ -12,7 +12,8 @@ namespace isthmus::smb {
 
 class Chain;
 
-/// Reads the frames of one client. What they ask is done when the next thread may read on.
+/// Reads the frames of one client. What they ask is done when the next thread may read on; large ones that are sealed
+/// are opened then, too.
 class Connection final : public Stream {
  public:
   Connection(Server& server, int socket, std::optional<uint32_t> uid);
@@ -26,8 +27,6 @@ class Connection final : public Stream {
  private:
   enum class Got : uint8_t { frame, nothing, over };
   Got read_frame(BytePool::Piece& frame);
-  /// False: the connection ends.
-  bool take(BytePool::Piece frame);
   size_t longest() const;
 
   Server& server_;
@@ -41,6 +40,7 @@ class Connection final : public Stream {
   BytePool::Piece frame_;  // one that is longer than in_, got_ of it there
   size_t got_ = 0;
   std::shared_ptr<Chain> work_;
+  std::shared_ptr<BytePool::Piece> sealed_;  // a large frame that is opened by the thread that leaves, instead of work_
 };
 
 }  // namespace isthmus::smb
