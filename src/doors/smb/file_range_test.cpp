@@ -8,10 +8,10 @@
 namespace isthmus::smb::testing {
 namespace {
 
-constexpr size_t kSize = 100'000, kMost = 65536;
+constexpr size_t kFileSize = 100'000, kMost = 65536;
 
 std::string contents() {
-  std::string text(kSize, '\0');
+  std::string text(kFileSize, '\0');
   for (size_t i = 0; i < text.size(); i++) text[i] = static_cast<char>(i * 31 >> 3);
   return text;
 }
@@ -85,7 +85,7 @@ TEST_F(FileRanges, SignedOrNot) {
       ASSERT_TRUE(got);
       EXPECT_TRUE(as_text(got->data) == text.substr(offset, length)) << offset;
     }
-    EXPECT_EQ(c.ask_raw(Command::read, reading(id, kSize, 10)).status(), NtStatus::end_of_file);
+    EXPECT_EQ(c.ask_raw(Command::read, reading(id, kFileSize, 10)).status(), NtStatus::end_of_file);
     EXPECT_EQ(c.ask_raw(Command::read, reading(id, uint64_t{1} << 40, 10)).status(), NtStatus::end_of_file);
     EXPECT_EQ(c.read(id, 0, 0), "");
   }
