@@ -17,6 +17,7 @@
 #include "ctl/libraries.h"
 #include "ctl/program_check.h"
 #include "ctl/run.h"
+#include "providers/fuse_host/device.h"
 #include "providers/fuse_host/fuse_host.h"
 
 namespace isthmus::ctl {
@@ -115,6 +116,11 @@ class Starting {
     if (!mount_.fsname.empty()) options.source = mount_.fsname;
     if (!mount_.subtype.empty()) options.type = mount_.subtype;
     options.read_only = mount_.read_only;
+    options.allow_other = mount_.allow_other || job_.way == WayIn::own;  // that way does not say
+    options.max_read = mount_.max_read;
+    options.block_device = mount_.block_device;
+    // Both ends of a device of ours take the same; a program's own end is as it comes.
+    if (job_.way != WayIn::own) options.most_answer = fuse_host::message_size(device.get());
     options.keep = daemon_;
     auto server = std::make_shared<pid_t>(0);
     options.started = [daemon = daemon_, server] { return daemon->serves(*server); };

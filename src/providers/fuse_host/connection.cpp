@@ -1,15 +1,18 @@
 #include "providers/fuse_host/connection.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <set>
 #include <system_error>
 
 #include "base/log.h"
+#include "providers/fuse_host/device.h"
 #include "run/threads.h"
 #include "wire/fuse/flags.h"
 
@@ -19,17 +22,35 @@ using namespace wire::fuse;
 
 namespace {
 
-constexpr size_t kMostMessage = kMostData + 8192;
-constexpr size_t kMostParts = 8;
-constexpr size_t kMostNews = 10'000;  // that wait: a daemon must not fill our memory
-constexpr int kLookMs = 100;
-constexpr uint64_t kInterruptBit = 1;     // of the number of an interrupt: that of its request and this
-constexpr unsigned kMostInterrupts = 16;  // for one request: a daemon may ask for them again, without end
+constexpr std::chrono::milliseconds kLook{10};  // for late answers, at most so often
+constexpr uint64_t kInterruptBit = 1;           // of the number of an interrupt: that of its request and this
+constexpr unsigned kMostInterrupts = 16;        // for one request: a daemon may ask for them again, without end
+/// Every daemon reads at least 8 KiB at once (FUSE_MIN_READ_BUFFER).
+constexpr size_t kMostForgets = (kMinReadBuffer - sizeof(InHeader) - sizeof(BatchForgetIn)) / sizeof(ForgetOne);
+constexpr uint32_t kBatchForgetMinor = 16;
 
-/// Of an answer: the kernel takes no others.
-Errno error_of(const OutHeader& h) { return h.error > -512 && h.error < 0 ? err(-h.error) : err(EIO); }
+/// Where requests' numbers begin: file data cannot be made to look like an answer, as nobody knows a number before.
+uint64_t random_unique() {
+  uint64_t n = 0;
+  if (getrandom(&n, sizeof n, 0) != sizeof n) n = 0;
+  return n >> 2 & ~uint64_t{kInterruptBit};
+}
+
+uint64_t unique_of(const std::vector<std::byte>& message) {
+  InHeader h;
+  memcpy(&h, message.data(), sizeof h);
+  return h.unique & ~kUniqueResend;
+}
 
 }  // namespace
+
+Connection::Connection(Fd socket)
+    : socket_(std::move(socket)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      most_message_(std::min(raise_message_size(socket_.get()), kMostMessage)),
+      last_unique_(random_unique()) {}
+
+uint64_t Connection::next_unique() { return last_unique_ = (last_unique_ + 2) & ~kUniqueResend; }
 
 Status Connection::send(InHeader& header, std::span<const Bytes> parts) {
   std::array<iovec, kMostParts + 1> iov;
@@ -39,75 +60,109 @@ Status Connection::send(InHeader& header, std::span<const Bytes> parts) {
     iov[n++] = {const_cast<std::byte*>(p.data()), p.size()};
     length += p.size();
   }
+  if (length > most_message_) return err(E2BIG);
   header.len = static_cast<uint32_t>(length);
   const std::span<const iovec> message(iov.data(), n);
+  auto copy_to = [&](std::vector<std::byte>& copy) {
+    copy.reserve(length);
+    for (auto& part : message) {
+      auto* from = static_cast<const std::byte*>(part.iov_base);
+      copy.insert(copy.end(), from, from + part.iov_len);
+    }
+  };
+  if (agreed_.resends) {
+    std::lock_guard lock(m_);
+    if (auto found = waiting_.find(header.unique); found != waiting_.end()) copy_to(found->second.message);
+  }
   if (outbox_.empty()) {
-    Status sent = send_message(message, MSG_DONTWAIT);
+    Status sent = send_message(message);
     if (sent || sent.error() != err(EAGAIN)) return sent;
   }
-  std::vector<std::byte>& copy = outbox_.emplace_back();
-  for (auto& part : message) {
-    auto* from = static_cast<const std::byte*>(part.iov_base);
-    copy.insert(copy.end(), from, from + part.iov_len);
-  }
-  {
-    std::lock_guard lock(m_);
-    outgoing_waits_ = true;
-  }
-  outgoing_.notify_one();
+  copy_to(outbox_.emplace_back());
+  std::lock_guard lock(m_);
+  wake_sender();
   return Unit{};
 }
 
-Status Connection::send_message(std::span<const iovec> message, int flags) {
+Status Connection::send_message(std::span<const iovec> message) {
   msghdr m{};
   m.msg_iov = const_cast<iovec*>(message.data());
   m.msg_iovlen = message.size();
   ssize_t sent;
-  do sent = sendmsg(socket_.get(), &m, MSG_NOSIGNAL | flags);
+  do sent = sendmsg(socket_.get(), &m, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (sent < 0 && errno == EINTR);
   if (sent >= 0) return Unit{};
   return errno == EPIPE || errno == ECONNRESET ? err(ENOTCONN) : last_errno();
 }
 
+/// With m_ held.
+void Connection::wake_sender() {
+  if (std::exchange(outgoing_waits_, true)) return;
+  const uint64_t one = 1;
+  static_cast<void>(!write(wake_.get(), &one, sizeof one));  // the thread looks at it, or is not there
+}
+
+// With m_ held.
+bool Connection::too_late() const {
+  const auto now = Clock::now();
+  return std::any_of(waiting_.begin(), waiting_.end(), [&](auto& w) { return w.second.until < now; });
+}
+
 void Connection::send_what_waits() {
+  const auto timeout = agreed_.request_timeout;
+  const auto look = std::clamp<std::chrono::milliseconds>(timeout / 8, kLook, std::chrono::seconds(1));
   while (true) {
     std::vector<uint64_t> interrupts;
     {
-      std::unique_lock lock(m_);
-      outgoing_.wait(lock, [this] { return over_ || outgoing_waits_; });
+      std::lock_guard lock(m_);
       if (over_) return;
+      if (timeout.count() > 0 && too_late()) break;
       outgoing_waits_ = false;
       interrupts.swap(interrupts_);
     }
     for (uint64_t unique : interrupts) send_interrupt(unique);
-    std::unique_lock sending(send_m_);
-    while (!outbox_.empty()) {
-      const iovec whole{outbox_.front().data(), outbox_.front().size()};
-      sending.unlock();
-      // An error is the end of the connection, which hear() sees.
-      static_cast<void>(send_message(std::span(&whole, 1), 0));
-      sending.lock();
-      outbox_.pop_front();
-    }
+    flush_forgets();
+    pollfd p[] = {{wake_.get(), POLLIN, 0}, {send_outbox() ? -1 : socket_.get(), POLLOUT, 0}};
+    ::poll(p, std::size(p), timeout.count() == 0 ? -1 : static_cast<int>(look.count()));
+    uint64_t times;
+    static_cast<void>(!::read(wake_.get(), &times, sizeof times));
   }
+  log(LogLevel::error, "the daemon has not answered a request for {} ms: it is taken for dead", timeout.count());
+  abort();
+}
+
+/// False: the daemon has to read first.
+bool Connection::send_outbox() {
+  std::lock_guard sending(send_m_);
+  for (; !outbox_.empty(); outbox_.pop_front()) {
+    const iovec whole{outbox_.front().data(), outbox_.front().size()};
+    // Another error is the end of the connection, which hear() sees.
+    if (Status sent = send_message(std::span(&whole, 1)); !sent && sent.error() == err(EAGAIN)) return false;
+  }
+  return true;
 }
 
 void Connection::want_interrupt(uint64_t unique) {
-  {
-    std::lock_guard lock(m_);
-    auto found = waiting_.find(unique);
-    if (deaf_to_interrupts_ || found == waiting_.end() || found->second.interrupts++ >= kMostInterrupts) return;
-    interrupts_.push_back(unique);
-    outgoing_waits_ = true;
-  }
-  outgoing_.notify_one();
+  std::lock_guard lock(m_);
+  auto found = waiting_.find(unique);
+  if (found == waiting_.end() || found->second.interrupts++ >= kMostInterrupts) return;
+  interrupts_.push_back(unique);
+  wake_sender();
 }
 
 void Connection::send_interrupt(uint64_t unique) {
-  std::lock_guard sending(send_m_);
+  std::unique_lock sending(send_m_);
+  // The daemon need not hear of what it has not got yet.
+  auto unsent =
+      std::find_if(outbox_.begin(), outbox_.end(), [&](auto& message) { return unique_of(message) == unique; });
+  if (unsent != outbox_.end()) {
+    outbox_.erase(unsent);
+    sending.unlock();
+    return answer(take(unique), err(EINTR), {});
+  }
   {
     std::lock_guard lock(m_);
-    if (!waiting_.contains(unique)) return;
+    if (deaf_to_interrupts_ || !waiting_.contains(unique)) return;
   }
   const InterruptIn in{unique};
   InHeader h{};
@@ -117,51 +172,75 @@ void Connection::send_interrupt(uint64_t unique) {
   static_cast<void>(send(h, std::span(&body, 1)));
 }
 
-Result<Connection::First> Connection::ask_first(Opcode opcode, Bytes body, const std::function<bool()>& stop) {
-  // Who answers is whom we serve for: a program that has gone to the background is another process than at first.
-  int on = 1;
-  setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  InHeader h{};
-  h.opcode = static_cast<uint32_t>(opcode);
-  h.unique = last_unique_ += 2;
+void Connection::forget(uint64_t node, uint64_t count) {
+  std::lock_guard lock(m_);
+  if (over_) return;
+  forgets_.push_back({node, count});
+  wake_sender();
+}
+
+void Connection::flush_forgets() {
+  std::lock_guard sending(send_m_);
+  std::vector<ForgetOne> all;
   {
-    std::lock_guard sending(send_m_);
-    if (Status sent = send(h, std::span(&body, 1)); !sent) return sent.error();
+    std::lock_guard lock(m_);
+    all.swap(forgets_);
   }
-  std::vector<std::byte> room(kMostMessage);
-  while (true) {
-    pollfd p{socket_.get(), POLLIN, 0};
-    if (poll(&p, 1, kLookMs) <= 0) {
-      if (stop()) return err(EINTR);
+  const size_t at_once = agreed_.minor < kBatchForgetMinor ? 1 : kMostForgets;
+  for (std::span<const ForgetOne> left(all); !left.empty();) {
+    const auto some = left.first(std::min(left.size(), at_once));
+    left = left.subspan(some.size());
+    InHeader h{};
+    {
+      std::lock_guard lock(m_);
+      h.unique = next_unique();
+    }
+    if (some.size() == 1) {
+      const ForgetIn in{some[0].nlookup};
+      h.opcode = static_cast<uint32_t>(Opcode::Forget);
+      h.nodeid = some[0].nodeid;
+      const Bytes body = std::as_bytes(std::span(&in, 1));
+      static_cast<void>(send(h, std::span(&body, 1)));
       continue;
     }
-    iovec data{room.data(), room.size()};
-    alignas(cmsghdr) char space[CMSG_SPACE(sizeof(ucred))];
-    msghdr m{};
-    m.msg_iov = &data;
-    m.msg_iovlen = 1;
-    m.msg_control = space;
-    m.msg_controllen = sizeof space;
-    const ssize_t n = recvmsg(socket_.get(), &m, MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EINTR) continue;
-    OutHeader out{};
-    if (n < static_cast<ssize_t>(sizeof out)) return err(ENOTCONN);
-    memcpy(&out, room.data(), sizeof out);
-    if (out.unique != h.unique) continue;
-    if (out.error != 0) return error_of(out);
-    First first;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(ucred))) {
-        ucred who{};
-        memcpy(&who, CMSG_DATA(c), sizeof who);
-        first.pid = who.pid;
-      }
-    first.body.assign(room.begin() + sizeof out, room.begin() + n);
-    return first;
+    const BatchForgetIn in{static_cast<uint32_t>(some.size()), 0};
+    h.opcode = static_cast<uint32_t>(Opcode::BatchForget);
+    const Bytes parts[] = {std::as_bytes(std::span(&in, 1)), std::as_bytes(some)};
+    static_cast<void>(send(h, parts));
   }
 }
 
-Status Connection::start(News news, std::function<void()> ended) {
+void Connection::reply_to_news(uint64_t unique, uint64_t node, std::span<const Bytes> parts) {
+  InHeader h{};
+  h.opcode = static_cast<uint32_t>(Opcode::NotifyReply);
+  h.unique = unique;
+  h.nodeid = node;
+  std::lock_guard sending(send_m_);
+  static_cast<void>(send(h, parts));
+}
+
+void Connection::resend() {
+  if (!agreed_.resends) return;
+  std::lock_guard sending(send_m_);
+  std::set<uint64_t> unsent;
+  for (auto& message : outbox_) unsent.insert(unique_of(message));
+  std::lock_guard lock(m_);
+  std::vector<uint64_t> order;
+  for (auto& [unique, asked] : waiting_)
+    if (!asked.message.empty() && !unsent.contains(unique)) order.push_back(unique);
+  std::sort(order.begin(), order.end());
+  for (uint64_t unique : order) {
+    std::vector<std::byte>& again = outbox_.emplace_back(waiting_.at(unique).message);
+    InHeader h;
+    memcpy(&h, again.data(), sizeof h);
+    h.unique |= kUniqueResend;
+    memcpy(again.data(), &h, sizeof h);
+  }
+  wake_sender();
+}
+
+Status Connection::start(const Agreed& agreed, News news, std::function<void()> ended) {
+  agreed_ = agreed;
   news_ = std::move(news);
   ended_ = std::move(ended);
   try {
@@ -179,6 +258,8 @@ Status Connection::start(News news, std::function<void()> ended) {
   return Unit{};
 }
 
+void Connection::abort() { shutdown(socket_.get(), SHUT_RDWR); }
+
 void Connection::close() {
   {
     std::lock_guard lock(line_->m);
@@ -188,26 +269,26 @@ void Connection::close() {
     std::lock_guard lock(m_);
     ended_ = nullptr;
     over_ = true;
+    outgoing_waits_ = false;
+    wake_sender();
   }
   more_.notify_all();
-  outgoing_.notify_all();
-  shutdown(socket_.get(), SHUT_RDWR);
+  abort();
   if (hearing_.joinable()) hearing_.join();
   if (passing_.joinable()) passing_.join();
   if (sending_.joinable()) sending_.join();
   fail_all();
 }
 
-void Connection::ask(Opcode opcode, uint64_t node, const Context& ctx, std::span<const Bytes> parts,
+void Connection::ask(const Request& request, const Context& ctx, std::span<const Bytes> parts,
                      std::unique_ptr<Waiter> waiter) {
   InHeader h{};
-  h.opcode = static_cast<uint32_t>(opcode);
-  h.nodeid = node;
-  if (ctx.cred.known) {
-    h.uid = ctx.cred.uid;
-    h.gid = ctx.cred.gid;
-    h.pid = ctx.cred.pid;
-  }
+  h.opcode = static_cast<uint32_t>(request.opcode);
+  h.nodeid = request.node;
+  h.uid = ctx.cred.known ? ctx.cred.uid : geteuid();
+  h.gid = ctx.cred.known ? ctx.cred.gid : getegid();
+  h.pid = ctx.cred.known ? ctx.cred.pid : 0;
+  h.total_extlen = request.extension;
   Status sent = Unit{};
   bool over = false;
   {
@@ -216,8 +297,12 @@ void Connection::ask(Opcode opcode, uint64_t node, const Context& ctx, std::span
       std::lock_guard lock(m_);
       over = over_;
       if (!over) {
-        h.unique = last_unique_ += 2;  // odd ones are interrupts
-        waiting_.emplace(h.unique, Asked{std::move(waiter), ctx.cancel});
+        h.unique = next_unique();  // odd ones are interrupts
+        Asked asked{.waiter = std::move(waiter), .cancel = ctx.cancel, .least = request.least, .most = request.most};
+        // One who waits for a lock may wait as long as it is held.
+        if (agreed_.request_timeout.count() > 0 && request.opcode != Opcode::Setlkw)
+          asked.until = Clock::now() + agreed_.request_timeout;
+        waiting_.emplace(h.unique, std::move(asked));
       }
     }
     if (!over) {
@@ -232,19 +317,6 @@ void Connection::ask(Opcode opcode, uint64_t node, const Context& ctx, std::span
   }
   if (over) return waiter->answered(err(ENOTCONN), {});  // NOLINT(bugprone-use-after-move): moved if not over
   if (!sent) answer(take(h.unique), sent.error(), {});
-}
-
-void Connection::tell(Opcode opcode, uint64_t node, Bytes body) {
-  InHeader h{};
-  h.opcode = static_cast<uint32_t>(opcode);
-  h.nodeid = node;
-  std::lock_guard sending(send_m_);
-  {
-    std::lock_guard lock(m_);
-    if (over_) return;
-    h.unique = last_unique_ += 2;
-  }
-  static_cast<void>(send(h, std::span(&body, 1)));
 }
 
 Connection::Asked Connection::take(uint64_t unique) {
@@ -269,65 +341,6 @@ void Connection::fail_all() {
     left.swap(waiting_);
   }
   for (auto& [unique, asked] : left) answer(std::move(asked), err(ENOTCONN), {});
-}
-
-void Connection::hear() {
-  // 8-byte alignment, as structs are copied from there.
-  std::vector<uint64_t> room(kMostMessage / sizeof(uint64_t));
-  auto memory = std::as_writable_bytes(std::span(room));
-  while (true) {
-    const ssize_t n = recv(socket_.get(), memory.data(), memory.size(), 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    hear_one(memory.first(static_cast<size_t>(n)));
-  }
-  std::function<void()> ended;
-  {
-    std::lock_guard lock(m_);
-    over_ = true;
-    ended.swap(ended_);
-  }
-  more_.notify_all();
-  outgoing_.notify_all();
-  fail_all();
-  if (ended) ended();
-}
-
-void Connection::hear_one(Bytes message) {
-  OutHeader h{};
-  if (message.size() < sizeof h) return;
-  memcpy(&h, message.data(), sizeof h);
-  if (h.len != message.size()) return;
-  if (h.unique == 0) {
-    std::lock_guard lock(m_);
-    if (queue_.size() < kMostNews) queue_.emplace_back(message.begin(), message.end());
-    more_.notify_one();
-    return;
-  }
-  if (h.unique & kInterruptBit) {
-    if (h.error == -EAGAIN) return want_interrupt(h.unique & ~kInterruptBit);  // it has not seen the request yet
-    std::lock_guard lock(m_);
-    deaf_to_interrupts_ |= h.error == -ENOSYS;
-    return;
-  }
-  Asked asked = take(h.unique);
-  { std::lock_guard sending(send_m_); }
-  answer(std::move(asked), h.error == 0 ? Errno{} : error_of(h), message.subspan(sizeof h));
-}
-
-void Connection::pass_news_on() {
-  std::unique_lock lock(m_);
-  while (true) {
-    more_.wait(lock, [this] { return over_ || !queue_.empty(); });
-    if (over_) return;
-    const std::vector<std::byte> message = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    OutHeader h{};
-    memcpy(&h, message.data(), sizeof h);
-    news_(h.error, Bytes(message).subspan(sizeof h));
-    lock.lock();
-  }
 }
 
 }  // namespace isthmus::fuse_host

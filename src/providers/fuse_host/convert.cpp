@@ -48,6 +48,29 @@ Result<isthmus::Attr> from_wire(const wire::fuse::Attr& w) {
   return a;
 }
 
+Result<isthmus::Attr> from_wire(const Statx& x) {
+  wire::fuse::Attr w{};
+  w.ino = x.ino;
+  w.size = x.size;
+  w.blocks = x.blocks;
+  w.mode = x.mode;
+  auto a = from_wire(w);
+  if (!a) return a;
+  auto time = [](const SxTime& t) { return Time{t.tv_sec, std::min(t.tv_nsec, 999'999'999u)}; };
+  a->rdev = makedev(x.rdev_major, x.rdev_minor);
+  a->atime = time(x.atime);
+  a->mtime = time(x.mtime);
+  a->ctime = time(x.ctime);
+  a->nlink = x.nlink;
+  a->uid = x.uid;
+  a->gid = x.gid;
+  if (x.blksize != 0) a->block_size = x.blksize;
+  a->flags = static_cast<uint32_t>(x.attributes & x.attributes_mask);
+  a->has_btime = (x.mask & STATX_BTIME) != 0;
+  if (a->has_btime) a->btime = time(x.btime);
+  return a;
+}
+
 Ttl to_ttl(uint64_t sec, uint32_t nsec) {
   if (sec >= kForever / 1000) return kForever;
   return static_cast<Ttl>(sec * 1000 + std::min(nsec, 999'999'999u) / 1'000'000);

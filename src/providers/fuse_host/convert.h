@@ -8,6 +8,8 @@ namespace isthmus::fuse_host {
 
 /// EIO: a type that no file has.
 Result<Attr> from_wire(const wire::fuse::Attr& a);
+/// With a birth time, if it says one. Its mask holds STATX_BASIC_STATS.
+Result<Attr> from_wire(const wire::fuse::Statx& s);
 /// The same for a node that must be there.
 Result<Entry> from_wire(const wire::fuse::EntryOut& e);
 Ttl to_ttl(uint64_t sec, uint32_t nsec);
