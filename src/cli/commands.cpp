@@ -126,6 +126,10 @@ int host_command(const ctl::HostJob& job) {
   return names_program("host", job.command) ? tell(ctl::run_host(job)) : ctl::kExitUsage;
 }
 
+int fusetest_command(const ctl::FuseTestJob& job) {
+  return names_program("fusetest", job.command) ? tell(ctl::run_fusetest(job)) : ctl::kExitUsage;
+}
+
 int run_command(const RunArguments& a) {
   if (!names_program("run", a.command)) return ctl::kExitUsage;
   if (!a.check) return tell(ctl::run_program({a.command, a.via, a.trace, a.trace_file}));

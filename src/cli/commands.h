@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/fusetest.h"
 #include "ctl/host.h"
 #include "ctl/smb_job.h"
 #include "ctl/webdav_job.h"
@@ -48,6 +49,7 @@ int unmount_command(const UnmountArguments& arguments);
 int serve_command(const ServeArguments& arguments);
 int run_command(const RunArguments& arguments);
 int host_command(const ctl::HostJob& job);
+int fusetest_command(const ctl::FuseTestJob& job);
 int list_command(bool json, bool prometheus);
 int doctor_command(bool json);
 int help_command(const std::string& topic);

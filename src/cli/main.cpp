@@ -29,6 +29,7 @@ struct Parsed {
   UnmountArguments unmount;
   RunArguments run;
   ctl::HostJob host;
+  ctl::FuseTestJob fusetest;
   bool list_json = false, list_prometheus = false, doctor_json = false;
   std::string topic, log_level = "warning", trace_format = "text";
 };
@@ -204,6 +205,26 @@ CLI::App* add_host(CLI::App& app, Parsed& p) {
   return c;
 }
 
+CLI::App* add_fusetest(CLI::App& app, Parsed& p) {
+  auto* c = app.add_subcommand("fusetest", "test a FUSE daemon: no mount, no /dev/fuse, no privilege");
+  c->prefix_command();
+  c->fallthrough(false);
+  c->add_option("--junit", p.fusetest.junit_file, "write the results to FILE, too, as JUnit's XML")->type_name("FILE");
+  c->add_flag("--read-only", p.fusetest.keep_off, "make nothing: only what reads is tested");
+  c->add_option("--in", p.fusetest.way_in, "how it gets its device, as of `isthmus host`; default auto")
+      ->type_name("WAY")
+      ->check(CLI::IsMember(ctl::ways_in()));
+  c->add_flag("--isolate", p.fusetest.isolated, "give it namespaces of its own: users, mounts, processes");
+  c->footer(
+      "\nUsage: isthmus fusetest [OPTIONS] [--] DAEMON [ARGUMENT...]\n\n"
+      "{} stands for the mountpoint, an empty folder that is added at the end where it is not named. What the tests "
+      "make\n"
+      "is in one folder in the root of its file system, and removed.\n\n" +
+      exit_status_help());
+  c->final_callback([&p, c] { p.fusetest.command = c->remaining(); });
+  return c;
+}
+
 /// Where the options of `app`, from `at` on, end: at a word, "--" or the end.
 size_t behind_options(const CLI::App& app, const std::vector<std::string>& words, size_t at) {
   for (; at < words.size() && words[at].starts_with('-') && words[at] != "--"; at++) {
@@ -242,6 +263,7 @@ int dispatch(int argc, char** argv) {
   auto* unmount = add_unmount(app, p);
   auto* run = add_run(app, p);
   auto* host = add_host(app, p);
+  auto* fusetest = add_fusetest(app, p);
   auto* list = app.add_subcommand("list", "show what is mounted, by whom and how busy it is");
   auto* list_as_json = list->add_flag("--json", p.list_json, "for programs");
   list->add_flag("--prometheus", p.list_prometheus, "figures in Prometheus' text format")->excludes(list_as_json);
@@ -259,7 +281,7 @@ int dispatch(int argc, char** argv) {
              "isthmus COMMAND --help tells more.\n");  // last: sub-commands copy it
 
   try {
-    app.parse(words_for(app, {run, host}, argc, argv));
+    app.parse(words_for(app, {run, host, fusetest}, argc, argv));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     std::cerr << "isthmus: " << e.what() << "\n  isthmus --help\n";
@@ -271,6 +293,7 @@ int dispatch(int argc, char** argv) {
   if (*unmount) return unmount_command(p.unmount);
   if (*run) return run_command(p.run);
   if (*host) return host_command(p.host);
+  if (*fusetest) return fusetest_command(p.fusetest);
   if (*list) return list_command(p.list_json, p.list_prometheus);
   if (*doctor) return doctor_command(p.doctor_json);
   if (*generate) return generate_command(p.topic);

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/log.h"
-#include "check.h"
 #include "providers/fuse_host/fuse_host.h"
+#include "tests/fuzz/check.h"
 #include "vfs/sync.h"
 #include "wire/fuse/opcodes.h"
 #include "wire/fuse/reply.h"

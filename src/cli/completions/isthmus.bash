@@ -16,7 +16,7 @@ _isthmus() {
     for ((n = 1; n < COMP_CWORD; n++)); do
         word=${COMP_WORDS[n]}
         case $word in
-            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --timeout | --via | --in | --fuse | --userfs | --auth | --user | --tls | \
+            --log-level | -o | --options | -s | --set | --cache | --trace-file | --log | --junit | --timeout | --via | --in | --fuse | --userfs | --auth | --user | --tls | \
                 --password-file | --allow-uid | --host | --share | --signing | --encrypt | --uidmap) ((n++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((positions++)); fi ;;
@@ -26,7 +26,7 @@ _isthmus() {
         --log-level) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error off' -- "$current"); return ;;
         --cache) mapfile -t COMPREPLY < <(compgen -W 'none auto always' -- "$current"); return ;;
         --auth) mapfile -t COMPREPLY < <(compgen -W 'none digest basic' -- "$current"); return ;;
-        --log | --trace-file | --fuse | --password-file | --tls) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --log | --junit | --trace-file | --fuse | --password-file | --tls) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
         --via) mapfile -t COMPREPLY < <(compgen -W 'auto smb webdav fuse cifs davfs2 gio' -- "$current"); return ;;
         --in) mapfile -t COMPREPLY < <(compgen -W 'auto seccomp fusermount fd libfuse' -- "$current"); return ;;
@@ -36,7 +36,7 @@ _isthmus() {
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W '--help --version --log-level' -- "$current") ;;
-        :*) mapfile -t COMPREPLY < <(compgen -W 'mount serve unmount run host list doctor help' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'mount serve unmount run host fusetest list doctor help' -- "$current") ;;
         mount:-*)
             mapfile -t COMPREPLY < <(compgen -W '--foreground --options --set --cache --trace --trace=json --trace-file --log
                 --timeout --via --no-progress --log-level --help' -- "$current")
@@ -48,6 +48,7 @@ _isthmus() {
         unmount:-* | umount:-*) mapfile -t COMPREPLY < <(compgen -W '--lazy --force --help' -- "$current") ;;
         run:-*) mapfile -t COMPREPLY < <(compgen -W '--check --via --trace --trace=json --trace-file --help' -- "$current") ;;
         host:-*) mapfile -t COMPREPLY < <(compgen -W '--via --in --isolate --foreground --log --timeout --help' -- "$current") ;;
+        fusetest:-*) mapfile -t COMPREPLY < <(compgen -W '--junit --read-only --in --isolate --help' -- "$current") ;;
         list:-*) mapfile -t COMPREPLY < <(compgen -W '--json --prometheus --help' -- "$current") ;;
         doctor:-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
         mount:* | serve:*)
@@ -55,7 +56,7 @@ _isthmus() {
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             [[ $positions != 0 ]] || _isthmus_from + "$current" < <(isthmus generate sources 2>/dev/null)
             ;;
-        run:* | host:*)
+        run:* | host:* | fusetest:*)
             compopt -o filenames
             if [[ $positions = 0 ]]; then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
             ;;

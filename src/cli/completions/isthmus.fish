@@ -8,13 +8,14 @@ function __isthmus_list_of --argument-names separator what
     end
 end
 
-set -l commands mount serve unmount umount run host list doctor help
+set -l commands mount serve unmount umount run host fusetest list doctor help
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -f
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a mount -d 'mount a source and serve it'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a unmount -d 'unmount FUSE mounts'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a source to clients of this machine'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a run -d 'run a FUSE program on our libfuse'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a host -d 'host a FUSE daemon as it is'
+complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a fusetest -d 'test a FUSE daemon'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a list -d 'show what is mounted'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'show what this machine can do'
 complete -c isthmus -n "not __fish_seen_subcommand_from $commands" -a help -d 'more help'
@@ -76,6 +77,11 @@ complete -c isthmus -n '__fish_seen_subcommand_from host' -s f -l foreground -d 
 complete -c isthmus -n '__fish_seen_subcommand_from host' -l log -r -F -d 'write the log to a file'
 complete -c isthmus -n '__fish_seen_subcommand_from host' -l timeout -x -d 'how long the mount may take'
 complete -c isthmus -n '__fish_seen_subcommand_from host' -a '(__fish_complete_subcommand)'
+complete -c isthmus -n '__fish_seen_subcommand_from fusetest' -l junit -r -F -d 'write the results as XML'
+complete -c isthmus -n '__fish_seen_subcommand_from fusetest' -l read-only -d 'make nothing'
+complete -c isthmus -n '__fish_seen_subcommand_from fusetest' -l in -x -a 'auto seccomp fusermount fd libfuse' -d 'how it gets its device'
+complete -c isthmus -n '__fish_seen_subcommand_from fusetest' -l isolate -d 'in namespaces of its own'
+complete -c isthmus -n '__fish_seen_subcommand_from fusetest' -a '(__fish_complete_subcommand)'
 complete -c isthmus -n '__fish_seen_subcommand_from list doctor' -f -l json -d 'for programs'
 complete -c isthmus -n '__fish_seen_subcommand_from list' -f -l prometheus -d 'figures for Prometheus'
 complete -c isthmus -n '__fish_seen_subcommand_from help' -f -a 'sources mount-options exit-status'

@@ -65,8 +65,15 @@ HandleId FuseHost::add_handle(const OpenOut& out, uint32_t flags) {
   return HandleId{raw(made.id)};
 }
 
-Result<FuseHost::Handle> FuseHost::find_handle(HandleId handle, uint32_t flags) const {
-  if (handle == HandleId::none) return Handle{0, flags, 0};
+// A daemon may take its numbers for addresses: it never hears one that it has not given.
+Result<FuseHost::Handle> FuseHost::find_handle(HandleId handle, Opcode by, uint32_t flags) const {
+  if (handle != HandleId::none) return find_handle(handle);
+  if (lacks(by)) return Handle{0, flags, 0};
+  return err(EBADF);
+}
+
+Result<FuseHost::Handle> FuseHost::find_handle(HandleId handle) const {
+  if (handle == HandleId::none) return Handle{};
   const Handle* h = handles_.find(NodeId{raw(handle)});
   if (!h) return err(EBADF);
   return *h;

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sys/xattr.h>
 
+#include <map>
+
 #include "providers/fuse_host/test_daemon.h"
 
 namespace isthmus::fuse_host {
@@ -12,6 +14,20 @@ using namespace wire::fuse;
 
 class FuseHostFile : public HostTest {
  protected:
+  FuseHostFile() { opens = true; }
+  /// An open file of `n`.
+  HandleId h(NodeId n) {
+    auto& handle = handles_[n];
+    if (handle == HandleId::none)
+      if (auto o = open(n)) handle = o->handle;
+    return handle;
+  }
+  HandleId root() {
+    auto& handle = handles_[NodeId::root];
+    if (handle == HandleId::none)
+      if (auto o = call(op::OpenDir{{}, NodeId::root, 0})) handle = o->handle;
+    return handle;
+  }
   /// Serves one file, whose content is `file`; `more` may answer first.
   void serve_file(std::function<std::optional<Answer>(const Asked&)> more = {}, Options options = {}) {
     serve(
@@ -23,6 +39,8 @@ class FuseHostFile : public HostTest {
               return answer_of(an_entry(7));
             case Opcode::Open:
               return answer_of(OpenOut{99, open_flags, 0});
+            case Opcode::Opendir:
+              return answer_of(OpenOut{5, 0, 0});
             case Opcode::Getattr:
             case Opcode::Setattr: {
               AttrOut out = attributes_of(7);
@@ -50,6 +68,7 @@ class FuseHostFile : public HostTest {
         std::move(options));
   }
 
+  std::map<NodeId, HandleId> handles_;
   std::mutex m;
   std::string file;
   uint32_t open_flags = 0;
@@ -147,6 +166,29 @@ TEST_F(FuseHostFile, ReleasesWhatItOpened) {
   EXPECT_EQ(daemon.count(Opcode::Release), 1u);
 }
 
+// A number that the daemon has not given is never said: some take it for an address.
+TEST_F(FuseHostFile, WhatIsNotOpenIsNotUsed) {
+  serve_file();
+  const NodeId n = node();
+  const size_t before = daemon.count();
+  const HandleId none = HandleId::none, wrong{12345};
+  for (const HandleId handle : {none, wrong}) {
+    EXPECT_EQ(read(n, handle, 0, 10).code(), EBADF);
+    EXPECT_EQ(write(n, handle, 0, "x").code(), EBADF);
+    EXPECT_EQ(call(op::Fsync{{}, n, handle, false}).code(), EBADF);
+    EXPECT_EQ(call(op::FsyncDir{{}, NodeId::root, handle, false}).code(), EBADF);
+    EXPECT_EQ(call(op::Flush{{}, n, handle, 0}).code(), EBADF);
+    EXPECT_EQ(call(op::Fallocate{{}, n, handle, 0, 0, 1}).code(), EBADF);
+    EXPECT_EQ(call(op::SeekHole{{}, n, handle, 0, SEEK_DATA}).code(), EBADF);
+    EXPECT_EQ(call(op::Poll{{}, n, handle, POLLIN, false}).code(), EBADF);
+    EXPECT_EQ(call(op::Ioctl{{}, n, handle}).code(), EBADF);
+  }
+  op::Release release;
+  release.node = n;
+  EXPECT_TRUE(call(release));
+  EXPECT_EQ(daemon.count(), before);
+}
+
 // ---- reading and writing ----
 
 TEST_F(FuseHostFile, ReadsAndWritesInPiecesOfTheAgreedSize) {
@@ -155,14 +197,14 @@ TEST_F(FuseHostFile, ReadsAndWritesInPiecesOfTheAgreedSize) {
   const NodeId n = node();
   std::string data;
   for (int i = 0; data.size() < 300'000; i++) data += std::to_string(i);
-  EXPECT_EQ(*write(n, HandleId::none, 0, data), data.size());
+  EXPECT_EQ(*write(n, h(n), 0, data), data.size());
   EXPECT_EQ(daemon.count(Opcode::Write), (data.size() + 65535) / 65536);
   for (auto& a : daemon.asked(Opcode::Write)) EXPECT_LE(a.in<WriteIn>().size, 65536u);
-  auto got = read(n, HandleId::none, 0, data.size() + 1000);
+  auto got = read(n, h(n), 0, data.size() + 1000);
   ASSERT_TRUE(got);
   EXPECT_EQ(*got, data);
   std::string room(1000, '\0');
-  op::Read into{{}, n, HandleId::none, 5, 1000, std::as_writable_bytes(std::span(room)), O_RDONLY, 0};
+  op::Read into{{}, n, h(n), 5, 1000, std::as_writable_bytes(std::span(room)), O_RDONLY, 0};
   auto filled = call(into);
   ASSERT_TRUE(filled);
   EXPECT_EQ(filled->size(), 1000u);
@@ -192,7 +234,7 @@ TEST_F(FuseHostFile, ShortWrites) {
   EXPECT_EQ(*write(n, open(n)->handle, 0, "ABCDEFGH"), 3u);
   EXPECT_EQ(file, "ABCdefgh");
   most_taken = 0;
-  EXPECT_EQ(write(n, HandleId::none, 0, "x").code(), EIO);
+  EXPECT_EQ(write(n, h(n), 0, "x").code(), EIO);
 }
 
 // An error after some bytes: those count.
@@ -210,23 +252,23 @@ TEST_F(FuseHostFile, ErrorsInTheMiddle) {
         return o;
       }());
   const NodeId n = node();
-  EXPECT_EQ(*write(n, HandleId::none, 0, std::string(100'000, 'x')), 65536u);
-  EXPECT_EQ(write(n, HandleId::none, 65536, "x").code(), ENOSPC);
-  EXPECT_EQ(read(n, HandleId::none, 0, 10'000)->size(), 4096u);
-  EXPECT_EQ(read(n, HandleId::none, 4096, 10).code(), EIO);
+  EXPECT_EQ(*write(n, h(n), 0, std::string(100'000, 'x')), 65536u);
+  EXPECT_EQ(write(n, h(n), 65536, "x").code(), ENOSPC);
+  EXPECT_EQ(read(n, h(n), 0, 10'000)->size(), 4096u);
+  EXPECT_EQ(read(n, h(n), 4096, 10).code(), EIO);
 }
 
 // At the end of everything, and past it.
 TEST_F(FuseHostFile, OffsetsHaveAnEnd) {
   serve_file();
   const NodeId n = node();
-  EXPECT_EQ(*read(n, HandleId::none, 0, 0), "");
-  EXPECT_EQ(*read(n, HandleId::none, INT64_MAX, 10), "");
-  EXPECT_EQ(*write(n, HandleId::none, 0, ""), 0u);
-  EXPECT_EQ(write(n, HandleId::none, INT64_MAX, "ab").code(), EFBIG);
-  EXPECT_EQ(call(op::Fallocate{{}, n, HandleId::none, 0, INT64_MAX, 2}).code(), EFBIG);
+  EXPECT_EQ(*read(n, h(n), 0, 0), "");
+  EXPECT_EQ(*read(n, h(n), INT64_MAX, 10), "");
+  EXPECT_EQ(*write(n, h(n), 0, ""), 0u);
+  EXPECT_EQ(write(n, h(n), INT64_MAX, "ab").code(), EFBIG);
+  EXPECT_EQ(call(op::Fallocate{{}, n, h(n), 0, INT64_MAX, 2}).code(), EFBIG);
   EXPECT_EQ(daemon.count(Opcode::Read) + daemon.count(Opcode::Write) + daemon.count(Opcode::Fallocate), 0u);
-  EXPECT_EQ(*read(n, HandleId::none, 1000, 10), "");
+  EXPECT_EQ(*read(n, h(n), 1000, 10), "");
 }
 
 // Who appends: the kernel says where, as a daemon may look at nothing else.
@@ -234,7 +276,7 @@ TEST_F(FuseHostFile, AppendsAtTheEnd) {
   serve_file();
   file = "abc";
   const NodeId n = node();
-  EXPECT_EQ(*write(n, HandleId::none, 0, "def", true), 3u);
+  EXPECT_EQ(*write(n, h(n), 0, "def", true), 3u);
   EXPECT_EQ(file, "abcdef");
   EXPECT_TRUE(daemon.asked(Opcode::Write)[0].in<WriteIn>().flags & O_APPEND);
   // A kernel's door has said it already.
@@ -244,6 +286,7 @@ TEST_F(FuseHostFile, AppendsAtTheEnd) {
   const Buffer data = Buffer::view(as_bytes(more));
   op::Write a;
   a.node = n;
+  a.handle = h(n);
   a.offset = 6;
   a.data = &data;
   a.append = true;
@@ -260,6 +303,7 @@ TEST_F(FuseHostFile, WritesSayWhoseTheyAre) {
   const Buffer data = Buffer::view(as_bytes(text));
   op::Write a;
   a.node = node();
+  a.handle = h(a.node);
   a.data = &data;
   a.from_cache = a.kill_suidgid = true;
   a.lock_owner = 44;
@@ -284,6 +328,7 @@ TEST_F(FuseHostFile, CopiesByTheDaemonOrByHand) {
   file = "0123456789";
   op::CopyRange a;
   a.from = a.to = node();
+  a.from_handle = a.to_handle = h(a.from);
   a.length = uint64_t{6} << 30;
   EXPECT_EQ(*call(a), uint64_t{5} << 30);
   a.length = 4;
@@ -326,7 +371,6 @@ TEST_P(FuseHostLacking, IsAskedOnceOrEachTime) {
   serve_file(
       [&](const Asked& a) -> std::optional<Answer> {
         if (a.opcode() == l.opcode) return Answer{.error = l.error};
-        if (a.opcode() == Opcode::Opendir) return answer_of(OpenOut{5, 0, 0});
         return {};
       },
       options);
@@ -342,11 +386,11 @@ TEST_P(FuseHostLacking, IsAskedOnceOrEachTime) {
       case Opcode::Opendir:
         return call(op::OpenDir{{}, NodeId::root, 0}).code();
       case Opcode::Flush:
-        return call(op::Flush{{}, n, HandleId::none, 0}).code();
+        return call(op::Flush{{}, n, h(n), 0}).code();
       case Opcode::Fsync:
-        return call(op::Fsync{{}, n, HandleId::none, true}).code();
+        return call(op::Fsync{{}, n, h(n), true}).code();
       case Opcode::Fsyncdir:
-        return call(op::FsyncDir{{}, NodeId::root, HandleId::none, true}).code();
+        return call(op::FsyncDir{{}, NodeId::root, root(), true}).code();
       case Opcode::Syncfs:
         return call(op::Sync{}).code();
       case Opcode::Access:
@@ -360,9 +404,9 @@ TEST_P(FuseHostLacking, IsAskedOnceOrEachTime) {
       case Opcode::Removexattr:
         return call(op::RemoveXattr{{}, n, "user.a"}).code();
       case Opcode::Fallocate:
-        return call(op::Fallocate{{}, n, HandleId::none, 0, 0, 1}).code();
+        return call(op::Fallocate{{}, n, h(n), 0, 0, 1}).code();
       case Opcode::Lseek: {
-        auto at = call(op::SeekHole{{}, n, HandleId::none, 0, SEEK_DATA});
+        auto at = call(op::SeekHole{{}, n, h(n), 0, SEEK_DATA});
         return at ? 0 : at.code();
       }
       case Opcode::Rename2:
@@ -370,7 +414,7 @@ TEST_P(FuseHostLacking, IsAskedOnceOrEachTime) {
       case Opcode::Link:
         return call(op::Link{{}, n, NodeId::root, "b"}).code();
       case Opcode::Poll:
-        return call(op::Poll{{}, n, HandleId::none, POLLIN, false}).code();
+        return call(op::Poll{{}, n, h(n), POLLIN, false}).code();
       case Opcode::Bmap:
         return call(op::Bmap{{}, n, 3, 512}).code();
       case Opcode::Tmpfile:
@@ -378,7 +422,7 @@ TEST_P(FuseHostLacking, IsAskedOnceOrEachTime) {
       case Opcode::Statfs:
         return call(op::Statfs{}).code();
       case Opcode::Ioctl:
-        return call(op::Ioctl{{}, n}).code();
+        return call(op::Ioctl{{}, n, h(n)}).code();
       case Opcode::Mkdir:
         return call(op::Mkdir{{}, NodeId::root, "d", 0700}).code();
       case Opcode::Unlink:
@@ -539,22 +583,22 @@ TEST_F(FuseHostFile, LocksAreTheDaemonsWhereItHasThem) {
   release.unlock_flock = true;
   EXPECT_TRUE(call(release));
   EXPECT_EQ(daemon.asked(Opcode::Release)[0].in<ReleaseIn>().release_flags, 0u);
-  EXPECT_TRUE(call(op::SetLock{{}, n, HandleId::none, others, false, true}));
+  EXPECT_TRUE(call(op::SetLock{{}, n, open(n)->handle, others, false, true}));
 }
 
 TEST_F(FuseHostFile, FlocksComeAsSuchLocks) {
   daemon.agree_on(kInitFlockLocks);
   serve_file();
   const NodeId n = node();
-  EXPECT_TRUE(call(op::SetLock{{}, n, HandleId::none, {.owner = 1, .type = LockType::exclusive}, false, true}));
+  EXPECT_TRUE(call(op::SetLock{{}, n, h(n), {.owner = 1, .type = LockType::exclusive}, false, true}));
   EXPECT_EQ(daemon.asked(Opcode::Setlk)[0].in<LkIn>().lk_flags, kLkFlock);
   // Ranges are ours then, and end with the flush of their owner.
   const Lock mine{.owner = 1, .type = LockType::exclusive}, others{.owner = 2, .type = LockType::shared};
-  EXPECT_TRUE(call(op::SetLock{{}, n, HandleId::none, mine, false, false}));
-  EXPECT_EQ(call(op::SetLock{{}, n, HandleId::none, others, false, false}).code(), EAGAIN);
-  EXPECT_EQ(call(op::GetLock{{}, n, HandleId::none, others})->type, LockType::exclusive);
-  EXPECT_TRUE(call(op::Flush{{}, n, HandleId::none, 1}));
-  EXPECT_TRUE(call(op::SetLock{{}, n, HandleId::none, others, false, false}));
+  EXPECT_TRUE(call(op::SetLock{{}, n, h(n), mine, false, false}));
+  EXPECT_EQ(call(op::SetLock{{}, n, h(n), others, false, false}).code(), EAGAIN);
+  EXPECT_EQ(call(op::GetLock{{}, n, h(n), others})->type, LockType::exclusive);
+  EXPECT_TRUE(call(op::Flush{{}, n, h(n), 1}));
+  EXPECT_TRUE(call(op::SetLock{{}, n, h(n), others, false, false}));
   EXPECT_EQ(daemon.count(Opcode::Setlk), 1u);
 }
 
@@ -578,12 +622,12 @@ TEST_F(FuseHostFile, LocksThatAreNot) {
   });
   const NodeId n = node();
   const Lock mine{.owner = 1, .type = LockType::exclusive}, others{.owner = 2, .type = LockType::exclusive};
-  EXPECT_EQ(call(op::GetLock{{}, n, HandleId::none, mine}).code(), EIO);
+  EXPECT_EQ(call(op::GetLock{{}, n, h(n), mine}).code(), EIO);
   lies = false;
-  EXPECT_EQ(call(op::GetLock{{}, n, HandleId::none, mine})->type, LockType::unlock);
-  EXPECT_TRUE(call(op::SetLock{{}, n, HandleId::none, mine, false, false}));
-  EXPECT_EQ(call(op::SetLock{{}, n, HandleId::none, others, false, false}).code(), EAGAIN);
-  EXPECT_EQ(call(op::GetLock{{}, n, HandleId::none, others})->type, LockType::exclusive);
+  EXPECT_EQ(call(op::GetLock{{}, n, h(n), mine})->type, LockType::unlock);
+  EXPECT_TRUE(call(op::SetLock{{}, n, h(n), mine, false, false}));
+  EXPECT_EQ(call(op::SetLock{{}, n, h(n), others, false, false}).code(), EAGAIN);
+  EXPECT_EQ(call(op::GetLock{{}, n, h(n), others})->type, LockType::exclusive);
   EXPECT_EQ(daemon.count(Opcode::Setlk), 1u);
 }
 
@@ -599,7 +643,7 @@ TEST_F(FuseHostFile, Ioctls) {
   });
   const NodeId n = node();
   const std::string given = "in";
-  op::Ioctl a{{}, n, HandleId::none, 77, 88, as_bytes(given), 8, false, true, true};
+  op::Ioctl a{{}, n, call(op::OpenDir{{}, NodeId::root, 0})->handle, 77, 88, as_bytes(given), 8, false, true, true};
   out.result = -3;
   data = "12345678";
   auto r = call(a);

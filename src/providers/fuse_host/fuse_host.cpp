@@ -146,18 +146,20 @@ void FuseHost::stop() {
   if (std::exchange(started_, false)) {
     class Destroyed final : public Connection::Waiter {
      public:
-      explicit Destroyed(std::promise<void> p) : promise_(std::move(p)) {}
-      void answered(Errno, Bytes) noexcept override { promise_.set_value(); }
+      explicit Destroyed(std::promise<Errno> p) : promise_(std::move(p)) {}
+      void answered(Errno e, Bytes) noexcept override { promise_.set_value(e); }
 
      private:
-      std::promise<void> promise_;
+      std::promise<Errno> promise_;
     };
     connection_.flush_forgets();
-    std::promise<void> promise;
+    std::promise<Errno> promise;
     auto destroyed = promise.get_future();
     connection_.ask({.opcode = Opcode::Destroy}, {}, {}, std::make_unique<Destroyed>(std::move(promise)));
     if (destroyed.wait_for(options_.destroy_wait) != std::future_status::ready)
       log(LogLevel::warning, "the daemon does not answer DESTROY");
+    else  // an error is an answer as well
+      destroyed_ = destroyed.get() != err(ENOTCONN);
   }
   connection_.close();
 }

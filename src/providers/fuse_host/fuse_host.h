@@ -50,6 +50,8 @@ class FuseHost final : public Provider<FuseHost> {
   uint64_t flags() const { return flags_.load(std::memory_order_relaxed); }
   size_t most_write() const { return most_write_; }
   size_t most_read() const { return most_read_; }
+  /// After stop(): the daemon has answered DESTROY.
+  bool destroyed() const { return destroyed_; }
   /// Messages of the daemon's that a kernel would have refused.
   uint64_t refused() const { return connection_.refused(); }
 
@@ -101,6 +103,8 @@ class FuseHost final : public Provider<FuseHost> {
   void export_to_node(Call<op::ExportToNode> c);
 
  private:
+  friend class HostTest;  // whose daemons may have no opens
+
   using Opcode = wire::fuse::Opcode;
   using Parts = std::initializer_list<Bytes>;
   class Listing;
@@ -163,8 +167,10 @@ class FuseHost final : public Provider<FuseHost> {
   Result<Attributes> take_attributes(NodeId node, const wire::fuse::AttrOut& out);
   Result<Attributes> take_statx(NodeId node, const wire::fuse::StatxOut& out);
   HandleId add_handle(const wire::fuse::OpenOut& out, uint32_t flags);
-  /// HandleId::none: what was opened without the daemon.
-  Result<Handle> find_handle(HandleId handle, uint32_t flags = 0) const;
+  /// Of one that was opened by that request. HandleId::none is good only where the daemon lacks it; else EBADF.
+  Result<Handle> find_handle(HandleId handle, Opcode by, uint32_t flags = 0) const;
+  /// HandleId::none: no open file is meant.
+  Result<Handle> find_handle(HandleId handle) const;
   Result<Handle> end_handle(HandleId handle);
   void release_unused(uint64_t node, const wire::fuse::OpenOut& out, uint32_t flags);
   uint32_t mode_for_daemon(const Context& ctx, uint32_t mode) const;
@@ -201,7 +207,7 @@ class FuseHost final : public Provider<FuseHost> {
   size_t most_request_ = wire::fuse::kMinReadBuffer;  // what the daemon reads at once
   std::chrono::milliseconds request_timeout_{0};
   pid_t pid_ = 0;
-  bool started_ = false;
+  bool started_ = false, destroyed_ = false;
 };
 
 }  // namespace isthmus::fuse_host

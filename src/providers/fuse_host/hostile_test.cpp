@@ -56,6 +56,7 @@ TEST_F(FuseHostHostile, AnErrorIsANumberAndNothingElse) {
 
 // Answers that are shorter or longer than what they answer, for each fixed struct.
 TEST_F(FuseHostHostile, AnAnswerHasTheLengthOfItsKind) {
+  opens = true;
   int by = 0;
   bool right = true;
   daemon.agree_on(kInitPosixLocks);
@@ -102,6 +103,7 @@ TEST_F(FuseHostHostile, AnAnswerHasTheLengthOfItsKind) {
     return {.body = body};
   });
   const NodeId n = node();
+  const HandleId h = open(n)->handle;
   auto all = [&] {
     std::vector<int> codes;
     codes.push_back(look("f").code());
@@ -118,14 +120,14 @@ TEST_F(FuseHostHostile, AnAnswerHasTheLengthOfItsKind) {
     create.dir = NodeId::root;
     create.name = "y";
     codes.push_back(call(create).code());
-    codes.push_back(write(n, HandleId::none, 0, "a").code());
+    codes.push_back(write(n, h, 0, "a").code());
     codes.push_back(call(op::Statfs{}).code());
-    codes.push_back(call(op::SeekHole{{}, n, HandleId::none, 0, SEEK_DATA}).code());
-    codes.push_back(call(op::GetLock{{}, n, HandleId::none, {}}).code());
-    codes.push_back(call(op::Poll{{}, n, HandleId::none, 1, false}).code());
+    codes.push_back(call(op::SeekHole{{}, n, h, 0, SEEK_DATA}).code());
+    codes.push_back(call(op::GetLock{{}, n, h, {}}).code());
+    codes.push_back(call(op::Poll{{}, n, h, 1, false}).code());
     // Those without a body.
     codes.push_back(call(op::Unlink{{}, NodeId::root, "f"}).code());
-    codes.push_back(call(op::Fsync{{}, n, HandleId::none, false}).code());
+    codes.push_back(call(op::Fsync{{}, n, h, false}).code());
     codes.push_back(call(op::Access{{}, n, 4}).code());
     return codes;
   };

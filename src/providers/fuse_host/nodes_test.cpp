@@ -96,6 +96,7 @@ TEST_F(FuseHostNodes, ImpossibleEntriesAreRefusedAndGivenBack) {
 
 // What is made is of the type that was asked for, and has a number.
 TEST_F(FuseHostNodes, WhatIsMadeIsWhatWasAskedFor) {
+  opens = true;
   std::atomic<uint32_t> mode{S_IFREG | 0644};
   std::atomic<uint64_t> number{7};
   serve([&](const Asked& a) -> Answer {
@@ -309,6 +310,7 @@ TEST_F(FuseHostNodes, ADaemonThatCannotExportHasNoHandles) {
 
 // Each change alone and with others; with a handle, an owner of locks, and setuid to be cleared.
 TEST_F(FuseHostNodes, ChangesAttributes) {
+  opens = true;
   daemon.agree_on(kInitHandleKillprivV2);
   serve([&](const Asked& a) -> Answer {
     if (a.opcode() == Opcode::Lookup) return answer_of(an_entry(7));
@@ -362,6 +364,7 @@ TEST_F(FuseHostNodes, ChangesAttributes) {
 
 // By its handle where there is one, and of files only; STATX where a birth time is wanted, once if there is none such.
 TEST_F(FuseHostNodes, AsksForAttributes) {
+  opens = true;
   std::atomic<bool> knows{true};
   serve([&](const Asked& a) -> Answer {
     if (a.opcode() == Opcode::Lookup) return answer_of(an_entry(7));

@@ -101,7 +101,7 @@ class FuseHost::Listing {
 };
 
 void FuseHost::read_dir(Call<op::ReadDir> c) {
-  auto handle = find_handle(c->handle);
+  auto handle = find_handle(c->handle, Opcode::Opendir);
   if (!handle) return c.fail(handle.error());
   auto n = nodes_.get(c->node, Op::ReadDir);
   if (!n) return c.fail(n.error());
@@ -114,7 +114,7 @@ void FuseHost::release_dir(Call<op::ReleaseDir> c) {
   auto handle = end_handle(a.handle);
   if (!handle) return c.fail(handle.error());
   const Node* n = nodes_.find(a.node);
-  if (!n || (a.handle == HandleId::none && lacks(Opcode::Opendir))) return c.reply({});
+  if (!n || a.handle == HandleId::none) return c.reply({});
   const ReleaseIn in{handle->fh, handle->flags, 0, 0};
   ask_of(Opcode::Releasedir, n->id, std::move(c), {bytes_of(in)}, {},
          [](Call<op::ReleaseDir> call, Result<Bytes> r) { call.finish(r ? Status(Unit{}) : Status(r.error())); });
@@ -122,7 +122,7 @@ void FuseHost::release_dir(Call<op::ReleaseDir> c) {
 
 void FuseHost::fsync_dir(Call<op::FsyncDir> c) {
   const auto a = *c;
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Opendir);
   if (!handle) return c.fail(handle.error());
   const FsyncIn in{handle->fh, a.data_only ? kFsyncFdatasync : 0, 0};
   ask_optional(Opcode::Fsyncdir, a.node, std::move(c), {bytes_of(in)});

@@ -128,7 +128,7 @@ void FuseHost::probed(size_t got) {
 }
 
 void FuseHost::read(Call<op::Read> c) {
-  auto handle = find_handle(c->handle, c->flags);
+  auto handle = find_handle(c->handle, Opcode::Open, c->flags);
   if (!handle) return c.fail(handle.error());
   if (c->size == 0 || c->offset >= kMostOffset) return c.reply({});
   Reading::go_on(*this, std::move(c), *handle, std::make_shared<std::string>(), 0);
@@ -182,7 +182,7 @@ class FuseHost::Writing {
 };
 
 void FuseHost::write_at(Call<op::Write> c, uint64_t offset) {
-  auto handle = find_handle(c->handle, c->flags);
+  auto handle = find_handle(c->handle, Opcode::Open, c->flags);
   if (!handle) return c.fail(handle.error());
   auto writing = std::make_unique<Writing>(*this, *handle, offset);
   auto all = c->data->in_one_piece(writing->room);
@@ -216,7 +216,7 @@ void FuseHost::copy(Opcode opcode, Call<op::CopyRange> c) {
   const auto a = *c;
   auto to = nodes_.get(a.to, Op::CopyRange);
   if (!to) return c.fail(to.error());
-  auto from_handle = find_handle(a.from_handle), to_handle = find_handle(a.to_handle);
+  auto from_handle = find_handle(a.from_handle, Opcode::Open), to_handle = find_handle(a.to_handle, Opcode::Open);
   if (!from_handle || !to_handle) return c.fail(EBADF);
   const bool wide = opcode == Opcode::CopyFileRange64;
   // The old one's answer has 32 bits.
@@ -241,7 +241,7 @@ void FuseHost::copy(Opcode opcode, Call<op::CopyRange> c) {
 void FuseHost::flush(Call<op::Flush> c) {
   const auto a = *c;
   if (a.lock_owner != 0) locks_.release_owner(a.node, a.lock_owner);
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   if (handle->open_flags & kFopenNoflush) return c.reply({});
   const FlushIn in{handle->fh, 0, 0, a.lock_owner};
@@ -257,7 +257,7 @@ void FuseHost::release(Call<op::Release> c) {
   if (!handle) return c.fail(handle.error());
   const Node* n = nodes_.find(a.node);
   // Of a daemon that keeps no state of opens.
-  if (!n || (a.handle == HandleId::none && lacks(Opcode::Open))) return c.reply({});
+  if (!n || a.handle == HandleId::none) return c.reply({});
   const bool flock = a.unlock_flock && !locks_are_ours(true);
   const ReleaseIn in{handle->fh, handle->flags & ~kNotForOpen, flock ? kReleaseFlockUnlock : 0, a.lock_owner};
   ask_of(Opcode::Release, n->id, std::move(c), {bytes_of(in)}, {},
@@ -266,7 +266,7 @@ void FuseHost::release(Call<op::Release> c) {
 
 void FuseHost::fsync(Call<op::Fsync> c) {
   const auto a = *c;
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   const FsyncIn in{handle->fh, a.data_only ? kFsyncFdatasync : 0, 0};
   ask_optional(Opcode::Fsync, a.node, std::move(c), {bytes_of(in)});
@@ -274,7 +274,7 @@ void FuseHost::fsync(Call<op::Fsync> c) {
 
 void FuseHost::fallocate(Call<op::Fallocate> c) {
   const auto a = *c;
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   if (a.offset > kMostOffset || a.length > kMostOffset - a.offset) return c.fail(EFBIG);
   const FallocateIn in{handle->fh, a.offset, a.length, static_cast<uint32_t>(a.mode), 0};
@@ -283,7 +283,7 @@ void FuseHost::fallocate(Call<op::Fallocate> c) {
 
 void FuseHost::seek_hole(Call<op::SeekHole> c) {
   const auto a = *c;
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   const LseekIn in{handle->fh, a.offset, static_cast<uint32_t>(a.whence), 0};
   ask(Opcode::Lseek, a.node, std::move(c), {bytes_of(in)}, exactly<LseekOut>(),

@@ -130,7 +130,7 @@ bool FuseHost::locks_are_ours(bool whole_file) const {
 void FuseHost::get_lock(Call<op::GetLock> c) {
   const auto a = *c;
   if (locks_are_ours(false)) return c.finish(locks_.get(a.node, a.lock));
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   const LkIn in = lock_in(handle->fh, a.lock, false);
   ask(Opcode::Getlk, a.node, std::move(c), {bytes_of(in)}, exactly<LkOut>(),
@@ -144,7 +144,7 @@ void FuseHost::get_lock(Call<op::GetLock> c) {
 void FuseHost::set_lock(Call<op::SetLock> c) {
   const auto a = *c;
   if (locks_are_ours(a.whole_file)) return locks_.set(std::move(c));
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   const LkIn in = lock_in(handle->fh, a.lock, a.whole_file);
   ask(a.wait ? Opcode::Setlkw : Opcode::Setlk, a.node, std::move(c), {bytes_of(in)}, {},
@@ -159,7 +159,7 @@ void FuseHost::set_lock(Call<op::SetLock> c) {
 void FuseHost::ioctl(Call<op::Ioctl> c) {
   const auto a = *c;
   if (a.directory && !has(kInitHasIoctlDir)) return c.fail(ENOTTY);
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, a.directory ? Opcode::Opendir : Opcode::Open);
   if (!handle) return c.fail(handle.error());
   const size_t most = std::min(most_read_, kWholeData);
   if (a.in.size() > most || a.out_max > most) return c.fail(ENOMEM);
@@ -196,7 +196,7 @@ void FuseHost::ioctl(Call<op::Ioctl> c) {
 
 void FuseHost::poll(Call<op::Poll> c) {
   const auto a = *c;
-  auto handle = find_handle(a.handle);
+  auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   const bool arm = a.arm && a.handle != HandleId::none && !lacks(Opcode::Poll);
   if (arm) arm_poll(a.handle, a.node);

@@ -264,6 +264,9 @@ class HostTest : public testing::Test {
     ASSERT_TRUE(made) << made.problem().text();
     host = std::move(*made);
     ASSERT_TRUE(host->start(up));
+    if (opens) return;
+    host->note_absent(Opcode::Open);
+    host->note_absent(Opcode::Opendir);
   }
   void TearDown() override {
     if (host) host->stop();
@@ -311,6 +314,7 @@ class HostTest : public testing::Test {
     return call(a);
   }
 
+  bool opens = false;  // the daemon has OPEN and OPENDIR; else everything goes without
   Heard up;
   Daemon daemon;
   std::unique_ptr<FuseHost> host;
