@@ -41,13 +41,17 @@ std::optional<std::string_view> optional_field(const http::Request& r, std::stri
 }  // namespace
 
 Context own_context(const Site& site) {
+  // They stay as they are while a door serves; asked once, not for each request.
+  static const Credentials own{.known = true,
+                               .uid = geteuid(),
+                               .gid = getegid(),
+                               .pid = static_cast<uint32_t>(getpid()),
+                               .umask = 0,
+                               .groups = {}};
   Context ctx;
+  ctx.cred = own;
   ctx.cred.umask = site.options.umask;
   ctx.umask_pending = true;
-  ctx.cred.known = true;
-  ctx.cred.uid = geteuid();
-  ctx.cred.gid = getegid();
-  ctx.cred.pid = static_cast<uint32_t>(getpid());
   ctx.door = DoorKind::webdav;
   return ctx;
 }
