@@ -1,5 +1,7 @@
 #include "base/utf16.h"
 
+#include <algorithm>
+
 #include "base/endian.h"
 #include "base/utf8.h"
 
@@ -31,6 +33,11 @@ void append_utf8(std::string& to, uint32_t c) {
 
 std::optional<std::string> utf16_of(std::string_view utf8) {
   std::string out;
+  if (std::all_of(utf8.begin(), utf8.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    out.resize(utf8.size() * 2);  // most names
+    for (size_t i = 0; i < utf8.size(); i++) out[2 * i] = utf8[i];
+    return out;
+  }
   out.reserve(utf8.size() * 2);
   while (!utf8.empty()) {
     const size_t n = utf8_sequence(utf8);

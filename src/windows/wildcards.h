@@ -17,6 +17,8 @@ class Wildcards {
   bool matches(std::string_view name) const;
   /// The pattern is a name: no character of it stands for others.
   bool is_name() const { return is_name_; }
+  /// Every name matches.
+  bool is_all() const { return pattern_.size() == 1 && pattern_[0] == '*'; }
 
  private:
   std::vector<uint32_t> pattern_;

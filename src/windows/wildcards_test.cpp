@@ -127,5 +127,11 @@ TEST(Wildcards, AsTheRulesRead) {
   EXPECT_GT(matched, 10'000u);
 }
 
+TEST(Wildcards, AllNames) {
+  EXPECT_TRUE(Wildcards("*").is_all());
+  for (const char* some : {"", "**", "?", "<", "*.*", "a*", "*a"}) EXPECT_FALSE(Wildcards(some).is_all()) << some;
+  for (const char* name : {"", "a", ".", "a.b", "\xff"}) EXPECT_TRUE(Wildcards("*").matches(name)) << name;
+}
+
 }  // namespace
 }  // namespace isthmus::windows

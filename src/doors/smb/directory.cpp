@@ -105,8 +105,10 @@ Status write_entries(Request& r, Open& open, Listing& l, smb2::DirectoryWriter& 
   while (true) {
     while (!l.waiting.empty()) {
       Listing::Item& item = l.waiting.front();
-      const std::string shown = open.posix ? item.name : windows::to_client(item.name, windows::NameRules::sfm);
-      if (!l.pattern->matches(shown)) {
+      const auto shown = [&] {
+        return open.posix ? item.name : windows::to_client(item.name, windows::NameRules::sfm);
+      };
+      if (!l.pattern->is_all() && !l.pattern->matches(shown())) {
         give(r, item);
         l.waiting.pop_front();
         continue;
