@@ -40,6 +40,8 @@ bool list_from_cache(Core& core, OpenFile& dir, const op::ReadDir& a) {
         r.since = core.cache.begin();
       }
     }
+    // A provider may leave out what a pattern does not want.
+    if (!a.pattern.empty()) r.made = nullptr;
     if (!r.from) return false;
     const auto found = r.from->behind(a.cookie, r.next);
     if (!found) {  // the provider may know the place
