@@ -116,7 +116,8 @@ class Starting {
     if (!mount_.fsname.empty()) options.source = mount_.fsname;
     if (!mount_.subtype.empty()) options.type = mount_.subtype;
     options.read_only = mount_.read_only;
-    options.allow_other = mount_.allow_other || job_.way == WayIn::own;  // that way does not say
+    options.allow_other = mount_.allow_other || job_.way == WayIn::own;  // that way says neither
+    options.default_permissions = mount_.default_permissions || job_.way == WayIn::own;
     options.max_read = mount_.max_read;
     options.block_device = mount_.block_device;
     // Both ends of a device of ours take the same; a program's own end is as it comes.

@@ -9,6 +9,7 @@
 #include "control/prometheus.h"
 #include "control/status_json.h"
 #include "ctl/ways.h"
+#include "providers/fuse_host/fuse_host.h"
 
 namespace isthmus::ctl {
 
@@ -21,6 +22,8 @@ Expected<Unit> Served::open(const Source& source, const SourceHooks& hooks) {
 
 Expected<Unit> Served::take(std::unique_ptr<FileSystem> fs, const Source& source) {
   fs_ = std::move(fs);
+  const auto* hosted = dynamic_cast<const fuse_host::FuseHost*>(fs_.get());
+  judges_itself_ = hosted && hosted->judges_itself();
   volume_ = std::make_unique<Volume>(*fs_);
   if (Status started = volume_->start(); !started) {
     volume_.reset();
@@ -44,6 +47,7 @@ Expected<Unit> Served::start_doors(std::function<control::Status()> status) {
   if (options_.smb) {
     PortOptions options;
     options.door = DoorKind::smb;
+    options.check_access = !judges_itself_;
     smb_port_ = volume_->port(options);
     smb_ = std::make_unique<smb::SmbDoor>(*smb_port_, *options_.smb);
     if (auto started = smb_->start(); !started) return started.problem();
@@ -70,6 +74,7 @@ Expected<Unit> Served::start_userfs() {
 Expected<Unit> Served::start_webdav(const std::function<control::Status()>& status) {
   PortOptions options;
   options.door = DoorKind::webdav;
+  options.check_access = !judges_itself_;
   webdav_port_ = volume_->port(options);
   if (Status started = webdav_port_->start(webdav_news_); !started)
     return Problem{started.error(), "cannot start the WebDAV door: " + std::string(text_of(started.error())), ""};

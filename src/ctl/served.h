@@ -59,6 +59,7 @@ class Served {
   std::unique_ptr<VolumePort> kernel_port_, webdav_port_, smb_port_, userfs_port_;
   Upcalls webdav_news_;  // a client of WebDAV asks again instead of being told
   bool webdav_started_ = false;
+  bool judges_itself_ = false;  // the file system decides who may do what
   std::unique_ptr<webdav::WebdavDoor> webdav_;
   std::unique_ptr<smb::SmbDoor> smb_;
   std::unique_ptr<userfs::UserfsDoor> userfs_;

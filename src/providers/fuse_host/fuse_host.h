@@ -21,8 +21,9 @@ namespace isthmus::fuse_host {
 struct Options {
   std::string source = "isthmus", type = "isthmus";  ///< Traits
   bool read_only = false;
-  bool allow_other = true;  ///< false: only `owner` may come in
-  bool allow_root = false;  ///< besides the owner
+  bool default_permissions = true;  ///< false: the daemon judges who may do what
+  bool allow_other = true;          ///< false: only `owner` may come in
+  bool allow_root = false;          ///< besides the owner
   uint32_t owner = static_cast<uint32_t>(geteuid());
   bool block_device = false;  ///< fuseblk: BMAP is asked
   size_t max_read = 0;        ///< bytes; 0: as many as an answer may have
@@ -50,6 +51,9 @@ class FuseHost final : public Provider<FuseHost> {
   uint64_t flags() const { return flags_.load(std::memory_order_relaxed); }
   size_t most_write() const { return most_write_; }
   size_t most_read() const { return most_read_; }
+  /// Nobody is to check modes before: it was mounted without default_permissions. ACLs are obeyed by whoever reads
+  /// them, which is never the daemon (fuse_fill_super_common() in fs/fuse/inode.c).
+  bool judges_itself() const { return !options_.default_permissions && !has(wire::fuse::kInitPosixAcl); }
   /// After stop(): the daemon has answered DESTROY.
   bool destroyed() const { return destroyed_; }
   /// Messages of the daemon's that a kernel would have refused.

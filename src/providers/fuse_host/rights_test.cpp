@@ -19,7 +19,7 @@ class FuseHostRights : public testing::Test {
     host = std::move(*made);
     volume.emplace(*host);
     ASSERT_TRUE(volume->start());
-    port = volume->port({.door = DoorKind::webdav});
+    port = volume->port({.door = DoorKind::webdav, .check_access = !host->judges_itself()});
     ASSERT_TRUE(port->start(up));
   }
   void TearDown() override {
@@ -83,7 +83,7 @@ op::Open open_of(NodeId n, uint32_t flags) {
   return a;
 }
 
-// Modes decide, and the daemon hears of nothing that is refused.
+// default_permissions: modes decide, and the daemon hears of nothing that is refused.
 TEST_F(FuseHostRights, ModesAreCheckedBefore) {
   serve(serve_tree);
   const Context owner = user(1000), other = user(2000);
@@ -103,6 +103,39 @@ TEST_F(FuseHostRights, ModesAreCheckedBefore) {
   EXPECT_TRUE(call(set, owner));
   EXPECT_TRUE(call(op::Access{{}, mine->node, R_OK}, owner));
   EXPECT_EQ(daemon.count(Opcode::Access), 0u);
+}
+
+// Without default_permissions the daemon judges, by who asks; access(2) asks it.
+TEST_F(FuseHostRights, ElseTheDaemonJudges) {
+  Options options;
+  options.default_permissions = false;
+  serve(
+      [](const Asked& a) -> Answer {
+        if (a.opcode() == Opcode::Access || (a.opcode() == Opcode::Open && a.header.uid == 3000))
+          return {.error = EACCES};
+        return serve_tree(a);
+      },
+      options);
+  const Context other = user(2000), third = user(3000);
+  auto mine = call(op::Lookup{{}, NodeId::root, "mine"}, other);
+  ASSERT_TRUE(mine);
+  EXPECT_TRUE(call(open_of(mine->node, O_RDWR), other)) << "the daemon lets anybody in";
+  EXPECT_EQ(daemon.asked(Opcode::Open)[0].header.uid, 2000u);
+  EXPECT_EQ(call(open_of(mine->node, O_RDWR), third).code(), EACCES);
+  EXPECT_TRUE(call(op::Mkdir{{}, NodeId::root, "x", 0700}, other));
+  EXPECT_EQ(call(op::Access{{}, mine->node, R_OK}, other).code(), EACCES);
+  EXPECT_EQ(daemon.count(Opcode::Access), 1u);
+  EXPECT_EQ(daemon.count(Opcode::Getattr), 0u) << "nobody looks at modes";
+}
+
+// With POSIX_ACL modes and ACLs are checked whatever it was mounted with.
+TEST_F(FuseHostRights, WhoHasAclsDoesNot) {
+  daemon.agree_on(kInitPosixAcl);
+  Options options;
+  options.default_permissions = false;
+  serve(serve_tree, options);
+  EXPECT_FALSE(host->judges_itself());
+  EXPECT_TRUE(host->traits().posix_acl);
 }
 
 // Without allow_other nobody but the owner comes in; what is open already stays.
