@@ -108,6 +108,8 @@ foreach(completion "isthmus.bash:bash-completion/completions:isthmus" "_isthmus:
     install(FILES ${completions}/${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} RENAME ${name})
   endif()
 endforeach()
+# Programs that answer packets of userfs, in Python: the module and one that uses it.
+install(PROGRAMS examples/userfs.py examples/hello_userfs.py DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 foreach(paper LICENSE README.md)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${paper})
     install(FILES ${paper} DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -45,6 +45,12 @@ for program in "$project/build/hello" "$project/hello_pc"; do
     stop_mount
 done
 # Programs that answer packets.
+if command -v python3 >/dev/null; then
+    command_line=("$prefix/bin/isthmus" mount -f "userfs:$prefix/share/doc/isthmus/examples/hello_userfs.py" @MNT@)
+    start_mount
+    [[ $(cat "$mnt/hello") = "Hello, world!" ]] || fail "hello_userfs.py: cat shows: $(cat "$mnt/hello")"
+    stop_mount
+fi
 for program in "$project/build/counter" "$project/counter_pc"; do
     command_line=("$prefix/bin/isthmus" mount -f "userfs:$program" @MNT@)
     start_mount

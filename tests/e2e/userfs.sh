@@ -107,6 +107,40 @@ timeout 60 "$isthmus" mount userfs+fd:4,5 "$mnt" 5>"$tmp/there" 4<"$tmp/back" >"
 work_on descriptors
 unmount_it descriptors
 
+# ---- behind and beside another door ----
+if command -v curl >/dev/null; then
+    . "$top/tests/e2e/webdav_lib.sh"
+    serve "userfs:$isthmus serve mem: --userfs -" --webdav
+    code 201 -T "$tmp/random" "${url}new"
+    code 200 "${url}new"
+    cmp -s "$tmp/random" "$tmp/body" || fail "WebDAV: not what was put"
+    code 201 -X MKCOL "${url}dir"
+    code 201 -X MOVE -H "Destination: ${url}dir/moved" "${url}new"
+    code 207 -X PROPFIND -H 'Depth: 1' "${url}dir"
+    grep -q 'dir/moved' "$tmp/body" || fail "WebDAV: not listed"
+    stop
+    within 150 none_left || fail "WebDAV: left behind: $(pgrep -af userfs)"
+    # Two doors on one file system: each sees what the other does.
+    : >"$tmp/out"
+    "$isthmus" serve mem: --webdav --userfs 4,5 4<"$tmp/there" 5>"$tmp/back" >"$tmp/out" 2>"$tmp/webdav.log" </dev/null &
+    server=$!
+    timeout 60 "$isthmus" mount userfs+fd:4,5 "$mnt" 5>"$tmp/there" 4<"$tmp/back" >"$tmp/server.log" 2>&1 || fail "two doors"
+    within 300 grep -q '^ *Windows' "$tmp/out" || fail "two doors: no URL"
+    url=$(sed -n 's/^WebDAV at //p' "$tmp/out")
+    echo "by userfs" >"$mnt/file" || fail "two doors: writing"
+    code 200 "${url}file"
+    [[ $(cat "$tmp/body") = "by userfs" ]] || fail "two doors: WebDAV reads $(cat "$tmp/body")"
+    echo "by WebDAV, and longer" >"$tmp/longer"
+    code 204 -T "$tmp/longer" "${url}file"
+    within 50 cmp -s "$tmp/longer" "$mnt/file" || fail "two doors: userfs reads $(cat "$mnt/file")"
+    expect 0 "" unmount "$mnt"
+    code 200 "${url}file"  # the other door stays
+    stop
+    within 150 none_left || fail "two doors: left behind"
+else
+    echo "SKIP: WebDAV: no curl here (Debian package curl)"
+fi
+
 # ---- another host ----
 sshd_program=${E2E_SSHD:-/usr/sbin/sshd}
 if [[ -x $sshd_program ]] && command -v ssh >/dev/null; then

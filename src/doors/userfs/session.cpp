@@ -48,6 +48,23 @@ bool changes(const In& in) {
   return false;
 }
 
+/// A codec that looks for names that only lookup may have.
+class DotsFinder {
+ public:
+  void operator()(std::string_view, const packets::Name& name, std::string_view = {}) {
+    found |= name.text == "." || name.text == "..";
+  }
+  template <class T>
+  void operator()(std::string_view, const T&, std::string_view = {}) {}
+  bool found = false;
+};
+template <class In>
+bool names_dots(const In& in) {
+  DotsFinder finder;
+  In::fields(finder, in);
+  return finder.found;
+}
+
 }  // namespace
 
 Session::Session(FileSystem& fs, PacketWriter& out, const Options& options)
@@ -104,7 +121,7 @@ void Session::decode_and_serve(const RequestPtr& r) {
   packets::Decoder d(r->body);
   d({}, r->cred);
   d({}, in);
-  if (!d.done()) return fail(*r, err(EINVAL));
+  if (!d.done() || (O != Opcode::lookup && names_dots(in))) return fail(*r, err(EINVAL));
   const auto& w = r->cred;
   Context& ctx = r->ctx;
   ctx.cred.known = (w.flags & packets::kCredKnown) != 0;

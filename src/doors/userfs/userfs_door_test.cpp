@@ -180,6 +180,10 @@ TEST(UserfsDoor, RefusesBodiesThatAreNone) {
     d.ask_raw(Opcode::lookup, PacketType::request, body);
     EXPECT_EQ(d.reply().header.error, static_cast<uint32_t>(EINVAL));
   }
+  EXPECT_EQ(d.call<Opcode::lookup>({1, {".."}}), 0);
+  EXPECT_EQ(d.call<Opcode::unlink>({1, {".."}}), EINVAL);
+  EXPECT_EQ(d.call<Opcode::rename>({1, {"x"}, 1, {"."}}), EINVAL);
+  EXPECT_EQ(d.call<Opcode::create>({1, {".."}, S_IFREG | 0644, O_RDWR}), EINVAL);
   EXPECT_EQ(d.call<Opcode::lookup>({4711, {"x"}}), ESTALE);
   EXPECT_EQ(d.call<Opcode::read>({1, 4711}), EBADF);
   ReadRequest too_much{1};

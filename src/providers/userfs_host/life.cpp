@@ -349,6 +349,7 @@ bool UserfsHost::restart() {
   std::shared_ptr<void> keep;
   {
     std::lock_guard lock(m_);
+    state_ = State::restarting;  // also where the session before has ended before it began to serve
     old = connection_;
     keep = std::move(keep_);
     given_.clear();
