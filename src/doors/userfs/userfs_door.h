@@ -10,7 +10,8 @@ namespace isthmus::userfs {
 
 struct Options {
   /// The peer's handles are the provider's node numbers, which fit into 32 bits and mean the same files after a
-  /// restart: the peer's kernel may go on with them. The provider is asked about any number then, also ones it never gave.
+  /// restart: the peer's kernel may go on with them. The provider is asked about any number then, also ones it never
+  /// gave.
   bool lasting_handles = false;
   bool read_only = false;
   unsigned max_threads = 64;

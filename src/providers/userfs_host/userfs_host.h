@@ -48,6 +48,8 @@ struct Mistakes {
 /// never; once it is gone everything answers EIO, or waits for the restart.
 class UserfsHost final : public Provider<UserfsHost> {
  public:
+  /// What does not fit into the pipe at once is sent by a thread of ours.
+  static constexpr auto kBlocking = Blocking::never_blocks;
   /// Opens the peer and mounts it. No thread is started. `stop` is asked from time to time, and ends the wait with
   /// EINTR.
   static Expected<std::unique_ptr<UserfsHost>> connect(Options options, const std::function<bool()>& stop);
