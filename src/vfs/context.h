@@ -48,9 +48,11 @@ struct Context {
   bool access_checked = false;  ///< the door (or its kernel) has checked permissions; creators still own what they make
   bool umask_pending = false;   ///< modes of new nodes are raw: a default ACL replaces the umask, else apply cred.umask
   bool client_times = false;    ///< write-back: the client keeps mtime, ctime and size and will send them
-  uint64_t client = 0;       ///< the door's number for whom it serves; what is open and locked belongs to it (Volume)
-  uint64_t lease_key = 0;    ///< of the lease that the request comes under, which it does not break; 0: none
-  Cancel* cancel = nullptr;  ///< null: cannot be cancelled
+  uint64_t client = 0;     ///< the door's number for whom it serves; what is open and locked belongs to it (Volume)
+  uint64_t lease_key = 0;  ///< of the lease that the request comes under, which it does not break; 0: none
+  uint64_t parent_lease_key = 0;  ///< of a lease of the directory, which the request does not break either; 0: none
+  bool of_stream = false;         ///< the xattr is a named stream, of which leases of the file say nothing
+  Cancel* cancel = nullptr;       ///< null: cannot be cancelled
   bool cancelled() const { return cancel && cancel->requested(); }
 };
 

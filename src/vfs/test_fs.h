@@ -26,9 +26,11 @@ class LogCatcher {
     });
   }
   ~LogCatcher() { set_log_sink(nullptr); }
-  bool has(std::string_view part) const {
+  bool has(std::string_view part) const { return count(part) > 0; }
+  size_t count(std::string_view part) const {
     std::lock_guard lock(mutex());
-    return std::any_of(lines().begin(), lines().end(), [&](auto& l) { return l.find(part) != std::string::npos; });
+    return static_cast<size_t>(
+        std::count_if(lines().begin(), lines().end(), [&](auto& l) { return l.find(part) != std::string::npos; }));
   }
 
  private:

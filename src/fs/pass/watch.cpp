@@ -260,7 +260,12 @@ void Watch::tell(const FsEvent& e) {
   // The directory itself is "." in it.
   bool itself = e.self.empty() && e.name == ".";
   auto node = nodes_->find_handle(dev, itself ? e.dir : e.self);
-  if (!node.get()) return;
+  if (!node.get()) {
+    // Nobody has looked it up, or not for long, but listings show it.
+    const auto dir = nodes_->find_handle(dev, e.dir);
+    if (!itself && dir.get()) up_->changed(dir.get()->id, e.name, e.mask & kData ? kWatchModified : kWatchAttributes);
+    return;
+  }
   if (e.mask & kData)
     up_->invalidate_node(node.get()->id, 0, 0);
   else

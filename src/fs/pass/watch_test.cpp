@@ -17,13 +17,14 @@ using namespace std::chrono_literals;
 
 constexpr auto kPatience = 60s;  // with a busy machine
 
-/// Notes what is told: "entry NODE NAME", "node NODE", "attr NODE", "names".
+/// Notes what is told: "entry NODE NAME", "node NODE", "attr NODE", "changed NODE NAME", "names".
 class News final : public Upcalls {
  public:
   void invalidate_node(NodeId n, uint64_t, uint64_t) override { add("node", n); }
   void invalidate_attr(NodeId n) override { add("attr", n); }
   void invalidate_entry(NodeId n, std::string_view name) override { add("entry", n, name); }
   void invalidate_all_names() override { add("names", NodeId::none); }
+  void changed(NodeId n, std::string_view name, uint32_t) override { add("changed", n, name); }
 
   bool came(const std::string& what, NodeId n = NodeId::none, std::string_view name = {}, size_t times = 1) {
     std::unique_lock lock(m_);
@@ -123,6 +124,16 @@ TEST_P(WatchOn, NamesOfOthers) {
   EXPECT_TRUE(news.came("entry", kRoot, "d"));
   others(f, "echo > top/below/D/deep");
   EXPECT_TRUE(news.came("entry", d, "deep"));
+}
+
+TEST_P(WatchOn, FilesThatNobodyHasLookedUp) {
+  const NodeId d = f.mkdir(kRoot, "d")->node;
+  others(f, "echo x > d/unseen");
+  EXPECT_TRUE(news.came("changed", d, "unseen"));
+  std::this_thread::sleep_for(250ms);  // all is told twice
+  news.clear();
+  others(f, "chmod 600 d/unseen");
+  EXPECT_TRUE(news.came("changed", d, "unseen"));
 }
 
 TEST_P(WatchOn, FilesOfOthers) {

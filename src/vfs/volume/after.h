@@ -13,6 +13,9 @@ namespace isthmus::volume {
 struct Extra {
   NodeId victim = NodeId::none;  ///< that unlink, rmdir and rename take the name from; none: unknown
   NodeId target = NodeId::none;  ///< that rename replaces, or exchanges with
+  bool last_name = false;        ///< of what loses its name by unlink, rmdir or rename
+  bool of_stream = false;        ///< Context::of_stream
+  bool told_at_close = false;    ///< leases of the directory go when the open ends
   std::shared_ptr<void> keep;    ///< what the provider may use until it answers
 };
 
@@ -49,15 +52,18 @@ class Aftermath {
     tell_name(dir, n);
     core_.watches.name_event(dir, n, kWatchCreated, who_);
     core_.places.set(node, dir, n);
+    tell_entries(dir);
   }
-  void removed(NodeId dir, std::string_view n, NodeId node) {
+  void removed(NodeId dir, std::string_view n, const Extra& extra) {
+    const NodeId node = extra.victim;
     name(dir, n);
     if (node == NodeId::none)
       tell_name(dir, n);
     else
       gone(dir, n, node);
     core_.watches.name_event(dir, n, kWatchRemoved, who_);
-    core_.places.remove(node, dir, n);
+    lose_place(node, dir, n, extra);
+    tell_entries(dir);
   }
   void renamed(const op::Rename& a, const Extra& extra) {
     bool swapped = a.flags & RENAME_EXCHANGE;
@@ -77,28 +83,38 @@ class Aftermath {
     core_.watches.renamed_from(a.dir, a.name, who_, cookie);
     core_.places.set(extra.victim, a.to_dir, a.to_name);
     core_.watches.renamed_to(a.to_dir, a.to_name, who_, cookie);
-    if (!swapped) return core_.places.remove(extra.target, a.to_dir, a.to_name);
+    tell_entries(a.dir);
+    if (a.to_dir != a.dir) tell_entries(a.to_dir);
+    if (!swapped) return lose_place(extra.target, a.to_dir, a.to_name, extra);
     cookie = core_.watches.next_cookie();
     core_.watches.renamed_from(a.to_dir, a.to_name, who_, cookie);
     core_.places.set(extra.target, a.dir, a.name);
     core_.watches.renamed_to(a.dir, a.name, who_, cookie);
   }
-  void written(NodeId node, uint64_t offset, uint64_t length) {
+  void written(NodeId node, uint64_t offset, uint64_t length, bool told_at_close = false) {
     data(node);
     core_.hub.others(who_.port, [&](Upcalls& up) { up.invalidate_node(node, offset, length); });
     core_.watches.node_event(node, kWatchModified, who_);
     // Who has got a lease since the change was let through has cached what was there before.
     core_.opens.announce({.node = node, .use = Use::change, .who = who_});
+    if (!told_at_close) core_.tell_directory(node, who_);
   }
-  void described(NodeId node, uint32_t what) {
+  void described(NodeId node, uint32_t what, bool of_stream = false) {
     attributes(node);
     core_.hub.others(who_.port, [&](Upcalls& up) { up.invalidate_attr(node); });
     core_.watches.node_event(node, what, who_);
+    if (!of_stream) core_.opens.announce({.node = node, .use = Use::attribute, .who = who_});
+    core_.tell_directory(node, who_);
   }
 
  private:
   void mark(ChangeClock::Marked m) {
     if (m.before <= marks.node) marks.node = m.at;
+  }
+  /// Not before: whoever got a lease of the directory meanwhile may have listed what was there.
+  void tell_entries(NodeId dir) { core_.opens.announce({.node = dir, .use = Use::entries, .who = who_}); }
+  void lose_place(NodeId node, NodeId dir, std::string_view n, const Extra& extra) {
+    core_.places.remove(node, dir, n, extra.last_name && core_.opens.is_open(node));
   }
   void tell_name(NodeId dir, std::string_view n) {
     core_.hub.others(who_.port, [&](Upcalls& up) {
@@ -151,13 +167,13 @@ Marks after(Core& core, const Actor& who, const Extra& extra, const T& a, const 
     m.made(a.to_dir, a.to_name, r->node);
     m.described(a.node, kWatchAttributes);
   } else if constexpr (T::id == Op::Unlink || T::id == Op::Rmdir) {
-    m.removed(a.dir, a.name, extra.victim);
+    m.removed(a.dir, a.name, extra);
   } else if constexpr (T::id == Op::Rename) {
     m.renamed(a, extra);
   } else if constexpr (T::id == Op::Open) {
     if (a.flags & O_TRUNC) m.written(a.node, 0, 0);
   } else if constexpr (T::id == Op::Write) {
-    if (*r) m.written(a.node, a.append ? 0 : a.offset, a.append ? 0 : *r);
+    if (*r) m.written(a.node, a.append ? 0 : a.offset, a.append ? 0 : *r, extra.told_at_close);
     if (a.kill_suidgid) m.attributes(a.node);
   } else if constexpr (T::id == Op::CopyRange) {
     if (*r) m.written(a.to, a.to_offset, *r);
@@ -168,7 +184,7 @@ Marks after(Core& core, const Actor& who, const Extra& extra, const T& a, const 
     if (a.set.mask & kSetSize) m.written(a.node, a.set.to.size, 0);
     if (a.set.mask & ~uint32_t{kSetSize} || a.set.kill_suidgid) m.described(a.node, kWatchAttributes);
   } else if constexpr (T::id == Op::SetXattr || T::id == Op::RemoveXattr) {
-    m.described(a.node, kWatchXattr);
+    m.described(a.node, kWatchXattr, extra.of_stream);
   } else if constexpr (T::id == Op::SetAcl) {
     m.described(a.node, kWatchXattr | kWatchAttributes);
   } else if constexpr (T::id == Op::SetReparse) {

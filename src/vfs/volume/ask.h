@@ -64,7 +64,7 @@ class Asked final : public TimerItem, Pending<T> {
     Asked& a = *self;
     a.ctx = ctx;
     a.args = std::move(args);
-    a.who_ = {a.port_->id, ctx.client, ctx.lease_key};
+    a.who_ = actor_of(*a.port_, ctx);
     a.since_ = core.cache.begin();
     if (timed) {
       if (auto s = a.kept_.keep(a.args, a.ctx); !s) return a.then_(Result<Reply>(s.error()), Marks{});

@@ -123,6 +123,7 @@ std::shared_ptr<OpenFile> Core::end_handle(HandleId h) {
     locks.release_handle(f->node, h);
   }
   opens.close(f->node, h);
+  if (f->written.exchange(false)) tell_directory(f->node, {f->port, f->client, f->lease_key, f->parent_lease_key});
   return f;
 }
 
@@ -150,6 +151,15 @@ uint64_t Core::owner_of(const Actor& who, uint64_t owner) const {
   return sip_hash(owner_key_, std::as_bytes(std::span(words)));
 }
 
+void Core::tell_directory(NodeId node, const Actor& who) {
+  if (!opens.any_of_directories() || node == NodeId::root) return;
+  const auto dir = places.dir_of(node);
+  if (!dir)
+    opens.announce_anywhere(who);
+  else if (*dir != NodeId::none)
+    opens.announce({.node = *dir, .use = Use::entries, .who = who});
+}
+
 // ---- what the provider tells ----
 
 // News of what has happened already, by nobody of ours: caches first, then leases, doors and watchers.
@@ -158,6 +168,7 @@ void Core::invalidate_node(NodeId node, uint64_t offset, uint64_t length) {
   cache.invalidate_attributes(node);
   cache.listings().drop(node);  // the data of a directory
   opens.outside(node, Use::change);
+  tell_directory(node, {});
   hub.others(0, [&](Upcalls& up) { up.invalidate_node(node, offset, length); });
   watches.node_event(node, kWatchModified, {});
 }
@@ -165,6 +176,7 @@ void Core::invalidate_node(NodeId node, uint64_t offset, uint64_t length) {
 void Core::invalidate_attr(NodeId node) {
   cache.invalidate_attributes(node);
   opens.outside(node, Use::attribute);
+  tell_directory(node, {});
   hub.others(0, [&](Upcalls& up) { up.invalidate_attr(node); });
   watches.node_event(node, kWatchAttributes, {});
 }
@@ -174,7 +186,7 @@ void Core::invalidate_entry(NodeId dir, std::string_view name) {
   NodeId was = cache.invalidate_name(dir, name, out);
   if (was != NodeId::none) cache.leave(was, 1, out);
   give_back(std::move(out));
-  opens.outside(dir, Use::change);
+  opens.outside(dir, Use::entries);
   hub.others(0, [&](Upcalls& up) { up.invalidate_entry(dir, name); });
   watches.name_event(dir, name, kWatchCreated | kWatchRemoved, {});
 }
@@ -183,6 +195,7 @@ void Core::invalidate_all_names() {
   Forgets out;
   cache.invalidate_names(out);
   give_back(std::move(out));
+  opens.announce_anywhere({});
   hub.others(0, [&](Upcalls& up) { up.invalidate_all_names(); });
   watches.overflow();
 }
@@ -193,11 +206,11 @@ void Core::deleted(NodeId dir, NodeId child, std::string_view name) {
   if (was != NodeId::none) cache.leave(was, 1, out);
   give_back(std::move(out));
   cache.invalidate_attributes(child);
-  opens.outside(dir, Use::change);
+  opens.outside(dir, Use::entries);
   opens.outside(child, Use::detach);
   hub.others(0, [&](Upcalls& up) { up.deleted(dir, child, name); });
   watches.name_event(dir, name, kWatchRemoved, {});
-  places.remove(child, dir, name);
+  places.remove(child, dir, name, false);
 }
 
 void Core::store(NodeId node, uint64_t offset, const Buffer& data) {
@@ -219,10 +232,9 @@ void Core::poll_ready(NodeId node, HandleId handle, uint32_t events) {
 }
 
 void Core::changed(NodeId dir, std::string_view name, uint32_t what) {
-  if (name.empty())
-    watches.node_event(dir, what, {});
-  else
-    watches.name_event(dir, name, what, {});
+  if (name.empty()) return watches.node_event(dir, what, {});
+  opens.outside(dir, Use::entries);
+  watches.name_event(dir, name, what, {});
 }
 
 void Core::break_lease(NodeId node, HandleId handle, uint8_t bits) {

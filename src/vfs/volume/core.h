@@ -27,6 +27,10 @@ struct PortFacts {
   Timers* timers = nullptr;  // of operations, the core's; null: no deadline
 };
 
+inline Actor actor_of(const PortFacts& port, const Context& ctx) {
+  return {port.id, ctx.client, ctx.lease_key, ctx.parent_lease_key};
+}
+
 /// An open file of a door. `inner` is the provider's handle; what is still under way at the provider keeps the object,
 /// and the provider hears of the release when the last such operation has ended.
 struct OpenFile {
@@ -43,11 +47,12 @@ struct OpenFile {
   const bool is_dir;
   const bool holds_node;  // a user of the node in the cache
   uint32_t port = 0;
-  uint64_t client = 0, lease_key = 0;
-  bool lists = false;     // a directory whose listing may be kept, as the provider says when it changes
-  bool released = false;  // the provider has heard already
-  op::Release last;       // what the door said of the release
-  std::mutex m;           // a leaf: guards what follows
+  uint64_t client = 0, lease_key = 0, parent_lease_key = 0;
+  std::atomic<bool> written{false};  // leases of the directory go at the end
+  bool lists = false;                // a directory whose listing may be kept, as the provider says when it changes
+  bool released = false;             // the provider has heard already
+  op::Release last;                  // what the door said of the release
+  std::mutex m;                      // a leaf: guards what follows
   std::vector<std::pair<uint64_t, bool>> owners;  // that took a lock through this: owner, whole_file
   Reading reading;                                // of a directory
 };
@@ -100,6 +105,9 @@ class Core final : public Upcalls {
   /// Drops locks, the open and the lease of a handle, and the handle.
   std::shared_ptr<OpenFile> end_handle(HandleId h);
   size_t handles() const;
+
+  /// What a listing of the node's directory says of it has changed: leases of that directory go, and nobody waits.
+  void tell_directory(NodeId node, const Actor& who);
 
   /// Lock owners of different doors and clients never meet.
   uint64_t owner_of(const Actor& who, uint64_t owner) const;

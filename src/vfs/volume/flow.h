@@ -31,8 +31,9 @@ class Flow {
  private:
   Flow(Core& core, std::shared_ptr<const PortFacts> port, Pending<T>& outer)
       : core_(core), port_(std::move(port)), outer_(outer), ctx_(outer.ctx), a_(outer.args) {
-    who_ = {port_->id, ctx_.client, ctx_.lease_key};
+    who_ = actor_of(*port_, ctx_);
     since_ = core_.cache.begin();
+    extra_.of_stream = ctx_.of_stream;
   }
   ~Flow() {
     for (NodeId n : {extra_.victim, extra_.target})
@@ -106,10 +107,14 @@ class Flow {
   void find_victims() {
     find_child(a_.dir, a_.name, extra_.victim, victim_, [this] {
       if constexpr (T::id == Op::Rename)
-        find_child(a_.to_dir, a_.to_name, extra_.target, target_, [this] { gather(); });
+        find_child(a_.to_dir, a_.to_name, extra_.target, target_, [this] { found_victims(target_); });
       else
-        gather();
+        found_victims(victim_);
     });
+  }
+  void found_victims(const Attr& goes) {
+    extra_.last_name = S_ISDIR(goes.mode) || goes.nlink <= 1;
+    gather();
   }
 
   /// An entry that the provider has counted becomes a user of the node. Submits nothing: a provider that lists may hold
@@ -241,14 +246,10 @@ class Flow {
     if constexpr (T::id == Op::Unlink || T::id == Op::Rmdir || T::id == Op::Rename) {
       add(extra_.victim, Use::detach);
       add(extra_.target, Use::detach);
-      add(a_.dir, Use::change);
     }
-    if constexpr (T::id == Op::Mknod || T::id == Op::Mkdir || T::id == Op::Symlink || T::id == Op::Create)
-      add(a_.dir, Use::change);
-    if constexpr (requires { a_.to_dir; }) add(a_.to_dir, Use::change);
     if constexpr (T::id == Op::Link || T::id == Op::SetXattr || T::id == Op::RemoveXattr || T::id == Op::SetAcl ||
                   T::id == Op::SetReparse)
-      add(a_.node, Use::attribute);
+      if (!ctx_.of_stream) add(a_.node, Use::attribute);
     if constexpr (T::id == Op::Setattr) {
       bool size = a_.set.mask & kSetSize;
       add(a_.node, size ? Use::change : Use::attribute, size ? w : uint8_t{0});
@@ -297,6 +298,9 @@ class Flow {
         a_.sink = &*sink_;
       }
     }
+    // As Windows' directories, which learn of sizes and times when a file is closed.
+    if constexpr (T::id == Op::Write)
+      if (file_ && ctx_.door == DoorKind::smb) file_->written = extra_.told_at_close = true;
     if constexpr (requires { a_.kill_suidgid; })
       if (checks() && !is_privileged(ctx_.cred)) a_.kill_suidgid = true;
     if constexpr (T::id == Op::Open) {
@@ -349,6 +353,7 @@ class Flow {
     f->port = port_->id;
     f->client = ctx_.client;
     f->lease_key = ctx_.lease_key;
+    f->parent_lease_key = ctx_.parent_lease_key;
     f->released = !kernel() && (flags & O_PATH);  // the provider has never heard of it
     constexpr uint32_t kTold = kOpenedCacheDir | kOpenedKeepCache;
     f->lists = dir && !kernel() && (o.flags & kTold) == kTold;
@@ -466,7 +471,7 @@ class Flow {
   std::shared_ptr<OpenFile> file_, other_file_;
   RightsFacts facts_;
   std::array<Rules, 2> rules_;
-  std::array<Using, 4> uses_;
+  std::array<Using, 2> uses_;
   size_t uses_n_ = 0;
   bool recorded_ = false;  // an open that the provider has not granted yet
   std::optional<Sink> sink_;

@@ -30,20 +30,26 @@ struct Opens::Waiter {
 namespace {
 
 /// Whether an open is more than a look at attributes, for who holds a lease or an oplock.
-bool is_use(uint8_t access, bool oplock) { return (access & ~(oplock ? 0 : kAccessControl)) != 0; }
+bool is_use(uint8_t access, bool oplock) {
+  return (access & ~(oplock ? kAccessDetach : kAccessControl | kAccessDetach)) != 0;
+}
 
-/// What other holders keep of a lease.
-uint8_t kept_by(Use use, uint8_t access, bool oplock, bool truncates = false) {
-  switch (use) {
+/// What other holders keep of a lease. Whoever has one of a directory may know what is said of itself by it.
+uint8_t kept_by(const Opens::Wish& w, bool oplock, bool directory) {
+  switch (w.use) {
     case Use::open:
-      if (truncates) return kLeaseNone;
-      return is_use(access, oplock) ? static_cast<uint8_t>(kLeaseRead | kLeaseHandle) : kLeaseAll;
-    case Use::read:
+      if (w.truncates) return kLeaseNone;
+      return static_cast<uint8_t>(kLeaseAll & ~(is_use(w.access, oplock) ? kLeaseWrite : 0) &
+                                  ~(w.access & kAccessDetach ? kLeaseHandle : 0));
     case Use::attribute:
+      if (directory) return kLeaseNone;
+      return kLeaseRead | kLeaseHandle;
+    case Use::read:
       return kLeaseRead | kLeaseHandle;
     case Use::detach:
       return kLeaseRead | kLeaseWrite;
     case Use::change:
+    case Use::entries:
     case Use::lock:
       return kLeaseNone;
   }
@@ -62,6 +68,13 @@ bool Opens::same(const Actor& a, HandleId ah, const Actor& b, HandleId bh) {
   if (a.port != b.port) return false;
   if (a.lease_key || b.lease_key) return a.lease_key == b.lease_key;
   return ah != HandleId::none && ah == bh;
+}
+
+// The client that says which lease it has of the directory knows what it does there.
+bool Opens::spares(const Wish& w, const Lease& l) {
+  if (same(l.who, l.handle, w.who, w.handle)) return true;
+  return w.use == Use::entries && w.who.parent_lease_key != 0 && l.who.port == w.who.port &&
+         l.who.lease_key == w.who.parent_lease_key;
 }
 
 // Has the lease shrink to at most `keep`. True: the holder must say so first, for what it may not have written back or
@@ -125,14 +138,10 @@ std::optional<Errno> Opens::attempt(File& f, const Wish& w, After& after) {
   if (refused) return err(EBUSY);
   if (wait) return {};  // the rest is asked of who has not closed
   for (Lease& l : f.leases)
-    if (!same(l.who, l.handle, w.who, w.handle))
-      wait |= take_back(l, w.node, w.use, kept_by(w.use, w.access, l.oplock, w.truncates), after);
-  std::erase_if(f.leases, [&](Lease& l) {
-    if (l.bits != kLeaseNone || l.breaking) return false;
-    leases_.fetch_sub(1, std::memory_order_relaxed);
-    held_.fetch_sub(1, std::memory_order_relaxed);
-    return true;
-  });
+    if (!spares(w, l))
+      wait |= take_back(l, w.node, w.access & kAccessDetach ? Use::detach : w.use, kept_by(w, l.oplock, l.directory),
+                        after);
+  sweep(f);
   if (wait) return {};
   if (w.use == Use::open) {
     f.opens.push_back({w.handle, w.who, w.access, w.share});
@@ -146,10 +155,30 @@ void Opens::wake(File& f, After& after) {
   f.waiters.clear();
 }
 
-void Opens::drop(File& f, std::vector<Lease>::iterator l) {
-  f.leases.erase(l);
+void Opens::add(File& f, Lease l) {
+  leases_.fetch_add(1, std::memory_order_relaxed);
+  held_.fetch_add(1, std::memory_order_relaxed);
+  if (l.directory) directories_.fetch_add(1, std::memory_order_relaxed);
+  f.leases.push_back(std::move(l));
+}
+
+void Opens::uncount(const Lease& l) {
   leases_.fetch_sub(1, std::memory_order_relaxed);
   held_.fetch_sub(1, std::memory_order_relaxed);
+  if (l.directory) directories_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Opens::sweep(File& f) {
+  std::erase_if(f.leases, [&](const Lease& l) {
+    if (l.bits != kLeaseNone || l.breaking) return false;
+    uncount(l);
+    return true;
+  });
+}
+
+void Opens::drop(File& f, std::vector<Lease>::iterator l) {
+  uncount(*l);
+  f.leases.erase(l);
 }
 
 void Opens::leave(Shard& s, NodeId n) {
@@ -240,7 +269,7 @@ void Opens::close(NodeId node, HandleId handle) {
   run(std::move(after));
 }
 
-Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool directory) {
+Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits) {
   Shard& s = shard_of(node);
   After after;
   uint8_t now = kLeaseNone;
@@ -253,7 +282,7 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
     if (open == f.opens.end()) return err(EBADF);
     auto l = std::find_if(f.leases.begin(), f.leases.end(),
                           [&](Lease& x) { return same(x.who, x.handle, open->who, open->handle); });
-    const bool oplock = bits & kLeaseOplock;
+    const bool oplock = bits & kLeaseOplock, directory = bits & kLeaseDirectory;
     bits = bits & kLeaseRead ? bits & kLeaseAll : uint8_t{kLeaseNone};
     if (l != f.leases.end() && l->breaking && (bits & ~l->to)) {
       return l->bits;  // the holder has not heard yet, or asks for more meanwhile
@@ -272,10 +301,8 @@ Result<uint8_t> Opens::lease(NodeId node, HandleId handle, uint8_t bits, bool di
       }
       if (contended) now &= ~kLeaseWrite;
       if (now && l == f.leases.end()) {
-        f.leases.push_back({.handle = handle, .who = open->who});
+        add(f, {.handle = handle, .who = open->who, .directory = directory});
         l = std::prev(f.leases.end());
-        leases_.fetch_add(1, std::memory_order_relaxed);
-        held_.fetch_add(1, std::memory_order_relaxed);
       }
       if (l != f.leases.end()) {
         l->bits = now;
@@ -301,6 +328,7 @@ void Opens::each_lease(NodeId node, F&& take) {
     auto it = s.files.find(node);
     if (it == s.files.end()) return;
     for (Lease& l : it->second.leases) take(l, after);
+    sweep(it->second);
   }
   run(std::move(after));
 }
@@ -308,14 +336,22 @@ void Opens::each_lease(NodeId node, F&& take) {
 void Opens::announce(const Wish& wish) {
   if (idle()) return;
   each_lease(wish.node, [&](Lease& l, After& after) {
-    if (!same(l.who, l.handle, wish.who, wish.handle))
-      take_back(l, wish.node, wish.use, kept_by(wish.use, wish.access, l.oplock), after);
+    if (!spares(wish, l)) take_back(l, wish.node, wish.use, kept_by(wish, l.oplock, l.directory), after);
   });
 }
 
-void Opens::outside(NodeId node, Use use) {
-  if (idle()) return;
-  each_lease(node, [&](Lease& l, After& after) { take_back(l, node, use, kept_by(use, 0, l.oplock), after); });
+void Opens::outside(NodeId node, Use use) { announce({.node = node, .use = use, .who = {}}); }
+
+void Opens::announce_anywhere(const Actor& who) {
+  if (!any_of_directories()) return;
+  std::vector<NodeId> all;
+  for (const Shard& s : shards_) {
+    std::lock_guard lock(s.m);
+    for (const auto& [node, f] : s.files)
+      if (std::any_of(f.leases.begin(), f.leases.end(), [](const Lease& l) { return l.directory; }))
+        all.push_back(node);
+  }
+  for (NodeId node : all) announce({.node = node, .use = Use::entries, .who = who});
 }
 
 void Opens::shrink(NodeId node, HandleId handle, uint8_t bits) {
@@ -342,6 +378,13 @@ void Opens::timed_out(NodeId node, const Break& b) {
     leave(s, node);
   }
   run(std::move(after));
+}
+
+bool Opens::is_open(NodeId node) const {
+  const Shard& s = shards_[shard_number(node)];
+  std::lock_guard lock(s.m);
+  const auto it = s.files.find(node);
+  return it != s.files.end() && !it->second.opens.empty();
 }
 
 size_t Opens::opens() const {

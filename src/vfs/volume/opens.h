@@ -25,9 +25,10 @@ namespace isthmus::volume {
 
 /// What somebody is about to do to a node, as far as it concerns leases and share modes of others.
 enum class Use : uint8_t {
-  open,    ///< see Wish
-  read,    ///< of data without an open file
-  change,  ///< data or size; of a directory: its names
+  open,     ///< see Wish
+  read,     ///< of data without an open file
+  change,   ///< data or size
+  entries,  ///< of a directory: what a listing shows, names and what is said of them
   attribute,
   lock,    ///< a byte range
   detach,  ///< unlink, rename or replace the node's name
@@ -63,15 +64,20 @@ class Opens {
   /// The open and its lease end.
   void close(NodeId node, HandleId handle);
   /// Asks for, gives back or acknowledges a lease of an open; returns what is held now. EBADF: there is no such open.
-  /// While it is being taken back, asking for more changes nothing. bits: LeaseBits and kLeaseOplock.
-  Result<uint8_t> lease(NodeId node, HandleId handle, uint8_t bits, bool directory);
+  /// While it is being taken back, asking for more changes nothing. bits: LeaseBits, kLeaseOplock and kLeaseDirectory.
+  Result<uint8_t> lease(NodeId node, HandleId handle, uint8_t bits);
   /// The same for somebody who does not wait.
   void announce(const Wish& wish);
   /// Takes leases back for somebody who does not wait: the provider tells of what has happened already.
   void outside(NodeId node, Use use);
+  /// What a listing of some directory shows has changed, and nobody knows of which: all leases of directories go.
+  void announce_anywhere(const Actor& who);
+  /// Whether there is a lease of a directory.
+  bool any_of_directories() const { return directories_.load(std::memory_order_relaxed) != 0; }
   /// The provider takes back what it granted for one open.
   void shrink(NodeId node, HandleId handle, uint8_t bits);
 
+  bool is_open(NodeId node) const;
   size_t opens() const;
   size_t leases() const { return leases_.load(std::memory_order_relaxed); }
   size_t waiting() const;
@@ -90,7 +96,7 @@ class Opens {
     uint8_t bits = 0, to = 0;
     uint8_t keep = kLeaseAll;  // at most, after the break under way
     bool waits = false;        // others wait for the break
-    bool oplock = false;
+    bool oplock = false, directory = false;
     std::shared_ptr<Break> breaking{};  // null: held in peace
   };
   struct Waiter;
@@ -117,14 +123,21 @@ class Opens {
   };
   static constexpr size_t kShards = 16;
 
-  Shard& shard_of(NodeId n) { return shards_[(raw(n) * 0x9e3779b97f4a7c15u) >> 60]; }
+  static size_t shard_number(NodeId n) { return (raw(n) * 0x9e3779b97f4a7c15u) >> 60; }
+  Shard& shard_of(NodeId n) { return shards_[shard_number(n)]; }
   static bool same(const Actor& a, HandleId ah, const Actor& b, HandleId bh);
+  /// Whether a use leaves a lease alone.
+  static bool spares(const Wish& w, const Lease& l);
   // With the shard's mutex held. Nothing: wait.
   std::optional<Errno> attempt(File& f, const Wish& w, After& after);
   bool take_back(Lease& l, NodeId node, Use use, uint8_t keep, After& after);
   void shrink_to(Lease& l, NodeId node, uint8_t keep, After& after);
   void settle(File& f, Lease& l, NodeId node, uint8_t bits, After& after);
+  void add(File& f, Lease l);
   void drop(File& f, std::vector<Lease>::iterator l);
+  /// Drops those of which nothing is left.
+  void sweep(File& f);
+  void uncount(const Lease& l);
   void wake(File& f, After& after);
   void leave(Shard& s, NodeId n);
   // For all leases of a node, which nobody waits for.
@@ -136,7 +149,7 @@ class Opens {
   const Tell tell_;
   std::array<Shard, kShards> shards_;
   std::atomic<size_t> held_{0};  // leases, and opens that limit others
-  std::atomic<size_t> leases_{0};
+  std::atomic<size_t> leases_{0}, directories_{0};
   Timers timers_;  // last: its thread uses the rest; told of breaks with the shard's mutex held, in the order they have
 };
 

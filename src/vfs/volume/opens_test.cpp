@@ -255,6 +255,162 @@ TEST_F(OpensTest, DirectoryLeases) {
   EXPECT_EQ(smb->run(op::ReleaseDir{{}, kRoot, d->handle}).code(), 0);
 }
 
+/// One door holds a lease of a directory, and is asked for it by what others do.
+struct DirectoryLeaseTest : OpensTest {
+  void SetUp() override {
+    OpensTest::SetUp();
+    dir = smb->mkdir(kRoot, "d");
+    smb->ctx.lease_key = 5;
+    auto o = smb->open(dir, O_PATH);
+    ASSERT_TRUE(o);
+    held = o->handle;
+    smb->ctx.lease_key = 0;
+    ASSERT_TRUE(fuse->run(op::Mknod{{}, dir, "x", S_IFREG | 0644, 0, {}}));
+    x = fuse->node(dir, "x");
+  }
+  void TearDown() override {
+    EXPECT_EQ(smb->release(dir, held), 0);
+    OpensTest::TearDown();
+  }
+  /// What is left of R and H after something was done; all is given back then.
+  template <class Do>
+  int left(Do something) {
+    EXPECT_EQ(*smb->run(op::SetLease{{}, dir, held, kRWH | kLeaseDirectory}), kRH);
+    (void)smb->ears.take();
+    something();
+    uint8_t now = kRH;
+    for (const std::string& line : smb->ears.take())
+      for (uint8_t to : {uint8_t{kLeaseNone}, kR})
+        if (line == fmt::format("break {} {}", raw(dir), int{to})) now = to;
+    EXPECT_EQ(*smb->run(op::SetLease{{}, dir, held, kLeaseNone}), kLeaseNone);
+    return now;
+  }
+  NodeId dir{}, x{};
+  HandleId held{};
+};
+
+TEST_F(DirectoryLeaseTest, GoWithWhatAListingShows) {
+  Attr to;
+  to.mode = 0600;
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->run(op::Mknod{{}, dir, "new", S_IFREG | 0644, 0, {}})); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->run(op::Mkdir{{}, dir, "sub", 0755, {}})); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->run(op::Symlink{{}, dir, "link", "x", {}})); }), 0);
+  const auto other = fuse->run(op::Mknod{{}, kRoot, "other", S_IFREG | 0644, 0, {}});
+  ASSERT_TRUE(other);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->run(op::Link{{}, other->node, dir, "hard"})); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_EQ(fuse->unlink(dir, "hard"), 0); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_EQ(fuse->rename(dir, "new", kRoot, "away"), 0); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_EQ(fuse->rename(kRoot, "away", dir, "back"), 0); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_EQ(fuse->rmdir(dir, "sub"), 0); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->write(x, HandleId::none, 0, "more")); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->set(x, kSetSize, to)); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->set(x, kSetMode, to)); }), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->run(op::SetXattr{{}, x, "user.a", as_bytes("b"), 0, false})); }), 0);
+  to.mode = 0700;
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->set(dir, kSetMode, to)); }), 0) << "of itself";
+  // What it does not show, or what has not happened.
+  EXPECT_EQ(left([&] { EXPECT_EQ(fuse->run(op::Mkdir{{}, dir, "x", 0755, {}}).code(), EEXIST); }), kRH);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->write(f, HandleId::none, 0, "elsewhere")); }), kRH);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->lookup(dir, "x")); }), kRH);
+  fuse->forget(x);
+  for (const char* name : {"x", "back", "link"}) EXPECT_EQ(fuse->unlink(dir, name), 0);
+}
+
+TEST_F(DirectoryLeaseTest, WhoNamesItLeavesItAlone) {
+  smb->ctx.lease_key = 9;
+  EXPECT_EQ(left([&] {
+              EXPECT_TRUE(smb->run(op::Mknod{{}, dir, "a", S_IFREG | 0644, 0, {}}));
+            }),
+            0)
+      << "it does not say";
+  smb->ctx.parent_lease_key = 5;
+  EXPECT_EQ(left([&] {
+              EXPECT_TRUE(smb->run(op::Mknod{{}, dir, "b", S_IFREG | 0644, 0, {}}));
+              EXPECT_TRUE(smb->write(x, HandleId::none, 0, "more"));
+              EXPECT_EQ(smb->unlink(dir, "b"), 0);
+            }),
+            kRH);
+  fuse->ctx.parent_lease_key = 5;
+  EXPECT_EQ(left([&] { EXPECT_EQ(fuse->unlink(dir, "a"), 0); }), 0) << "another door's key of that number is another";
+  fuse->ctx.parent_lease_key = 0;
+  EXPECT_EQ(fuse->unlink(dir, "x"), 0);
+}
+
+TEST_F(DirectoryLeaseTest, WhatIsWrittenThroughSmbIsToldOfAtTheClose) {
+  smb->ctx.door = DoorKind::smb;
+  auto o = smb->open(x);
+  ASSERT_TRUE(o);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(smb->write(x, o->handle, 0, "more")); }), kRH);
+  EXPECT_EQ(left([&] { EXPECT_EQ(smb->release(x, o->handle), 0); }), 0);
+  o = smb->open(x);
+  ASSERT_TRUE(o);
+  EXPECT_EQ(left([&] { EXPECT_EQ(smb->release(x, o->handle), 0); }), kRH) << "nothing was written";
+  EXPECT_EQ(fuse->unlink(dir, "x"), 0);
+}
+
+TEST_F(DirectoryLeaseTest, WhatHasNoNameIsInNoListing) {
+  fuse->ctx = {};
+  auto o = fuse->open(x);
+  ASSERT_TRUE(o);
+  EXPECT_EQ(fuse->unlink(dir, "x"), 0);
+  EXPECT_EQ(left([&] { EXPECT_TRUE(fuse->write(x, o->handle, 0, "unseen")); }), kRH);
+  EXPECT_EQ(fuse->release(x, o->handle), 0);
+}
+
+TEST_F(DirectoryLeaseTest, TheProvidersNewsTakesIt) {
+  Upcalls& news = *rig.gate.told();
+  EXPECT_EQ(left([&] { news.invalidate_entry(dir, "y"); }), 0);
+  EXPECT_EQ(left([&] { news.changed(dir, "y", kWatchModified); }), 0);
+  EXPECT_EQ(left([&] { news.invalidate_node(x, 0, 0); }), 0);
+  EXPECT_EQ(left([&] { news.invalidate_attr(x); }), 0);
+  EXPECT_EQ(left([&] { news.invalidate_attr(f); }), kRH) << "elsewhere";
+  EXPECT_EQ(left([&] { news.invalidate_attr(NodeId{12345}); }), 0) << "nobody knows where";
+  EXPECT_EQ(left([&] { news.invalidate_all_names(); }), 0);
+  EXPECT_EQ(left([&] { news.deleted(dir, x, "x"); }), 0);
+  EXPECT_EQ(fuse->unlink(dir, "x"), 0);
+}
+
+TEST_F(DirectoryLeaseTest, HandlesGoBeforeTheName) {
+  EXPECT_EQ(fuse->unlink(dir, "x"), 0);
+  EXPECT_EQ(left([&] {
+              auto moved = fuse->begin(op::Rename{{}, kRoot, "d", kRoot, "e", 0, HandleId::none});
+              EXPECT_FALSE(moved->done()) << "the client may have closed it already";
+              EXPECT_EQ(*smb->run(op::SetLease{{}, dir, held, kR}), kR);
+              EXPECT_TRUE(moved->wait());
+            }),
+            kR);
+}
+
+TEST_F(OpensTest, WhoIsToTakeANameHasHandlesClosedFirst) {
+  HandleId a = open(*smb, O_RDWR, 1);
+  ASSERT_EQ(*lease(*smb, a, kRH), kRH);
+  op::Open asking = opening(O_PATH);
+  asking.access = kAccessDetach;
+  auto other = fuse->begin(asking);
+  EXPECT_FALSE(other->done());
+  EXPECT_TRUE(smb->ears.heard(broken(kR)));
+  EXPECT_EQ(*lease(*smb, a, kR), kR) << "it is in use indeed";
+  ASSERT_TRUE(other->wait()) << "which share modes do not forbid";
+  EXPECT_EQ(fuse->release(f, (*other->result)->handle), 0);
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
+TEST_F(OpensTest, LeasesSayNothingOfStreams) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
+  const op::SetXattr set{{}, f, "user.a", as_bytes("b"), 0, false};
+  fuse->ctx.of_stream = true;
+  EXPECT_TRUE(fuse->run(set));
+  EXPECT_TRUE(fuse->run(op::RemoveXattr{{}, f, "user.a"}));
+  EXPECT_FALSE(smb->ears.heard(broken(kRH)));
+  fuse->ctx.of_stream = false;
+  auto other = fuse->begin(set);
+  EXPECT_TRUE(smb->ears.heard(broken(kRH)));
+  EXPECT_EQ(*lease(*smb, a, kRH), kRH);
+  EXPECT_TRUE(other->wait());
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
 TEST_F(OpensTest, TheProvidersNewsBreaksWithoutWaiting) {
   HandleId a = open(*smb);
   ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);

@@ -15,7 +15,7 @@ namespace isthmus::volume {
 class Places {
  public:
   struct Place {
-    NodeId dir = NodeId::none;
+    NodeId dir = NodeId::none;  ///< none: it has no name any more
     std::string name;
   };
   explicit Places(size_t most) : per_shard_(most / kShards + 1) {}
@@ -33,18 +33,30 @@ class Places {
       if (victim != s.places.end()) s.places.erase(victim);
     }
   }
-  /// Nothing, when it is somewhere else by now.
-  void remove(NodeId node, NodeId dir, std::string_view name) {
+  /// Nothing, when it is somewhere else by now. `last`: it has no other name.
+  void remove(NodeId node, NodeId dir, std::string_view name, bool last) {
     Shard& s = shard_of(node);
     std::lock_guard lock(s.m);
     auto it = s.places.find(node);
-    if (it != s.places.end() && it->second.dir == dir && it->second.name == name) s.places.erase(it);
+    if (it == s.places.end() || it->second.dir != dir || it->second.name != name) return;
+    if (last)
+      it->second = {};
+    else
+      s.places.erase(it);
   }
   std::optional<Place> find(NodeId node) const {
     const Shard& s = shards_[key_of(node) % kShards];
     std::lock_guard lock(s.m);
     auto it = s.places.find(node);
-    return it == s.places.end() ? std::nullopt : std::optional(it->second);
+    if (it == s.places.end() || it->second.dir == NodeId::none) return {};
+    return it->second;
+  }
+  /// The directory alone; none: it has no name any more. Nothing: nobody knows.
+  std::optional<NodeId> dir_of(NodeId node) const {
+    const Shard& s = shards_[key_of(node) % kShards];
+    std::lock_guard lock(s.m);
+    auto it = s.places.find(node);
+    return it == s.places.end() ? std::nullopt : std::optional(it->second.dir);
   }
 
  private:

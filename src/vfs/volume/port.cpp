@@ -70,8 +70,7 @@ void VolumePort::stop() {
 }
 
 void VolumePort::going(const Context& ctx, NodeId node, HandleId handle) {
-  core_.opens.announce(
-      {.node = node, .use = volume::Use::detach, .handle = handle, .who = {facts_->id, ctx.client, ctx.lease_key}});
+  core_.opens.announce({.node = node, .use = volume::Use::detach, .handle = handle, .who = actor_of(*facts_, ctx)});
 }
 
 void VolumePort::client_gone(uint64_t client) { release_all(&client); }

@@ -28,7 +28,7 @@ void set_lock(Core& core, const Facts& port, Pending<op::SetLock>& p) {
   Call<op::SetLock> call(p);
   auto file = file_of(core, port, call->node, call->handle);
   if (!file && call->handle != HandleId::none) return call.fail(EBADF);
-  Actor who{port->id, call.context().client, call.context().lease_key};
+  Actor who = actor_of(*port, call.context());
   if (who.lease_key == 0 && file) who.lease_key = file->lease_key;
   op::SetLock a = *call;
   a.lock.owner = core.owner_of(who, a.lock.owner);
@@ -81,7 +81,8 @@ void set_lease(Core& core, const Facts& port, Pending<op::SetLease>& p) {
   uint8_t want = call->bits;
   // Nobody would tell of others' changes.
   if (core.traits.changes_outside && !core.traits.tells_changes && !provider) want = kLeaseNone;
-  auto granted = core.opens.lease(call->node, call->handle, want, file->is_dir);
+  if (file->is_dir) want |= kLeaseDirectory;
+  auto granted = core.opens.lease(call->node, call->handle, want);
   if (!granted || !provider) return call.finish(std::move(granted));
   op::SetLease a = *call;
   a.handle = file->inner;
@@ -92,7 +93,7 @@ void set_lease(Core& core, const Facts& port, Pending<op::SetLease>& p) {
   ask(core, port, ctx, a, extra,
       [&core, g = *granted, call = std::move(call)](Result<uint8_t>&& r, const Marks&) mutable {
         uint8_t both = r ? *r & g : kLeaseNone;
-        if (both != g) return call.finish(core.opens.lease(call->node, call->handle, both, false));
+        if (both != g) return call.finish(core.opens.lease(call->node, call->handle, both));
         call.reply(g);
       });
 }

@@ -16,7 +16,7 @@ namespace isthmus::volume {
 struct Actor {
   uint32_t port = 0;
   uint64_t client = 0;
-  uint64_t lease_key = 0;
+  uint64_t lease_key = 0, parent_lease_key = 0;
 };
 
 /// All watches of a volume. Events are matched and queued by whoever changes something, and the watcher is woken by the
