@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include "doors/smb/test_door.h"
+#include "doors/smb/troubles.h"
+#include "vfs/test_fs.h"
 #include "windows/identity.h"
 #include "windows/security.h"
 #include "wire/smb2/create_contexts.h"
@@ -75,6 +77,41 @@ TEST_F(AclTest, ACreateBringsItsList) {
   ASSERT_TRUE(by_mode);
   EXPECT_EQ(by_mode, windows::security_of_mode(S_IFREG | 0640, by_mode->front().sid, by_mode->at(1).sid).dacl);
   EXPECT_EQ(c.close_file(id), NtStatus::success);
+}
+
+TEST_F(AclTest, WhatCannotBeKeptIsLoggedOnce) {
+  using windows::Ace;
+  start({}, "set_xattr:ENOSPC:after=1:count=2");
+  isthmus::testing::LogCatcher log;
+  Client c(port());
+  c.begin();
+  FileId folder, id;
+  ASSERT_EQ(c.open("folder", folder, Disposition::create, smb2::kOptionDirectory), NtStatus::success);
+  ASSERT_EQ(set_list(c, folder, {{Ace::kAllow, Ace::kObjectInherit, windows::kAllRights, windows::kEveryone, {}}}),
+            NtStatus::success);
+  const auto make = [&] {
+    ASSERT_EQ(c.open("folder\\file", id, Disposition::create, smb2::kOptionDeleteOnClose), NtStatus::success);
+    EXPECT_EQ(c.close_file(id), NtStatus::success);
+  };
+  make();
+  make();
+  EXPECT_EQ(log.count("access list cannot be kept"), 1u);
+  make();  // works again
+  EXPECT_EQ(log.count("access list cannot be kept"), 1u);
+  EXPECT_EQ(c.close_file(folder), NtStatus::success);
+  ASSERT_EQ(c.open("folder", folder, Disposition::open, smb2::kOptionDirectory | smb2::kOptionDeleteOnClose),
+            NtStatus::success);
+  EXPECT_EQ(c.close_file(folder), NtStatus::success);
+}
+
+TEST(TroublesTest, AreNewsUntilItWorksAgain) {
+  Troubles t;
+  EXPECT_TRUE(t.is_news(err(ENOSPC)));
+  EXPECT_FALSE(t.is_news(err(ENOSPC)));
+  EXPECT_TRUE(t.is_news(err(EIO)));
+  EXPECT_FALSE(t.is_news(err(ENOSPC)));
+  EXPECT_FALSE(t.is_news(Unit{}));
+  EXPECT_TRUE(t.is_news(err(ENOSPC)));
 }
 
 TEST_F(AclTest, NewFilesInheritAccessLists) {

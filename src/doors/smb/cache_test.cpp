@@ -1,58 +1,9 @@
-#include "doors/smb/test_door.h"
-#include "wire/smb2/create_contexts.h"
-#include "wire/smb2/oplock.h"
+#include "doors/smb/test_leases.h"
 
 namespace isthmus::smb::testing {
 namespace {
 
-using smb2::Disposition;
-using smb2::FileId;
-
 struct CacheTest : DoorTest {};
-
-/// A lease's context for a CREATE, version 2 from 3.0 on.
-std::string lease_context(uint8_t key, uint32_t state) {
-  smb2::Lease lease;
-  lease.key.fill(std::byte{key});
-  lease.state = state;
-  lease.v2 = true;
-  std::string list;
-  smb2::append_create_context(list, smb2::kContextLease, as_bytes(smb2::write_lease(lease)));
-  return list;
-}
-
-struct Made {
-  NtStatus status = NtStatus::success;
-  FileId id;
-  smb2::OplockLevel level = smb2::OplockLevel::none;
-  std::optional<smb2::Lease> lease;
-  bool durable = false;
-};
-
-Made read_made(const Message& m) {
-  Made made{.status = m.status(), .id = {}, .lease = {}};
-  const auto answer = smb2::read_message<smb2::CreateResponse>(as_bytes(m.bytes));
-  if (made.status != NtStatus::success || !answer) return made;
-  made.id = answer->file_id;
-  made.level = answer->oplock;
-  const auto contexts = smb2::read_create_contexts(answer->contexts);
-  EXPECT_TRUE(contexts);
-  if (!contexts) return made;
-  if (const auto* c = smb2::find_context(*contexts, smb2::kContextLease)) made.lease = smb2::read_lease(c->data);
-  made.durable = smb2::find_context(*contexts, smb2::kContextDurableV2) != nullptr;
-  return made;
-}
-
-Made make(Client& c, const std::string& name, const std::string& contexts,
-          smb2::OplockLevel level = smb2::OplockLevel::lease) {
-  smb2::CreateRequest m = c.creation(name, Disposition::open_if);
-  m.oplock = level;
-  m.contexts = as_bytes(contexts);
-  return read_made(c.ask(Command::create, m));
-}
-
-constexpr uint32_t kRWH = smb2::kLeaseRead | smb2::kLeaseWrite | smb2::kLeaseHandle;
-constexpr uint32_t kRH = smb2::kLeaseRead | smb2::kLeaseHandle;
 
 TEST_F(CacheTest, ALeaseIsOneForAllOpensOfItsClient) {
   Client a(port()), b(port());
@@ -153,6 +104,37 @@ TEST_F(CacheTest, WhatIsSentAgainFindsWhatItHasOpened) {
   files_ = {"file"};
 }
 
+/// Who has used what a CREATE has opened has had its answer: what looks like the same is another.
+TEST_F(CacheTest, WhatIsInUseIsNotOpenedAgain) {
+  Client c(port());
+  c.begin();
+  const std::string context = durable_context(1);
+  const Made first = make(c, "file", context, smb2::OplockLevel::batch);
+  ASSERT_TRUE(first.durable);
+  ASSERT_EQ(c.write(first.id, 0, "text"), NtStatus::success);
+  EXPECT_EQ(make(c, "file", context, smb2::OplockLevel::batch).status, NtStatus::duplicate_objectid);
+  c.replays = true;
+  smb2::CreateRequest m = c.creation("file", Disposition::open_if);
+  m.oplock = smb2::OplockLevel::batch;
+  m.contexts = as_bytes(context);
+  c.send_frame(c.message(Command::create, smb2::write_message(m)));
+  c.replays = false;
+  const Message broken = c.receive();
+  ASSERT_EQ(broken.header.command, Command::oplock_break);
+  EXPECT_EQ(c.receive().status(), NtStatus::pending);
+  c.send_frame(
+      c.message(Command::oplock_break, smb2::write_message(smb2::OplockBreak{smb2::OplockLevel::level2, first.id})));
+  std::optional<Made> second;
+  for (int i = 0; i < 2; i++)
+    if (const Message answer = c.receive(); answer.header.command == Command::create) second = read_made(answer);
+  ASSERT_TRUE(second);
+  ASSERT_EQ(second->status, NtStatus::success);
+  EXPECT_NE(second->id, first.id);
+  EXPECT_EQ(c.close_file(first.id), NtStatus::success);
+  EXPECT_EQ(c.close_file(second->id), NtStatus::success);
+  files_ = {"file"};
+}
+
 TEST_F(CacheTest, LateChangesOfAnEarlierConnectionAreRefused) {
   Client c(port());
   c.begin();
@@ -163,7 +145,10 @@ TEST_F(CacheTest, LateChangesOfAnEarlierConnectionAreRefused) {
   c.channel_sequence = 1;
   EXPECT_EQ(c.write(id, 0, "old"), NtStatus::file_not_available);
   EXPECT_EQ(c.read(id, 0, 10), "new") << "which may be asked";
+  c.channel_sequence = 3;
+  EXPECT_EQ(c.read(id, 0, 10), "new");
   c.channel_sequence = 2;
+  EXPECT_EQ(c.write(id, 0, "old"), NtStatus::file_not_available) << "a read tells of the new one, too";
   EXPECT_EQ(c.close_file(id), NtStatus::success);
   files_ = {"file"};
 }
@@ -207,6 +192,129 @@ TEST_F(CacheTest, DurableOpensGiveWayToOthers) {
   ASSERT_EQ(b.open("file", theirs, Disposition::open), NtStatus::success);
   EXPECT_EQ(make(b, "file", durable_context(1, &id)).status, NtStatus::object_name_not_found);
   EXPECT_EQ(b.close_file(theirs), NtStatus::success);
+  files_ = {"file"};
+}
+
+/// A CREATE that waits goes on for the other connections of its session, and the one that is sent again finds it.
+TEST_F(CacheTest, ACreateThatWaitsOutlivesItsConnection) {
+  Client holder(port()), again(port());
+  std::optional<Client> first(port());
+  holder.guid = std::byte{9};
+  holder.begin();
+  first->begin();
+  again.join(*first);
+  const Made held = make(holder, "file", lease_context(1, kRWH));
+  ASSERT_EQ(held.lease->state, kRWH);
+  smb2::CreateRequest m = first->creation("file", Disposition::open_if);
+  const std::string context = durable_context(1);
+  m.oplock = smb2::OplockLevel::batch;
+  m.contexts = as_bytes(context);
+  first->send_frame(first->message(Command::create, smb2::write_message(m)));
+  EXPECT_EQ(holder.receive().header.command, Command::oplock_break);
+  EXPECT_EQ(first->receive().status(), NtStatus::pending);
+  first.reset();
+  again.channel_sequence = 1;
+  again.replays = true;
+  Made found = make(again, "file", context, smb2::OplockLevel::batch);
+  EXPECT_EQ(found.status, NtStatus::file_not_available) << "it is on its way";
+  EXPECT_EQ(holder.close_file(held.id), NtStatus::success);
+  for (int i = 0; i < 6000 && found.status == NtStatus::file_not_available; i++) {
+    if (i) usleep(10'000);
+    found = make(again, "file", context, smb2::OplockLevel::batch);
+  }
+  ASSERT_EQ(found.status, NtStatus::success);
+  EXPECT_EQ(found.level, smb2::OplockLevel::batch);
+  EXPECT_TRUE(found.durable);
+  again.replays = false;
+  EXPECT_EQ(again.close_file(found.id), NtStatus::success);
+  files_ = {"file"};
+}
+
+TEST_F(CacheTest, ACreateThatWaitsEndsWithItsSession) {
+  Client holder(port());
+  holder.guid = std::byte{9};
+  holder.begin();
+  const Made held = make(holder, "file", lease_context(1, kRWH));
+  const std::string context = durable_context(1);
+  {
+    Client c(port());
+    c.begin();
+    smb2::CreateRequest m = c.creation("file", Disposition::open_if);
+    m.oplock = smb2::OplockLevel::batch;
+    m.contexts = as_bytes(context);
+    c.send_frame(c.message(Command::create, smb2::write_message(m)));
+    EXPECT_EQ(holder.receive().header.command, Command::oplock_break);
+  }
+  EXPECT_EQ(holder.close_file(held.id), NtStatus::success);
+  files_ = {"file"};
+  stop();  // nothing is open any more
+}
+
+/// What needs no answer may have been lost with the connection, too.
+TEST_F(CacheTest, ABreakIsToldAgainOnAnotherConnection) {
+  for (const bool leases : {true, false}) {
+    std::optional<Client> first(port());
+    Client second(port()), other(port());
+    other.guid = std::byte{9};
+    first->begin();
+    second.join(*first);
+    other.begin();
+    const Made made = leases ? make(*first, "file", lease_context(1, smb2::kLeaseRead))
+                             : make(*first, "file", "", smb2::OplockLevel::level2);
+    ASSERT_EQ(made.status, NtStatus::success);
+    FileId theirs;
+    ASSERT_EQ(other.open("file", theirs, Disposition::open), NtStatus::success);
+    ASSERT_EQ(other.write(theirs, 0, "text"), NtStatus::success);
+    EXPECT_EQ(other.close_file(theirs), NtStatus::success);
+    first.reset();  // which has not read it
+    const Message again = second.receive();
+    ASSERT_EQ(again.header.command, Command::oplock_break);
+    if (leases) {
+      const auto news = smb2::read_message<smb2::LeaseBreakNotification>(as_bytes(again.bytes));
+      ASSERT_TRUE(news);
+      EXPECT_EQ(news->current, smb2::kLeaseRead);
+      EXPECT_EQ(news->next, 0u);
+      EXPECT_EQ(news->flags, 0u);
+    } else {
+      const auto news = smb2::read_message<smb2::OplockBreak>(as_bytes(again.bytes));
+      ASSERT_TRUE(news);
+      EXPECT_EQ(news->level, smb2::OplockLevel::none);
+    }
+    EXPECT_EQ(second.close_file(made.id), NtStatus::success);
+  }
+  files_ = {"file"};
+}
+
+/// Requests are answered side by side, but a CLOSE comes after what was sent before it.
+TEST_F(CacheTest, ACloseOvertakesNothing) {
+  start({}, "write:delay=200ms:count=3");
+  Client c(port());
+  c.begin();
+  for (int i = 0; i < 3; i++) {
+    FileId id;
+    ASSERT_EQ(c.open("file", id), NtStatus::success);
+    smb2::WriteRequest m;
+    m.file_id = id;
+    m.offset = static_cast<uint64_t>(i) * 4;
+    m.data = as_bytes("text");
+    c.send_frame(c.message(Command::write, smb2::write_message(m)));
+    c.send_frame(c.message(Command::close, smb2::write_message(smb2::CloseRequest{0, id})));
+    c.send_frame(c.message(Command::echo, smb2::write_message(smb2::EmptyMessage{})));
+    std::vector<Command> order;
+    while (order.size() < 3) {
+      const Message answer = c.receive();
+      ASSERT_FALSE(answer.gone());
+      if (answer.status() == NtStatus::pending) continue;
+      EXPECT_EQ(answer.status(), NtStatus::success);
+      order.push_back(answer.header.command);
+    }
+    std::erase(order, Command::echo);
+    EXPECT_THAT(order, ::testing::ElementsAre(Command::write, Command::close));
+  }
+  FileId id;
+  ASSERT_EQ(c.open("file", id), NtStatus::success);
+  EXPECT_EQ(c.read(id, 0, 100), "texttexttext");
+  EXPECT_EQ(c.close_file(id), NtStatus::success);
   files_ = {"file"};
 }
 

@@ -1,5 +1,6 @@
 #include "doors/smb/chain.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -80,6 +81,8 @@ bool Request::find_open(const smb2::FileId& id) {
   if (open && (open->session_id != session->id || open->tree_id != tree.id)) open.reset();
   if (open && open->closed.load(std::memory_order_acquire)) open.reset();
   if (!open) return false;
+  open->used = true;
+  note_sequence(*this);
   use(open);
   return true;
 }
@@ -88,6 +91,7 @@ void Request::use(std::shared_ptr<Open> o) {
   open = std::move(o);
   chain->open_ = open;
   ctx.lease_key = open->ctx.lease_key;
+  ctx.parent_lease_key = open->ctx.parent_lease_key;
   ctx.client = open->ctx.client;  // as it was opened: durable opens outlive sessions
 }
 
@@ -128,7 +132,19 @@ bool Chain::admit(bool& idle) {
     if (e && e->waits) link_->add_pending(h.message_id, admitted_.back().cancel);
   }
   idle = admitted_.empty();
+  name_files();
   return true;
+}
+
+void Chain::name_files() {
+  const auto add = [](std::vector<uint64_t>& to, uint64_t id) {
+    if (std::find(to.begin(), to.end(), id) == to.end()) to.push_back(id);
+  };
+  for (const smb2::Pdu& pdu : pdus_) {
+    const auto id = smb2::named_file(pdu);
+    if (!id || *id == smb2::kNoFileId) continue;
+    add(pdu.header.command == Command::close ? named_.closed : named_.used, id->temporary);
+  }
 }
 
 bool Chain::is_urgent() const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/byte_pool.h"
+#include "doors/smb/close_order.h"
 #include "doors/smb/request.h"
 #include "wire/smb2/compound.h"
 
@@ -31,9 +32,16 @@ class Chain : public std::enable_shared_from_this<Chain> {
   /// What is answered in the order it came in, and takes no time to begin: the next frame is read after it.
   bool keeps_order() const;
   size_t bytes() const { return memory_.size(); }
+  /// The open files that it names by number, each once: those that it closes, and the others.
+  struct Named {
+    std::vector<uint64_t> closed, used;
+  };
+  const Named& named() const { return named_; }
 
  private:
+  friend class CloseOrder;
   friend class Request;
+  void name_files();
   Reply answer(Request& r);
   /// Who is to sign the answer, whatever it will be. `of_before`: the session is that of the request before.
   void find_session(Request& r, bool of_before);
@@ -61,6 +69,8 @@ class Chain : public std::enable_shared_from_this<Chain> {
   };
   std::vector<smb2::Pdu> pdus_;
   std::vector<Admitted> admitted_;  // a request, which keeps its chain, is made when its turn has come
+  Named named_;
+  CloseOrder::Place place_;
   std::vector<Outgoing> out_;
   size_t answered_ = 0;  ///< bytes of bodies and data
   // Of the request before, for related ones.

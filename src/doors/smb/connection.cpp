@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <deque>
 #include <optional>
 
 #include "base/log.h"
@@ -142,12 +143,14 @@ Stream::Next Connection::ready() {
       if (frame.size() > kBuffer && smb2::protocol_of(frame.bytes()) == smb2::Protocol::transform &&
           link_->known.load(std::memory_order_acquire) && link_->frames.begin()) {
         leaves_ = true;
+        unknown_ = link_->order.enter_unknown();
         sealed_ = std::make_shared<BytePool::Piece>(std::move(frame));
         return Next::read;
       }
       auto asked = admitted(server_, link_, std::move(frame));
       if (!asked) return Next::close;
       if (!*asked) continue;
+      if (!link_->order.enter(*asked)) continue;
       work_ = std::move(*asked);
       const bool known = link_->known.load(std::memory_order_acquire);
       const bool may_leave = known && !work_->keeps_order();
@@ -166,8 +169,9 @@ Stream::Next Connection::ready() {
 
 std::function<void()> Connection::take_work() {
   if (!work_ && !sealed_) return {};
-  return [chain = std::move(work_), sealed = std::move(sealed_), &server = server_, link = link_,
-          left = std::exchange(leaves_, false)]() mutable {
+  return [chain = std::move(work_), sealed = std::move(sealed_), unknown = std::exchange(unknown_, 0),
+          &server = server_, link = link_, left = std::exchange(leaves_, false)]() mutable {
+    std::deque<std::shared_ptr<Chain>> closing;  // that have waited for this one
     do {
       try {
         if (const auto frame = std::exchange(sealed, nullptr)) {
@@ -182,9 +186,22 @@ std::function<void()> Connection::take_work() {
         log(LogLevel::error, "an SMB request failed: {}", e.what());
         link->end();
       }
+      const auto made_room = [&closing](std::vector<std::shared_ptr<Chain>> ready) {
+        closing.insert(closing.end(), ready.begin(), ready.end());
+      };
+      if (unknown != 0) made_room(link->order.leave_unknown(std::exchange(unknown, 0)));
+      if (chain) made_room(link->order.leave(*chain));
       chain.reset();
-      if (link->ended()) link->frames.drop();
-      if (left) chain = link->frames.next();
+      if (link->ended()) {
+        link->frames.drop();
+        closing.clear();
+      }
+      if (!closing.empty()) {
+        chain = std::move(closing.front());
+        closing.pop_front();
+      } else if (left) {
+        chain = link->frames.next();
+      }
     } while (chain);
   };
 }

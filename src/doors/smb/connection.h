@@ -40,6 +40,7 @@ class Connection final : public Stream {
   BytePool::Piece frame_;  // one that is longer than in_, got_ of it there
   size_t got_ = 0;
   std::shared_ptr<Chain> work_;
+  uint64_t unknown_ = 0;                     // CloseOrder's number of sealed_
   std::shared_ptr<BytePool::Piece> sealed_;  // a large frame that is opened by the thread that leaves, instead of work_
 };
 

@@ -315,7 +315,9 @@ Reply answer(Creation& c, Place& at) {
   open->ctx = r.server.own;
   open->ctx.client = r.session->id;
   open->ctx.lease_key = r.ctx.lease_key;
+  open->ctx.parent_lease_key = r.ctx.parent_lease_key;
   open->cache = c.wish.grant;
+  open->parent_cache = c.wish.parent;
   open->posix = c.posix;
   open->delete_on_close = c.m.options & smb2::kOptionDeleteOnClose;
   open->unlink_at_close = c.posix && open->delete_on_close;
@@ -418,6 +420,7 @@ Reply make_or_open(Creation& c, const ClientPath& path) {
   Request& r = c.r;
   make_room(r, c.durable);
   r.ctx.lease_key = c.wish.grant->number;
+  r.ctx.parent_lease_key = c.wish.parent ? c.wish.parent->number : 0;
   const bool exact = c.posix || r.server.options.case_sensitive;
   for (int i = 0; i < kTries; i++) {
     Place at(r);
@@ -494,7 +497,7 @@ std::optional<Reply> create(Request& r) {
   if (c.durable.again) return go_on(c, path);
   if (c.durable.wanted && c.durable.v2) {
     const Creations::Key key(r.link->agreed.asked.client_guid, c.durable.create_guid);
-    const Creations::Found first = r.server.creations.begin(key);
+    const Creations::Found first = r.server.creations.begin(key, r);
     if (!first.fresh) return replay(c, first.open);
     Reply reply = make_or_open(c, path);
     if (reply.status == NtStatus::success)

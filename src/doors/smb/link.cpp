@@ -220,12 +220,13 @@ void Link::detach() {
     socket_ = -1;
   }
   frames.drop();
-  cancel_all();
+  order.drop();
+  cancel_all(false);
 }
 
 void Link::add_pending(uint64_t message_id, std::shared_ptr<Cancel> cancel) {
   std::lock_guard lock(pending_m_);
-  pending_[message_id] = {std::move(cancel), 0};
+  pending_[message_id] = {.cancel = std::move(cancel)};
 }
 
 uint64_t Link::make_async(uint64_t message_id, const std::shared_ptr<Cancel>& cancel) {
@@ -250,11 +251,18 @@ void Link::cancel(bool by_async_id, uint64_t id) {
   if (found) found->request();
 }
 
-void Link::cancel_all() {
+void Link::outlive(uint64_t message_id) {
+  std::lock_guard lock(pending_m_);
+  const auto it = pending_.find(message_id);
+  if (it != pending_.end()) it->second.outlives = true;
+}
+
+void Link::cancel_all(bool those_that_outlive) {
   std::vector<std::shared_ptr<Cancel>> all;
   {
     std::lock_guard lock(pending_m_);
-    for (const auto& [message_id, w] : pending_) all.push_back(w.cancel);
+    for (const auto& [message_id, w] : pending_)
+      if (those_that_outlive || !w.outlives) all.push_back(w.cancel);
   }
   for (const auto& c : all) c->request();
 }

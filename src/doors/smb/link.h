@@ -12,6 +12,7 @@
 
 #include "base/byte_pool.h"
 #include "doors/smb/backlogs.h"
+#include "doors/smb/close_order.h"
 #include "doors/smb/credits.h"
 #include "doors/smb/frames.h"
 #include "doors/smb/session.h"
@@ -88,11 +89,14 @@ class Link : public std::enable_shared_from_this<Link> {
   uint64_t make_async(uint64_t message_id, const std::shared_ptr<Cancel>& cancel);
   void remove_pending(uint64_t message_id);
   void cancel(bool by_async_id, uint64_t id);
-  void cancel_all();
+  /// One that goes on when the connection has ended, for the session's others (Creations).
+  void outlive(uint64_t message_id);
+  void cancel_all(bool those_that_outlive);
 
   /// Somebody has logged on here.
   std::atomic<bool> known{false};
   Frames frames;
+  CloseOrder order;
 
   // Sessions that are used here, by id; also some that have ended, for signed answers that say so.
   std::mutex channels_m;  // taken before a session's
@@ -137,6 +141,7 @@ class Link : public std::enable_shared_from_this<Link> {
   struct Waiting {
     std::shared_ptr<Cancel> cancel;
     uint64_t async_id = 0;
+    bool outlives = false;
   };
   std::mutex pending_m_;  // a leaf; nothing is cancelled with it held
   std::map<uint64_t, Waiting> pending_;

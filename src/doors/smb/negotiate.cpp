@@ -48,7 +48,7 @@ uint32_t capabilities_of(const Server& server, Dialect d, uint32_t asked) {
   uint32_t caps = 0;
   if (d >= Dialect::smb210) caps |= smb2::kCapLargeMtu | smb2::kCapLeasing;
   const bool seals = server.options.encrypt != Options::Encrypt::off;
-  if (d >= Dialect::smb300) caps |= asked & smb2::kCapMultiChannel;
+  if (d >= Dialect::smb300) caps |= asked & (smb2::kCapMultiChannel | smb2::kCapDirectoryLeasing);
   // In 3.1.1 the contexts say so.
   if ((d == Dialect::smb300 || d == Dialect::smb302) && seals) caps |= asked & smb2::kCapEncryption;
   return caps;

@@ -1,5 +1,7 @@
 #include "doors/smb/open.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -218,14 +220,16 @@ void end_open(Server& server, const std::shared_ptr<Open>& open) {
   OpenedFile& file = *open->file;
   unlock_all(server, *open);
   if (open->stream) close_stream(server, *open);
-  bool doomed = false, going = false, stays = true;
+  bool doomed = false, going = false, stays = true, others_stay = false;
   {
     std::lock_guard lock(open->m);
     std::lock_guard also(file.m);
     stays = !open->delete_on_close && !file.delete_pending;
+    others_stay = !stays && open->unlink_at_close && file.opens > 1;
   }
   // A rename that holds the name may wait for this open to end. What is deleted goes before its open does.
   if (stays) release(server, *open);
+  if (others_stay) have_closed(server, open->ctx, file.node, [] {});
   {
     std::lock_guard naming(file.naming_m);
     bool now = false;
@@ -287,6 +291,23 @@ void end_waiting(Server& server, Open& open) {
   }
   for (const auto& w : locks)
     if (const auto r = w.lock()) r->cancel->request();
+}
+
+Status open_and_release(FileSystem& fs, const Context& ctx, const op::Open& open, const std::function<void()>& slow) {
+  const auto opened = call_and_wait(fs, open, ctx, kBeforeInterim, slow);
+  if (!opened) return opened.error();
+  op::Release end;
+  end.node = open.node;
+  end.handle = opened->handle;
+  return call_and_wait(fs, end, ctx);
+}
+
+void have_closed(Server& server, const Context& ctx, NodeId node, const std::function<void()>& slow) {
+  op::Open open;
+  open.node = node;
+  open.flags = O_PATH;
+  open.access = volume::kAccessDetach;
+  (void)open_and_release(server.port, ctx, open, slow);
 }
 
 void close_open(Server& server, const std::shared_ptr<Open>& open) {

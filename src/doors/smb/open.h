@@ -114,13 +114,16 @@ struct Open {
   std::atomic<uint64_t> session_id{0};  ///< 0: its client has gone, and may come back (durable.h)
   std::atomic<uint32_t> tree_id{0};
   HandleId handle = HandleId::none;   ///< the volume's
-  Context ctx;                        ///< whose lease key is the grant's number
+  Context ctx;                        ///< whose lease keys are the grants' numbers
   std::shared_ptr<CacheGrant> cache;  ///< null: a pipe
-  uint32_t access = 0;                ///< granted, windows::Rights
+  /// What its client has, or may have, of the directory: what is done through the open leaves it alone.
+  std::shared_ptr<CacheGrant> parent_cache;
+  uint32_t access = 0;  ///< granted, windows::Rights
   uint32_t options = 0;
   bool reparse = false;  ///< of the symlink or special file itself
   bool posix = false;    ///< opened by the POSIX extensions
   std::atomic<bool> closed{false};
+  std::atomic<bool> used{false};  ///< its client has had the answer of the CREATE, which is not sent again any more
 
   std::mutex listing_m;  ///< held while the file system lists
   std::unique_ptr<Listing> listing;
@@ -208,6 +211,11 @@ class FileTable {
 /// The open belongs to the request's session from now on, or to none any more.
 void attach(Open& open, const Request& r);
 void detach(Open& open);
+/// Opens something in the volume as `open` says, to ask whoever has it open otherwise, and closes it again.
+Status open_and_release(FileSystem& fs, const Context& ctx, const op::Open& open, const std::function<void()>& slow);
+/// Waits until others have closed what they have open of a node by handle leases alone, as its name is to go. With no
+/// mutex held: they do so meanwhile. `slow`: runs if that takes its time.
+void have_closed(Server& server, const Context& ctx, NodeId node, const std::function<void()>& slow);
 /// What waits for the open, or goes on with it, ends.
 void end_waiting(Server& server, Open& open);
 /// Ends an open, once: its locks, lease and watch go, and the file too if it is to be deleted and this was the last.

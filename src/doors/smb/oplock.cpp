@@ -40,6 +40,7 @@ OplockLevel level_of(uint8_t bits) {
 /// Answers what is held then. An error: the open has ended.
 Result<uint8_t> set_lease(FileSystem& fs, const Open& open, uint8_t bits) {
   if (!open.cache->name) bits |= volume::kLeaseOplock;
+  if (open.file->directory) bits |= volume::kLeaseDirectory;
   return call_and_wait(fs, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
 }
 
@@ -60,8 +61,8 @@ void give_back(Server& server, CacheGrant& g, uint8_t bits) {
 
 bool must_answer(const CacheGrant& g) { return (g.bits & (kLeaseWrite | kLeaseHandle)) != 0; }
 
-/// What its client hears of a break, of which break_to and epoch are set, and has to answer or not. With its mutex
-/// held.
+/// What its client hears of a break, of which told_from, break_to and epoch are set, and has to answer or not. With its
+/// mutex held.
 Outgoing notification(const CacheGrant& g, const Open& open, bool answers) {
   Outgoing out;
   smb2::Header h;
@@ -74,7 +75,7 @@ Outgoing notification(const CacheGrant& g, const Open& open, bool answers) {
     if (g.v2) m.epoch = g.epoch;
     m.flags = answers ? smb2::LeaseBreakNotification::kAckRequired : 0;
     m.key = g.name->second;
-    m.current = g.bits;
+    m.current = g.told_from;
     m.next = g.break_to;
     out.body = smb2::write_message(m);
   } else {
@@ -84,10 +85,15 @@ Outgoing notification(const CacheGrant& g, const Open& open, bool answers) {
 }
 
 /// False: no connection leads to the client.
-bool deliver(Server& server, const CacheGrant& g, Outgoing out) {
+bool deliver(Server& server, CacheGrant& g, Outgoing out) {
+  const auto told = [&g](const std::shared_ptr<Link>& link) {
+    std::lock_guard lock(g.m);
+    g.told_on = link;
+  };
   // A lease is its client's: its first connection hears of it, unless that would have to seal (section 3.3.4.7).
   if (g.name && server.options.encrypt != Options::Encrypt::required)
     if (const auto first = server.link_of(g.name->first)) {
+      told(first);
       first->send_news(std::move(out), nullptr);
       return true;
     }
@@ -96,6 +102,7 @@ bool deliver(Server& server, const CacheGrant& g, Outgoing out) {
     const auto channel = session ? session->live_channel(open->link_now()) : nullptr;
     const auto link = channel ? channel->link.lock() : nullptr;
     if (!link || link->ended()) continue;
+    told(link);
     link->send_news(std::move(out), session->encrypts ? channel : nullptr);
     return true;
   }
@@ -110,6 +117,7 @@ NtStatus acknowledge(Server& server, CacheGrant& g, uint8_t bits, NtStatus not_b
     if (!g.breaking) return not_breaking;
     if (bits & ~g.break_to) return NtStatus::request_not_accepted;
     g.breaking = false;
+    g.told_on.reset();
     g.bits = bits;
     if (!g.name) g.level = level_of(bits);
     g.acknowledging = true;
@@ -128,7 +136,7 @@ std::shared_ptr<Open> any_open(const std::vector<std::weak_ptr<Open>>& opens) {
 }
 
 CacheWish read_wish(const Request& r, OplockLevel level, const std::vector<smb2::CreateContext>& contexts) {
-  CacheWish wish{.level = level, .lease = {}, .grant = {}};
+  CacheWish wish{.level = level, .lease = {}};
   if (wish.level != OplockLevel::lease) return wish;
   wish.level = OplockLevel::none;
   const auto* context = smb2::find_context(contexts, smb2::kContextLease);
@@ -142,23 +150,28 @@ CacheWish read_wish(const Request& r, OplockLevel level, const std::vector<smb2:
   }
   return wish;
 }
+/// Section 3.3.5.9.11: from 3.0 on, where the client has said that it can, by version 2.
+bool may_lease_directories(const Request& r, const CacheWish& wish) {
+  return wish.lease && wish.lease->v2 && (r.link->agreed.capabilities & smb2::kCapDirectoryLeasing);
+}
+
 }  // namespace
 
 CacheWish cache_wish(const Request& r, OplockLevel level, const std::vector<smb2::CreateContext>& contexts) {
   CacheWish wish = read_wish(r, level, contexts);
   // What comes through an open does not break its own oplock, whichever operation it takes.
-  const uint64_t number = r.server.next_key.fetch_add(1);
-  wish.grant = wish.lease ? r.server.leases.find_or_make({r.link->agreed.asked.client_guid, wish.lease->key}, number)
-                          : std::make_shared<CacheGrant>(number, std::nullopt);
+  const auto lease = [&](const smb2::Guid& key) {
+    return r.server.leases.find_or_make({r.link->agreed.asked.client_guid, key}, r.server.next_key.fetch_add(1));
+  };
+  wish.grant =
+      wish.lease ? lease(wish.lease->key) : std::make_shared<CacheGrant>(r.server.next_key.fetch_add(1), std::nullopt);
+  if (wish.lease && wish.lease->parent) wish.parent = lease(*wish.lease->parent);
   return wish;
 }
 
 std::shared_ptr<CacheGrant> LeaseTable::find_or_make(const LeaseName& name, uint64_t number) {
   std::lock_guard lock(m_);
-  if (all_.size() >= sweep_at_) {
-    std::erase_if(all_, [](const auto& l) { return l.second.expired(); });
-    sweep_at_ = std::max<size_t>(64, all_.size() * 2);
-  }
+  sweep_(all_, [](const auto& lease) { return lease.expired(); });
   auto& place = all_[name];
   auto grant = place.lock();
   if (!grant) {
@@ -184,9 +197,11 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
   CacheGrant& g = *open->cache;
   std::lock_guard one_at_a_time(g.asking_m);
   uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kLeaseAll) : bits_of(wish.level);
+  const bool directory = open->file->directory;
+  if (directory) want &= ~kLeaseWrite;
   // Who only looks at attributes caches nothing, and directories have no oplocks.
-  const bool may = open->handle != HandleId::none && !open->file->directory && !open->stream &&
-                   (wish.lease || is_new || open->may_some(~kStatAccess));
+  const bool may = open->handle != HandleId::none && !open->stream &&
+                   (directory ? may_lease_directories(r, wish) : wish.lease || is_new || open->may_some(~kStatAccess));
   uint8_t had = 0;
   {
     std::lock_guard lock(g.m);
@@ -225,6 +240,7 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
     if (theirs) break;
   }
   g.asking = false;
+  g.told_on.reset();  // it hears by the answer what it has
   const uint8_t left = g.left;
   if (g.name) {
     if (got != had) g.epoch++;
@@ -281,6 +297,7 @@ void send_break(Server& server, Open& open, uint8_t bits) {
     nothing = !late && (held & ~bits) == 0;
     if (!nothing) {
       g.break_to = bits;
+      g.told_from = held;
       if (!g.acknowledging) g.epoch++;  // else this is the next step of one break
       out = notification(g, open, !late && must_answer(g));
       g.breaking = !late && must_answer(g);
@@ -304,15 +321,23 @@ void send_break(Server& server, Open& open, uint8_t bits) {
   for (const auto& one : opens_of(g)) server.durables.give_up(*one);
 }
 
-void resend_breaks(Server& server, const Session& session) {
-  for (const auto& open : server.files.of_session(session.id)) {
-    if (!open->cache) continue;
+void resend_breaks(Server& server, const Link& gone) {
+  const auto told_there = [there = gone.weak_from_this()](const CacheGrant& g) {
+    return !g.told_on.owner_before(there) && !there.owner_before(g.told_on);
+  };
+  const auto was_told_there = [&](const Open& open) {
+    if (!open.cache) return false;
+    std::lock_guard lock(open.cache->m);
+    return told_there(*open.cache);
+  };
+  for (const auto& open : server.files.with(was_told_there)) {
     Outgoing out;
     {
-      const CacheGrant& g = *open->cache;
+      CacheGrant& g = *open->cache;
       std::lock_guard lock(g.m);
-      if (!g.breaking || any_open(g.opens) != open) continue;
-      out = notification(g, *open, true);
+      if (!told_there(g)) continue;  // told again for another open of the same lease
+      g.told_on.reset();
+      out = notification(g, *open, g.breaking);
     }
     (void)deliver(server, *open->cache, std::move(out));
   }

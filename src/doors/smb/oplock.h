@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "doors/smb/open.h"
+#include "doors/smb/sweep.h"
 #include "windows/security.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/create_contexts.h"
@@ -36,7 +37,11 @@ struct CacheGrant {
   bool breaking = false;  ///< the client has to acknowledge
   uint8_t break_to = 0;
   bool acknowledging = false;  ///< the volume hears of it
-  bool asking = false;         ///< more is on its way; what is taken back meanwhile:
+  /// The connection by which the client has heard of the break under way, or of the last one, after which it has not
+  /// been told what it has; and what it had before.
+  std::weak_ptr<Link> told_on{};
+  uint8_t told_from = 0;
+  bool asking = false;  ///< more is on its way; what is taken back meanwhile:
   uint8_t left = 0;
   std::vector<std::weak_ptr<Open>> opens;
 };
@@ -51,14 +56,15 @@ class LeaseTable {
  private:
   mutable std::mutex m_;  // a leaf
   std::map<LeaseName, std::weak_ptr<CacheGrant>> all_;
-  size_t sweep_at_ = 64;  // leases that have ended are dropped when there are so many
+  Sweep sweep_;
 };
 
 /// What a CREATE asks for.
 struct CacheWish {
   smb2::OplockLevel level = smb2::OplockLevel::none;
   std::optional<smb2::Lease> lease;
-  std::shared_ptr<CacheGrant> grant;  ///< to be the open's
+  std::shared_ptr<CacheGrant> grant{};   ///< to be the open's
+  std::shared_ptr<CacheGrant> parent{};  ///< of the directory; null: none is named
 };
 /// Reads it; a lease counts only where it was agreed to (2.1 on).
 CacheWish cache_wish(const Request& r, smb2::OplockLevel level, const std::vector<smb2::CreateContext>& contexts);
@@ -79,7 +85,7 @@ constexpr uint32_t kStatAccess =
 void break_own_level2(Request& r);
 /// The volume takes back what a client may cache, but for `bits`; told again, it has taken all. Any thread.
 void send_break(Server& server, Open& open, uint8_t bits);
-/// A connection of the session has ended, and with it perhaps what was told on it: what is not answered is told again.
-void resend_breaks(Server& server, const Session& session);
+/// A connection has ended, or a session's use of it, and with it perhaps what was told on it: that is told again.
+void resend_breaks(Server& server, const Link& gone);
 
 }  // namespace isthmus::smb

@@ -1,6 +1,6 @@
 #include <unistd.h>
 
-#include "doors/smb/test_door.h"
+#include "doors/smb/test_leases.h"
 #include "windows/identity.h"
 #include "windows/reparse.h"
 #include "windows/security.h"
@@ -13,9 +13,6 @@
 /// The POSIX extensions of SMB 3.1.1.
 namespace isthmus::smb::testing {
 namespace {
-
-using smb2::Disposition;
-using smb2::FileId;
 
 class PosixTest : public DoorTest {
  protected:
@@ -248,6 +245,11 @@ TEST_F(PosixTest, SpecialFilesAreMadeInThePlaceOfNewOnes) {
   EXPECT_EQ(facts(id), expected(1, 0x80000014, 5 << 12 | 0640));
   EXPECT_EQ(c_->close_file(id), NtStatus::success);
 
+  ASSERT_EQ(open("device", id, Disposition::create, 0624), NtStatus::success);
+  EXPECT_EQ(set_reparse(id, {S_IFCHR, {}, 1, 3}), NtStatus::success);
+  EXPECT_EQ(facts(id), expected(1, 0x80000014, 3 << 12 | 0624)) << "as its client has said";
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+
   ASSERT_EQ(open("full", id, Disposition::create, 0640), NtStatus::success);
   ASSERT_EQ(c_->write(id, 0, "text"), NtStatus::success);
   EXPECT_EQ(set_reparse(id, {S_IFIFO, {}, 0, 0}), NtStatus::io_reparse_data_invalid) << "its text would be lost";
@@ -266,7 +268,28 @@ TEST_F(PosixTest, SpecialFilesAreMadeInThePlaceOfNewOnes) {
   ASSERT_EQ(open("folder", id, Disposition::create, 0755, smb2::kOptionDirectory), NtStatus::success);
   EXPECT_EQ(set_reparse(id, {S_IFLNK, "to/there", 0, 0}), NtStatus::success) << "junctions are made of directories";
   EXPECT_EQ(c_->close_file(id), NtStatus::success);
-  files_ = {"link", "fifo", "full", "shared", "streams", "folder"};
+  files_ = {"link", "fifo", "device", "full", "shared", "streams", "folder"};
+}
+
+/// Whoever keeps the file open by a handle lease alone closes it before the name goes, and is not kept from it.
+TEST_F(PosixTest, HandlesAreClosedBeforeANameGoes) {
+  Client b(port());
+  b.guid = std::byte{8};
+  b.begin();
+  FileId id;
+  ASSERT_EQ(open("file", id, Disposition::create, 0600), NtStatus::success);
+  const Made theirs = make(b, "file", lease_context(1, kRH));
+  ASSERT_TRUE(theirs.lease);
+  ASSERT_EQ(theirs.lease->state, kRH);
+  FileId going;
+  ASSERT_EQ(open("file", going, Disposition::open, {}, smb2::kOptionDeleteOnClose), NtStatus::success);
+  EXPECT_EQ(c_->close_file(id), NtStatus::success);
+  c_->send_frame(c_->message(Command::close, smb2::write_message(smb2::CloseRequest{0, going})));
+  const Message broken = b.receive();
+  ASSERT_EQ(broken.header.command, Command::oplock_break);
+  EXPECT_EQ(b.close_file(theirs.id), NtStatus::success);
+  EXPECT_EQ(c_->receive().status(), NtStatus::success);
+  EXPECT_EQ(open("file", id), NtStatus::object_name_not_found);
 }
 
 TEST_F(PosixTest, AnEntryOfTheAccessListCarriesTheMode) {

@@ -37,10 +37,10 @@ Result<Entry> make_anyones(Request& r, NodeId parent, const std::string& name, c
   if (file.type == S_IFLNK) return r.call(op::Symlink{{}, parent, name, file.target});
   Context as = r.ctx;
   as.cred.umask = 0;  // the file that it takes the place of has the mode already
-  // A device is all of it, whoever may use its file: nobody else, unless a chmod says so.
-  const bool device = file.type == S_IFCHR || file.type == S_IFBLK;
+  // A device is all of it, whoever may use its file: nobody else, unless the client has said so by a mode or chmod.
+  const bool usual_mode = !r.open->posix && (file.type == S_IFCHR || file.type == S_IFBLK);
   return r.call(
-      op::Mknod{{}, parent, name, file.type | (mode & (device ? 0700 : 0777)), makedev(file.major, file.minor), {}},
+      op::Mknod{{}, parent, name, file.type | (mode & (usual_mode ? 0700 : 0777)), makedev(file.major, file.minor), {}},
       as);
 }
 
@@ -74,6 +74,7 @@ Result<std::shared_ptr<Open>> open_instead(Request& r, const Open& old, Place& a
   made->handle = opened->handle;
   made->ctx = old.ctx;
   made->cache = std::make_shared<CacheGrant>(old.ctx.lease_key, std::nullopt);
+  made->parent_cache = old.parent_cache;
   made->access = old.access;
   made->options = old.options;
   made->posix = old.posix;

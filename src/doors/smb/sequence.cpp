@@ -1,23 +1,28 @@
 #include "doors/smb/sequence.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "doors/smb/request.h"
 
 namespace isthmus::smb {
 
+void note_sequence(const Request& r) {
+  if (r.link->agreed.dialect < smb2::Dialect::smb300) return;
+  const uint16_t number = r.header.channel_sequence();
+  std::lock_guard lock(r.open->m);
+  const auto ahead = static_cast<uint16_t>(number - r.open->sequence);
+  if (ahead == 0 || ahead > INT16_MAX) return;
+  r.open->sequence = number;
+  r.open->earlier_changes += std::exchange(r.open->changes, 0);
+}
+
 InSequence::InSequence(const Request& r) : open_(r.open) {
   if (r.link->agreed.dialect < smb2::Dialect::smb300) return;
   number_ = r.header.channel_sequence();
   std::lock_guard lock(open_->m);
-  const auto ahead = static_cast<uint16_t>(number_ - open_->sequence);
-  if (ahead > INT16_MAX) {
+  if (number_ != open_->sequence) {
     good_ = false;
     return;
-  }
-  if (ahead > 0) {
-    open_->sequence = number_;
-    open_->earlier_changes += std::exchange(open_->changes, 0);
   }
   if (r.header.is_replay() && open_->earlier_changes > 0) {
     good_ = false;
@@ -57,23 +62,33 @@ bool Creations::is_over(const Entry& e) {
   return !open || open->closed;
 }
 
-Creations::Found Creations::begin(const Key& key) {
+Creations::Found Creations::begin(const Key& key, const Request& r) {
+  r.link->outlive(r.header.message_id);
   std::lock_guard lock(m_);
-  if (all_.size() >= sweep_at_) {
-    std::erase_if(all_, [](const auto& e) { return is_over(e.second); });
-    sweep_at_ = std::max<size_t>(64, all_.size() * 2);
-  }
+  sweep_(all_, is_over);
   const auto [it, fresh] = all_.try_emplace(key);
-  if (!fresh && is_over(it->second)) {
-    it->second = {};
-    return {true, nullptr};
+  if (!fresh && !is_over(it->second)) {
+    auto open = it->second.open.lock();
+    // One that has been used is not what the client misses (IsReplayEligible).
+    if (!open || !open->used || !r.header.is_replay()) return {false, std::move(open)};
   }
-  return {fresh, it->second.open.lock()};
+  it->second = {.session_id = r.session->id, .under_way = r.cancel};
+  return {true, nullptr};
 }
 
 void Creations::done(const Key& key, const std::shared_ptr<Open>& open) {
   std::lock_guard lock(m_);
-  all_[key] = {false, open};
+  all_[key] = {.open = open};
+}
+
+void Creations::cancel(std::optional<uint64_t> session_id) {
+  std::vector<std::shared_ptr<Cancel>> all;
+  {
+    std::lock_guard lock(m_);
+    for (const auto& [key, e] : all_)
+      if (e.under_way && (!session_id || e.session_id == *session_id)) all.push_back(e.under_way);
+  }
+  for (const auto& c : all) c->request();
 }
 
 void Creations::failed(const Key& key) {

@@ -3,14 +3,20 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "doors/smb/open.h"
+#include "doors/smb/sweep.h"
 #include "wire/smb2/codec.h"
 
 namespace isthmus::smb {
 
 class Request;
+
+/// Any request of an open by another connection than before: what was sent before that one broke comes late from now
+/// on. Of r.open.
+void note_sequence(const Request& r);
 
 /// A change through an open, in the order of its client's connections: what was sent before one of them broke must not
 /// come after what was sent again since (MS-SMB2 section 3.3.5.2.10). Lives for as long as the change takes.
@@ -55,19 +61,23 @@ class Creations {
     bool fresh = false;          ///< it is the first; done() or failed() has to follow
     std::shared_ptr<Open> open;  ///< null: the first is on its way still
   };
-  Found begin(const Key& key);
+  /// The first goes on when r's connection ends, as long as its session has others.
+  Found begin(const Key& key, const Request& r);
   void done(const Key& key, const std::shared_ptr<Open>& open);
   void failed(const Key& key);
+  /// Those that are under way for a session, or all, are not waited for any longer.
+  void cancel(std::optional<uint64_t> session_id);
 
  private:
   struct Entry {
-    bool under_way = true;
-    std::weak_ptr<Open> open;
+    uint64_t session_id = 0;
+    std::shared_ptr<Cancel> under_way{};  ///< null: it has been answered
+    std::weak_ptr<Open> open{};
   };
   static bool is_over(const Entry& e);
   std::mutex m_;  // a leaf
   std::map<Key, Entry> all_;
-  size_t sweep_at_ = 64;  // what is over is dropped when there are so many
+  Sweep sweep_;
 };
 
 }  // namespace isthmus::smb

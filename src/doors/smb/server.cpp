@@ -113,6 +113,7 @@ void Server::end_session(Session& session) {
     session.trees.clear();
     session.channels.clear();
   }
+  creations.cancel(session.id);
   // First those that a client may already be asking for again.
   bool kept = false;
   std::vector<std::shared_ptr<Open>> others;
@@ -143,8 +144,8 @@ void Server::end_channel(Channel& channel) {
   }
   if (last)
     end_session(session);
-  else
-    resend_breaks(*this, session);
+  else if (const auto link = channel.link.lock())
+    resend_breaks(*this, *link);
 }
 
 void Server::end_link(Link& link) {
@@ -154,6 +155,7 @@ void Server::end_link(Link& link) {
     all.swap(link.channels);
   }
   for (const auto& [id, channel] : all) end_channel(*channel);
+  resend_breaks(*this, link);  // of leases, which are told to whichever of their clients' connections is the first
   std::lock_guard lock(m_);
   std::erase_if(links_, [&](const auto& w) {
     const auto l = w.lock();
@@ -184,8 +186,9 @@ std::shared_ptr<Link> Server::link_of(const smb2::Guid& client) const {
 void Server::cancel_all() {
   for (const auto& link : links()) {
     link->end();
-    link->cancel_all();
+    link->cancel_all(true);
   }
+  creations.cancel({});
 }
 
 void Server::invalidate_entry(NodeId dir, std::string_view entry) { names.may_be(dir, entry); }

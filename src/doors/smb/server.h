@@ -18,6 +18,7 @@
 #include "doors/smb/session.h"
 #include "doors/smb/smb_door.h"
 #include "doors/smb/stream.h"
+#include "doors/smb/troubles.h"
 #include "vfs/volume/port.h"
 #include "windows/sid.h"
 #include "wire/dcerpc/environment.h"
@@ -43,6 +44,7 @@ struct Server final : Upcalls {
   StreamTable streams;
   StreamWatchers stream_watchers;
   FoldedNames names;
+  Troubles acl_troubles;
   std::atomic<uint64_t> removals{0};  ///< of files whose last open has ended
   /// Held while what DOSATTRIB says of a node is read and written. Taken before none but those of the volume.
   std::mutex& dos_facts_m(NodeId node) { return dos_facts_m_[raw(node) % dos_facts_m_.size()]; }

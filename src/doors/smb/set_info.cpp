@@ -101,12 +101,19 @@ NtStatus parent_allows(Request& r, NodeId parent) {
   open.flags = O_PATH;
   open.share = smb2::kShareRead | smb2::kShareWrite;
   open.access = smb2::kShareWrite;
-  auto opened = r.call(open);
-  if (!opened) return smb::status_of(opened.error());
-  op::Release end;
-  end.node = parent;
-  end.handle = opened->handle;
-  return status_of(r.call(end));
+  return status_of(open_and_release(r.files(), r.ctx, open, [&r] { r.go_async(); }));
+}
+
+/// Before a directory moves its clients close what they have open in it by handle leases alone (MS-FSA section
+/// 2.1.4.2). With no mutex held: others do so meanwhile.
+void have_closed_below(Request& r, const OpenedFile& directory, const std::string& path) {
+  const auto opens = r.server.files.with([&](const Open& o) {
+    if (!o.file || o.file.get() == &directory) return false;
+    std::lock_guard lock(o.file->m);
+    return is_below(o.file->path, path);
+  });
+  for (const auto& open : opens) r.server.port.going(r.ctx, open->file->node, HandleId::none);
+  for (const auto& open : opens) have_closed(r.server, r.ctx, open->file->node, [&r] { r.go_async(); });
 }
 
 /// The name that a rename or a link is to make. `to`: its place.
@@ -139,6 +146,12 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
   Place to(r);
   std::string name;
   if (const NtStatus s = find_target(r, *m, to, name); s != NtStatus::success) return s;
+  const bool apple =
+      r.session->apple.load(std::memory_order_relaxed);  // whose directories move with what is open in them
+  const bool must_be_closed = !posix && !apple && file.directory;
+  if (must_be_closed) have_closed_below(r, file, file.path_now());
+  if (replace && !posix && to.exists() && to.entry.node != file.node && r.server.files.is_open(to.entry.node))
+    have_closed(r.server, r.ctx, to.entry.node, [&r] { r.go_async(); });
   std::lock_guard naming(file.naming_m);
   NodeId from_dir{};
   std::string from_name, from_path;
@@ -151,9 +164,7 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
     from_path = file.path;
   }
   if (!leads_to(r, from_dir, from_name, file.node)) return NtStatus::object_name_not_found;
-  const bool apple =
-      r.session->apple.load(std::memory_order_relaxed);  // whose directories move with what is open in them
-  if (!posix && !apple && file.directory && r.server.files.any_below(from_path)) return NtStatus::access_denied;
+  if (must_be_closed && r.server.files.any_below(from_path)) return NtStatus::access_denied;
   if (!posix && r.server.streams.any_of(file.node)) return NtStatus::access_denied;
   const bool same_name = to.exists() && to.entry.node == file.node && to.parent == from_dir && to.name == from_name;
   bool keeps = !replace;

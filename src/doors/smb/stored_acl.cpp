@@ -92,7 +92,8 @@ void give_acl(Request& r, NodeId node, Attr& attr, const windows::SecurityDescri
     set.set.to.mode = (attr.mode & ~uint32_t{01777}) | (mode & 01777);
     if (const auto changed = r.call(set)) attr = changed->attr;
   }
-  if (const Status done = store_acl(r, node, attr, acl, attributes); !done)
+  const Status done = store_acl(r, node, attr, acl, attributes);
+  if (r.server.acl_troubles.is_news(done))
     log(LogLevel::warning, "smb: an access list cannot be kept: {}", text_of(done.error()));
 }
 

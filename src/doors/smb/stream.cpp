@@ -81,10 +81,15 @@ Result<std::string> kept_name(Request& r, NodeId node, std::string_view name) {
   return err(ENODATA);
 }
 
+Context of_stream(Context ctx) {
+  ctx.of_stream = true;
+  return ctx;
+}
+
 /// By whichever of its names it has, or both; none is well, too.
 Status remove(FileSystem& fs, const Context& ctx, NodeId node, std::string_view name) {
   for (const std::string& attribute : {attribute_name(name), std::string(kStreamPrefix) + std::string(name)}) {
-    const Status done = call_and_wait(fs, op::RemoveXattr{{}, node, attribute}, ctx);
+    const Status done = call_and_wait(fs, op::RemoveXattr{{}, node, attribute}, of_stream(ctx));
     if (!done && done.error() != err(ENODATA)) return done;
   }
   return Unit{};
@@ -97,7 +102,7 @@ NtStatus store(Request& r, NodeId node, std::string_view name, std::string data)
     return done ? NtStatus::success : status_of(done.error());
   }
   data += '\0';
-  const Status done = r.call(op::SetXattr{{}, node, attribute_name(name), as_bytes(data), 0, false});
+  const Status done = r.call(op::SetXattr{{}, node, attribute_name(name), as_bytes(data), 0, false}, of_stream(r.ctx));
   if (done) return NtStatus::success;
   return done.code() == E2BIG || done.code() == ERANGE ? NtStatus::file_too_large : status_of(done.error());
 }

@@ -136,7 +136,10 @@ class Client {
     send_frame(text);
     const Message answer = receive();
     EXPECT_TRUE(preauth.add(as_bytes(answer.bytes)));
-    if (const auto read = smb2::read_negotiate_response(as_bytes(answer.bytes))) agreed = read->dialect;
+    if (const auto read = smb2::read_negotiate_response(as_bytes(answer.bytes))) {
+      agreed = read->dialect;
+      server_capabilities = read->capabilities;
+    }
     return answer.status();
   }
   NtStatus log_on(const std::string& password = "right", uint8_t flags = 0) {
@@ -237,7 +240,7 @@ class Client {
   uint32_t tree = 0;
   bool signs = true, posix = false;
   std::byte guid{7};
-  uint32_t capabilities = smb2::kCapMultiChannel;
+  uint32_t capabilities = smb2::kCapMultiChannel | smb2::kCapDirectoryLeasing, server_capabilities = 0;
   smb2::Key signing_key;
   Dialect agreed = Dialect::any;
   smb2::PreauthHash preauth;

@@ -20,6 +20,42 @@ std::optional<std::vector<Pdu>> split_compound(Bytes frame, size_t most) {
   }
 }
 
+namespace {
+
+/// Bytes of the body before the id.
+std::optional<size_t> place_of_file(const Pdu& pdu) {
+  switch (pdu.header.command) {
+    case Command::close:
+    case Command::flush:
+    case Command::lock:
+    case Command::ioctl:
+    case Command::query_directory:
+    case Command::change_notify:
+      return 8;
+    case Command::oplock_break:  // another size: of a lease
+      return load_le<uint16_t>(pdu.bytes, kHeader) == 24 ? std::optional<size_t>(8) : std::nullopt;
+    case Command::read:
+    case Command::write:
+    case Command::set_info:
+      return 16;
+    case Command::query_info:
+      return 24;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::optional<FileId> named_file(const Pdu& pdu) {
+  const auto at = place_of_file(pdu);
+  if (!at) return std::nullopt;
+  const auto persistent = load_le<uint64_t>(pdu.bytes, kHeader + *at);
+  const auto temporary = load_le<uint64_t>(pdu.bytes, kHeader + *at + 8);
+  if (!persistent || !temporary) return std::nullopt;
+  return FileId{*persistent, *temporary};
+}
+
 void link_next(std::string& frame, size_t last) {
   frame.resize(round_up(frame.size(), 8));
   std::string next;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/smb2/file_id.h"
 #include "wire/smb2/header.h"
 
 namespace isthmus::smb2 {
@@ -19,6 +20,10 @@ struct Pdu {
 /// The frame ends the connection then. Whether the first is marked as related is left to the caller, who must answer
 /// it by invalid_parameter.
 std::optional<std::vector<Pdu>> split_compound(Bytes frame, size_t most);
+
+/// The file that a request names, which each command has at a place of its own; kNoFileId too. None: it is about no
+/// file by number, or too short.
+std::optional<FileId> named_file(const Pdu& pdu);
 
 /// Makes room for another message: pads `frame` to 8 bytes behind its last message, whose header is at `last`, and
 /// writes that one's NextCommand. `frame` begins with the first header.
