@@ -26,7 +26,7 @@ inline Bytes text(std::string_view name) { return as_bytes(name); }
 template <class T>
 T take_as(Bytes body) {
   T t{};
-  memcpy(&t, body.data(), std::min(sizeof t, body.size()));
+  if (!body.empty()) memcpy(&t, body.data(), std::min(sizeof t, body.size()));
   return t;
 }
 

@@ -127,6 +127,7 @@ TEST_F(FuseHostInit, RefusesWhatItCannotSpeakTo) {
   EXPECT_EQ(refused([](Daemon& d) { d.init.major = 8; }), EPROTO);
   EXPECT_EQ(refused([](Daemon& d) { d.init.minor = 7; }), EPROTO);
   EXPECT_EQ(refused([](Daemon& d) { d.init_size = 4; }), EPROTO);
+  EXPECT_EQ(refused([](Daemon& d) { d.init_size = 0; }), EPROTO);
   EXPECT_EQ(refused([](Daemon&) {}), 0);
 }
 
