@@ -121,8 +121,7 @@ py() { /usr/bin/python3 -c "import $1" 2>/dev/null || { missing="python3 module 
 
 d_bindfs() { has bindfs && plain && writable=yes && command="bindfs $tree"; }
 d_sshfs() { has sshfs /usr/lib/openssh/sftp-server && plain && writable=yes && command="sshfs -o ssh_command=$tmp/ssh host:$tree"; }
-# By SMB it cannot be read: it answers EIO when a file is asked for an xattr, also on the kernel's driver.
-d_rclone() { has rclone && plain && writable=yes && flags=nosmb && command="rclone --config /dev/null mount :local:$tree {} --vfs-cache-mode writes --vfs-write-back 0s --cache-dir $case_dir/cache"; }
+d_rclone() { has rclone && plain && writable=yes && command="rclone --config /dev/null mount :local:$tree {} --vfs-cache-mode writes --vfs-write-back 0s --cache-dir $case_dir/cache"; }
 d_gocryptfs() { has gocryptfs && work && echo pw >"$case_dir/pw" && "${as[@]}" gocryptfs -q -init -scryptn 10 -passfile "$case_dir/pw" "$case_dir/work" && command="gocryptfs -q -passfile $case_dir/pw $case_dir/work {}"; }
 d_restic() { has restic && packed && export RESTIC_PASSWORD=x && "${as[@]}" restic -q --no-cache -r "$case_dir/r" init && (cd "$tree" && "${as[@]}" restic -q --no-cache -r "$case_dir/r" backup .) && below=snapshots/latest/ && command="restic --no-cache -r $case_dir/r mount {}"; }
 d_mergerfs() { has mergerfs && plain && mkdir "$case_dir/two" && writable=yes && command="mergerfs -o category.create=ff,minfreespace=0 $tree:$case_dir/two {}"; }
@@ -228,16 +227,14 @@ through_doors() {
             did="litmus basic, "
             (cd "$at" && TESTS=basic litmus -k "$url" >"$tmp/litmus" 2>&1) || { grep -E 'FAIL|WARN' "$tmp/litmus"; is=1; }
         fi
-        [[ $flags = *nosmb* ]] || did+=smbclient
-        if [[ $flags = *nosmb* ]]; then
-            :
-        elif [[ -n $tree ]]; then
+        did+=smbclient
+        if [[ -n $tree ]]; then
             smb "cd ${below%/}; get big.bin $at/got" || is=1
             cmp "$tree/big.bin" "$at/got" || is=1
         else
             smb ls || is=1
         fi
-        if [[ -n $writable && $flags != *nosmb* ]]; then
+        if [[ -n $writable ]]; then
             smb "put $tmp/random new.bin; mkdir d; put $tmp/small d\\a; ls d\\*; get new.bin $at/back; del new.bin; del d\\a; rmdir d" || is=1
             cmp "$tmp/random" "$at/back" || is=1
         fi

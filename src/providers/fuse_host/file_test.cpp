@@ -455,8 +455,10 @@ INSTANTIATE_TEST_SUITE_P(
         Lacking{"access", Opcode::Access, 0, 1}, Lacking{"access_no", Opcode::Access, EACCES, 3, EACCES},
         Lacking{"getxattr", Opcode::Getxattr, ENOSYS, 1},
         Lacking{"getxattr_erange", Opcode::Getxattr, ERANGE, 3, ERANGE},
-        Lacking{"setxattr", Opcode::Setxattr, ENOSYS, 1}, Lacking{"listxattr", Opcode::Listxattr, ENOSYS, 1},
-        Lacking{"removexattr", Opcode::Removexattr, ENOSYS, 1}, Lacking{"fallocate", Opcode::Fallocate, ENOSYS, 1},
+        Lacking{"getxattr_eio", Opcode::Getxattr, ENOTSUP, 3, EIO},
+        Lacking{"setxattr_eio", Opcode::Setxattr, ENOTSUP, 3, EIO}, Lacking{"setxattr", Opcode::Setxattr, ENOSYS, 1},
+        Lacking{"listxattr", Opcode::Listxattr, ENOSYS, 1}, Lacking{"removexattr", Opcode::Removexattr, ENOSYS, 1},
+        Lacking{"fallocate", Opcode::Fallocate, ENOSYS, 1},
         Lacking{"fallocate_mode", Opcode::Fallocate, EOPNOTSUPP, 3, EOPNOTSUPP},
         Lacking{"fallocate_eio", Opcode::Fallocate, EIO, 3, EIO}, Lacking{"lseek", Opcode::Lseek, 0, 1},
         Lacking{"lseek_enxio", Opcode::Lseek, ENXIO, 3, ENXIO}, Lacking{"rename2", Opcode::Rename2, EINVAL, 1},
@@ -513,6 +515,19 @@ TEST_F(FuseHostFile, CreatesWithoutCreate) {
 }
 
 // ---- xattrs ----
+
+// A daemon that has them means it when it says EIO.
+TEST_F(FuseHostFile, ErrorsOfExtendedAttributes) {
+  int error = ENODATA;
+  serve_file([&](const Asked& a) -> std::optional<Answer> {
+    if (a.opcode() == Opcode::Getxattr) return Answer{.error = error};
+    return {};
+  });
+  const NodeId n = node();
+  EXPECT_EQ(call(op::GetXattr{{}, n, "user.a"}).code(), ENODATA);
+  error = EIO;
+  EXPECT_EQ(call(op::GetXattr{{}, n, "user.a"}).code(), EIO);
+}
 
 TEST_F(FuseHostFile, ExtendedAttributes) {
   std::string list = std::string("user.a\0user.b\0", 14), value(64 << 10, 'v');

@@ -187,6 +187,9 @@ class FuseHost final : public Provider<FuseHost> {
   void truncate_opened(Call<op::Open> c, Opened o);
   void write_at(Call<op::Write> c, uint64_t offset);
   void copy(Opcode opcode, Call<op::CopyRange> c);
+  Errno xattr_error(Errno e);
+  template <class T>
+  void ask_xattr(Opcode opcode, Call<T> call, Parts parts);
   bool locks_are_ours(bool whole_file) const;
   void arm_poll(HandleId handle, NodeId node);
   void disarm_poll(HandleId handle);
@@ -204,6 +207,7 @@ class FuseHost final : public Provider<FuseHost> {
   std::unordered_map<HandleId, NodeId> polls_;  // of which news is wanted
   std::atomic<uint64_t> flags_{0};              // agreed on
   std::atomic<uint64_t> absent_{0};             // operations that the daemon has not, by opcode
+  std::atomic<bool> has_xattrs_{false};         // it has said so of a file
   enum class Whole : uint8_t { unknown, probing, yes, no };
   std::atomic<Whole> long_answers_{Whole::unknown};  // whether they come in one message
   uint32_t minor_ = wire::fuse::kMinor, time_granularity_ = 1;

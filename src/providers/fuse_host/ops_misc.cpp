@@ -70,6 +70,22 @@ void FuseHost::access(Call<op::Access> c) {
 
 // The waist wants whole values: no question for the size comes first.
 
+/// Some daemons without extended attributes (rclone's) answer EIO, which doors that have to know an attribute could not
+/// pass over. Of a daemon that has them it is what it says.
+Errno FuseHost::xattr_error(Errno e) {
+  if (e == err(ENODATA)) has_xattrs_.store(true, std::memory_order_relaxed);
+  return e == err(EIO) && !has_xattrs_.load(std::memory_order_relaxed) ? err(ENOTSUP) : e;
+}
+
+template <class T>
+void FuseHost::ask_xattr(Opcode opcode, Call<T> call, Parts parts) {
+  const NodeId node = call->node;
+  ask(opcode, node, std::move(call), parts, {}, [this](Call<T> c, Result<Bytes> r) {
+    if (!r && r.error() == err(ENOSYS)) return drop_to_default(std::move(c));
+    c.finish(r ? Status(Unit{}) : Status(xattr_error(r.error())));
+  });
+}
+
 void FuseHost::get_xattr(Call<op::GetXattr> c) {
   if (bad_xattr_name(c)) return;
   const auto a = *c;
@@ -77,7 +93,8 @@ void FuseHost::get_xattr(Call<op::GetXattr> c) {
   ask(Opcode::Getxattr, a.node, std::move(c), {bytes_of(in), text(a.name), kNul}, up_to(kMostXattr),
       [this](Call<op::GetXattr> call, Result<Bytes> r) {
         if (!r && r.error() == err(ENOSYS)) return drop_to_default(std::move(call));
-        if (!r) return call.fail(r.error());
+        if (!r) return call.fail(xattr_error(r.error()));
+        has_xattrs_.store(true, std::memory_order_relaxed);
         call.reply(std::string(as_text(*r)));
       });
 }
@@ -91,7 +108,7 @@ void FuseHost::set_xattr(Call<op::SetXattr> c) {
   in.flags = static_cast<uint32_t>(a.flags);
   if (a.kill_sgid) in.setxattr_flags = kSetxattrAclKillSgid;
   const size_t length = has(kInitSetxattrExt) ? sizeof in : sizeof(SetxattrCompatIn);
-  ask_optional(Opcode::Setxattr, a.node, std::move(c), {bytes_of(in, length), text(a.name), kNul, a.value});
+  ask_xattr(Opcode::Setxattr, std::move(c), {bytes_of(in, length), text(a.name), kNul, a.value});
 }
 
 void FuseHost::list_xattr(Call<op::ListXattr> c) {
@@ -100,7 +117,7 @@ void FuseHost::list_xattr(Call<op::ListXattr> c) {
   ask(Opcode::Listxattr, node, std::move(c), {bytes_of(in)}, up_to(kMostXattr),
       [this](Call<op::ListXattr> call, Result<Bytes> r) {
         if (!r && r.error() == err(ENOSYS)) return drop_to_default(std::move(call));
-        if (!r) return call.fail(r.error());
+        if (!r) return call.fail(xattr_error(r.error()));
         std::vector<std::string> names;
         // Each with a NUL behind it, and none empty (fuse_verify_xattr_list()).
         for (std::string_view list = as_text(*r); !list.empty();) {
@@ -116,7 +133,7 @@ void FuseHost::list_xattr(Call<op::ListXattr> c) {
 void FuseHost::remove_xattr(Call<op::RemoveXattr> c) {
   if (bad_xattr_name(c)) return;
   const auto a = *c;
-  ask_optional(Opcode::Removexattr, a.node, std::move(c), {text(a.name), kNul});
+  ask_xattr(Opcode::Removexattr, std::move(c), {text(a.name), kNul});
 }
 
 // ---- locks ----
