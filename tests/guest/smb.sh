@@ -17,7 +17,7 @@ printf 'username=user\npassword=secret\n' >/guest/logon
 cp -r "$tree/dev" "$tree/cmake" /guest/tree
 mkdir /guest/tree/empty
 head -c 3000000 /dev/urandom >/guest/tree/large
-head -c 32M /dev/urandom >/guest/stream
+head -c 128M /dev/urandom >/guest/stream
 step() { echo "$SECONDS s: $*"; }
 
 serve() {  # SOURCE

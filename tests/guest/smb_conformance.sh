@@ -45,7 +45,6 @@ case $(uname -r) in
     *)
         excepted+=(
             Mknod.DeviceNumbers Mknod.UnixSocket # made without a mode (ACL_NO_MODE)
-            ReadWrite.RandomAgainstAModel # a hole behind what is written back already: the end of the server's file ends a read (netfs)
             Symlink.TargetsOfEveryLength  # 4,060 bytes (REPARSE_SYM_PATH_MAX)
             Symlink.TargetsAreBytes       # UTF-8, and // in front is /
             Symlink.SystemCallsThatFollowAndThatDoNot Symlink.TimesOfTheLinkItself # a link's own attributes are not set: no OPEN_REPARSE_POINT

@@ -14,7 +14,8 @@ struct Extra {
   NodeId victim = NodeId::none;  ///< that unlink, rmdir and rename take the name from; none: unknown
   NodeId target = NodeId::none;  ///< that rename replaces, or exchanges with
   bool last_name = false;        ///< of what loses its name by unlink, rmdir or rename
-  bool of_stream = false;        ///< Context::of_stream
+  /// Attributes that take no lease: of streams (Context::of_stream), and those that clients of SMB set.
+  bool apart = false;
   bool told_at_close = false;    ///< leases of the directory go when the open ends
   std::shared_ptr<void> keep;    ///< what the provider may use until it answers
 };
@@ -99,11 +100,11 @@ class Aftermath {
     core_.opens.announce({.node = node, .use = Use::change, .who = who_});
     if (!told_at_close) core_.tell_directory(node, who_);
   }
-  void described(NodeId node, uint32_t what, bool of_stream = false) {
+  void described(NodeId node, uint32_t what, bool apart = false) {
     attributes(node);
     core_.hub.others(who_.port, [&](Upcalls& up) { up.invalidate_attr(node); });
     core_.watches.node_event(node, what, who_);
-    if (!of_stream) core_.opens.announce({.node = node, .use = Use::attribute, .who = who_});
+    if (!apart) core_.opens.announce({.node = node, .use = Use::attribute, .who = who_});
     core_.tell_directory(node, who_);
   }
 
@@ -182,11 +183,11 @@ Marks after(Core& core, const Actor& who, const Extra& extra, const T& a, const 
   } else if constexpr (T::id == Op::Setattr) {
     // The mode may go with the size.
     if (a.set.mask & kSetSize) m.written(a.node, a.set.to.size, 0);
-    if (a.set.mask & ~uint32_t{kSetSize} || a.set.kill_suidgid) m.described(a.node, kWatchAttributes);
+    if (a.set.mask & ~uint32_t{kSetSize} || a.set.kill_suidgid) m.described(a.node, kWatchAttributes, extra.apart);
   } else if constexpr (T::id == Op::SetXattr || T::id == Op::RemoveXattr) {
-    m.described(a.node, kWatchXattr, extra.of_stream);
+    m.described(a.node, kWatchXattr, extra.apart);
   } else if constexpr (T::id == Op::SetAcl) {
-    m.described(a.node, kWatchXattr | kWatchAttributes);
+    m.described(a.node, kWatchXattr | kWatchAttributes, extra.apart);
   } else if constexpr (T::id == Op::SetReparse) {
     m.described(a.node, kWatchAttributes);
   }

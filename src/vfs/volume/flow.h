@@ -33,7 +33,8 @@ class Flow {
       : core_(core), port_(std::move(port)), outer_(outer), ctx_(outer.ctx), a_(outer.args) {
     who_ = actor_of(*port_, ctx_);
     since_ = core_.cache.begin();
-    extra_.of_stream = ctx_.of_stream;
+    // Clients of SMB set attributes beside what others have cached, and their own leases (MS-FSA section 2.1.4.12).
+    extra_.apart = ctx_.of_stream || port_->options.door == DoorKind::smb;
   }
   ~Flow() {
     for (NodeId n : {extra_.victim, extra_.target})
@@ -247,12 +248,14 @@ class Flow {
       add(extra_.victim, Use::detach);
       add(extra_.target, Use::detach);
     }
-    if constexpr (T::id == Op::Link || T::id == Op::SetXattr || T::id == Op::RemoveXattr || T::id == Op::SetAcl ||
-                  T::id == Op::SetReparse)
-      if (!ctx_.of_stream) add(a_.node, Use::attribute);
+    if constexpr (T::id == Op::Link || T::id == Op::SetReparse) add(a_.node, Use::attribute);
+    if constexpr (T::id == Op::SetXattr || T::id == Op::RemoveXattr || T::id == Op::SetAcl)
+      if (!extra_.apart) add(a_.node, Use::attribute);
     if constexpr (T::id == Op::Setattr) {
-      bool size = a_.set.mask & kSetSize;
-      add(a_.node, size ? Use::change : Use::attribute, size ? w : uint8_t{0});
+      if (a_.set.mask & kSetSize)
+        add(a_.node, Use::change, w);
+      else if (!extra_.apart)
+        add(a_.node, Use::attribute);
     }
     if constexpr (T::id == Op::Write || T::id == Op::Fallocate) add(a_.node, Use::change, w);
     if constexpr (T::id == Op::CopyRange) add(a_.to, Use::change, w);

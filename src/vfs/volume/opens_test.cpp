@@ -131,6 +131,27 @@ TEST_F(OpensTest, AnOpenTakesTheWriteLeaseAndWaits) {
   EXPECT_EQ(smb->release(f, a), 0);
 }
 
+TEST_F(OpensTest, AttributesSetBySmbTakeNoLease) {
+  HandleId a = open(*smb);
+  ASSERT_EQ(*lease(*smb, a, kRWH), kRWH);
+  op::Setattr s{};
+  s.node = f;
+  s.set.mask = kSetMode;
+  s.set.to.mode = 0600;
+  const uint64_t own = std::exchange(smb->ctx.lease_key, 77);
+  ASSERT_TRUE(smb->run(s));
+  ASSERT_TRUE(smb->run(op::SetXattr{{}, f, "user.x", as_bytes("y"), 0, false}));
+  EXPECT_FALSE(smb->ears.heard(broken(kRH)));
+  // Another door's show in what the holder believes.
+  auto other = fuse->begin(s);
+  EXPECT_FALSE(other->done());
+  EXPECT_TRUE(smb->ears.heard(broken(kRH)));
+  smb->ctx.lease_key = own;
+  EXPECT_EQ(*lease(*smb, a, kRH), kRH);
+  EXPECT_TRUE(other->wait());
+  EXPECT_EQ(smb->release(f, a), 0);
+}
+
 TEST_F(OpensTest, ClosingAnswersABreak) {
   HandleId a = open(*smb);
   ASSERT_EQ(*lease(*smb, a, kRW), kRW);
