@@ -103,9 +103,12 @@ NodeId FileTable::renamed(OpenedFile& file, NodeId parent, const std::string& na
 
 bool FileTable::any_below(const std::string& path) const {
   std::lock_guard lock(m_);
-  return std::any_of(files_.begin(), files_.end(), [&](const auto& f) {
-    std::lock_guard also(f.second->m);
-    return is_below(f.second->path, path);
+  // What is being closed is not open: its file may still be here when its lease has been let go.
+  return std::any_of(opens_.begin(), opens_.end(), [&](const auto& o) {
+    const auto& file = o.second->file;
+    if (!file) return false;
+    std::lock_guard also(file->m);
+    return is_below(file->path, path);
   });
 }
 
