@@ -28,13 +28,13 @@
 namespace isthmus::fuse_daemon {
 namespace {
 
-constexpr int kSocket = 3, kDevice = 4;  // of the warden
+constexpr int kWardensSocket = 3, kWardensDevice = 4;  // of the warden
 
 /// In the new process: nothing is open but the standard descriptors and these two.
 bool leave_host(int socket, int device) {
   const int s = fcntl(socket, F_DUPFD, 10), d = fcntl(device, F_DUPFD, 10);
-  if (s < 0 || d < 0 || dup3(s, kSocket, O_CLOEXEC) < 0 || dup3(d, kDevice, O_CLOEXEC) < 0) return false;
-  return close_range(kDevice + 1, ~0U, 0) == 0;
+  if (s < 0 || d < 0 || dup3(s, kWardensSocket, O_CLOEXEC) < 0 || dup3(d, kWardensDevice, O_CLOEXEC) < 0) return false;
+  return close_range(kWardensDevice + 1, ~0U, 0) == 0;
 }
 
 bool put(const char* file, const std::string& text) {
@@ -103,11 +103,11 @@ Expected<std::shared_ptr<Daemon>> Daemon::start(const Job& job) {
     static_cast<void>(device->theirs.release());
     if (job.isolated && !settle(user, group, users)) {
       const Word word{.kind = Word::cannot, .code = errno};
-      send_message(kSocket, std::string(reinterpret_cast<const char*>(&word), sizeof word) + "namespaces", -1);
+      send_message(kWardensSocket, std::string(reinterpret_cast<const char*>(&word), sizeof word) + "namespaces", -1);
       remove_folder(job.folder);
       _exit(1);
     }
-    run_warden(job, Fd(kSocket), Fd(kDevice), signals);
+    run_warden(job, Fd(kWardensSocket), Fd(kWardensDevice), signals);
     _exit(0);
   }
   const auto failed = [&](Errno e, const std::string& what) {

@@ -16,8 +16,8 @@ struct Extra {
   bool last_name = false;        ///< of what loses its name by unlink, rmdir or rename
   /// Attributes that take no lease: of streams (Context::of_stream), and those that clients of SMB set.
   bool apart = false;
-  bool told_at_close = false;    ///< leases of the directory go when the open ends
-  std::shared_ptr<void> keep;    ///< what the provider may use until it answers
+  bool told_at_close = false;  ///< leases of the directory go when the open ends
+  std::shared_ptr<void> keep;  ///< what the provider may use until it answers
 };
 
 /// From when on an answer may be cached (Cache's `since`): the asker's own change does not stand in the way.
