@@ -109,12 +109,12 @@ case_bindfs() {
 # How sshfs reaches $src, in $sshfs_words: by an sshd of ours on the loopback interface, or where there is none by its sftp-server alone.
 sshd=
 reach_src() {
-    if [[ -x /usr/sbin/sshd ]] && command -v ssh >/dev/null; then
+    if sshd_here; then
         local port
         port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
         ssh-keygen -q -t ed25519 -N '' -f "$tmp/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$tmp/id" || return 1
         mkdir -p /run/sshd
-        /usr/sbin/sshd -D -e -f /dev/null -h "$tmp/host_key" -p "$port" -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no -o StrictModes=no \
+        "${E2E_SSHD:-/usr/sbin/sshd}" -D -e -f /dev/null -h "$tmp/host_key" -p "$port" -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no -o StrictModes=no \
             -o "AuthorizedKeysFile=$tmp/id.pub" -o 'Subsystem=sftp /usr/lib/openssh/sftp-server' 2>"$tmp/sshd.log" &
         sshd=$!
         within 100 grep -qs "Server listening" "$tmp/sshd.log" || fail "sshd: $(cat "$tmp/sshd.log")"

@@ -23,6 +23,9 @@ fail() {
     exit 1
 }
 
+# Whether there is an SSH server to start: no test has it installed, as its package starts one.
+sshd_here() { [[ -x ${E2E_SSHD:-/usr/sbin/sshd} ]] && command -v ssh >/dev/null && getent passwd sshd >/dev/null; }
+
 # need COMMAND PACKAGE: the test needs a program.
 need() { command -v "$1" >/dev/null || skip "no $1 here (Debian package $2)"; }
 
@@ -147,7 +150,7 @@ plain_work() {
 
 # winfsp_operations LIBDIR FOLDER LIBRARY VERSION [OPTION...]: a program with WinFsp's callbacks, by the headers in include/isthmus/FOLDER.
 winfsp_operations() {
-    local libdir=$1 folder=$2 library=$3 version=$4 dos program=$tmp/winfsp
+    local libdir=$1 folder=$2 library=$3 version=$4 program=$tmp/winfsp
     shift 4
     gcc -Wall -Wextra -Werror -D_FILE_OFFSET_BITS=64 "-DFUSE_USE_VERSION=$version" -I"$top/include/isthmus/$folder" -I"$top/include/isthmus/fuse3" \
         "$top/tests/e2e/winfsp_operations.c" -o "$program" -L"$libdir" "-l$library" -lpthread || fail "winfsp_operations.c"

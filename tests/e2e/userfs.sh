@@ -142,12 +142,11 @@ else
 fi
 
 # ---- another host ----
-sshd_program=${E2E_SSHD:-/usr/sbin/sshd}
-if [[ -x $sshd_program ]] && command -v ssh >/dev/null; then
+if sshd_here; then
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     ssh-keygen -q -t ed25519 -N '' -f "$tmp/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$tmp/id" || fail "ssh-keygen"
     mkdir -p /run/sshd
-    "$sshd_program" -D -e -f /dev/null -h "$tmp/host_key" -p "$port" -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no -o StrictModes=no \
+    "${E2E_SSHD:-/usr/sbin/sshd}" -D -e -f /dev/null -h "$tmp/host_key" -p "$port" -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no -o StrictModes=no \
         -o "AuthorizedKeysFile=$tmp/id.pub" 2>"$tmp/sshd.log" &
     sshd=$!
     within 100 grep -qs "Server listening" "$tmp/sshd.log" || fail "sshd: $(cat "$tmp/sshd.log")"
@@ -157,7 +156,7 @@ if [[ -x $sshd_program ]] && command -v ssh >/dev/null; then
     unmount_it ssh
     kill "$sshd"
 else
-    # Its package starts a server, so nothing installs it for this test. What sshd would run, runs here.
+    # What sshd would run, runs here.
     printf '#!/bin/sh\nuntil [ "$1" = -- ]; do shift; done\nshift 2\nexec sh -c "$*"\n' >"$tmp/ssh" && chmod +x "$tmp/ssh"
     mount_it "userfs+ssh:127.0.0.1 env ISTHMUS_RUNTIME_DIR=$scratch/run $isthmus serve $src --userfs -" -s "ssh=$tmp/ssh"
     work_on "ssh's stand-in"
