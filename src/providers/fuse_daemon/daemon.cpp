@@ -90,6 +90,7 @@ Expected<std::shared_ptr<Daemon>> Daemon::start(const Job& job) {
   std::shared_ptr<Daemon> d(new Daemon);
   d->name_ = job.file.substr(job.file.rfind('/') + 1);
   d->folder_ = job.folder;
+  d->isolated_ = job.isolated;
   const auto signals = InheritedSignals::now();
   const uid_t user = geteuid();
   const gid_t group = getegid();
@@ -183,6 +184,8 @@ void Daemon::take(std::string_view message) {
       first_ = word.pid;
       return;
     case Word::opened: {
+      // Numbers of another namespace mean other processes here. Its own die with the warden, the first of them.
+      if (isolated_) return;
       std::lock_guard lock(m_);
       Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, word.pid, 0)));
       if (pidfd) processes_[word.pid] = std::move(pidfd);

@@ -87,6 +87,7 @@ class Daemon {
   void warden_lost();
 
   pid_t warden_ = -1;
+  bool isolated_ = false;
   Fd socket_, device_;
   std::string name_, folder_;
   std::thread thread_;

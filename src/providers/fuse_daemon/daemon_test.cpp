@@ -309,6 +309,23 @@ TEST_F(DaemonTest, DiesWithItsWarden) {
   wait_for_end();
 }
 
+// The numbers of its processes, which the warden tells, mean others here: our starter, mostly.
+TEST_F(DaemonTest, InNamespacesOfItsOwnDiesWithItsWardenAlone) {
+  Job j = job("hangs");
+  j.isolated = true;
+  auto started = Daemon::start(j);
+  if (!started && started.problem().code == err(EPERM)) GTEST_SKIP() << started.problem().what;
+  ASSERT_TRUE(started) << started.problem().what;
+  daemon_ = *started;
+  device_ = daemon_->take_device();
+  wait_for_mount();
+  const auto ours = descendants(getpid());
+  ASSERT_FALSE(ours.empty());
+  for (pid_t child : ours)
+    if (name_of_process(child) == "isthmus-host") kill(child, SIGKILL);
+  wait_for_end();
+}
+
 TEST_F(DaemonTest, DiesWithItsHost) {
   // A host of its own, which is killed: what is left of it would keep its end of the pipe open.
   int ends[2];

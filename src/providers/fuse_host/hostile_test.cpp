@@ -331,6 +331,7 @@ TEST_F(FuseHostHostile, SoAreThoseThatHaveNotBeenSent) {
   for (auto& w : waiting) w.join();
   EXPECT_EQ(answered, 100);
   go = true;
+  daemon.end();  // its thread looks at what is ours
 }
 
 // A daemon that lets a request wait too long is taken for dead; both sides may say how long that is.
