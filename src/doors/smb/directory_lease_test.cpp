@@ -1,3 +1,5 @@
+#include <set>
+
 #include "doors/smb/test_leases.h"
 
 /// Leases of directories (MS-SMB2 section 3.3.5.9.11): what a listing shows, and handles.
@@ -60,7 +62,7 @@ struct DirectoryLeaseTest : DoorTest {
   }
   /// ... and loses it.
   void expect_taken() {
-    const auto news = heard_break(*a);
+    const auto news = await_break(*a);
     ASSERT_TRUE(news);
     EXPECT_EQ(news->current, kRH);
     EXPECT_EQ(news->next, 0u);
@@ -139,7 +141,7 @@ TEST_F(DirectoryLeaseTest, OnesOwnChangesLeaveItWhereTheyNameIt) {
   EXPECT_EQ(a->write(again.id, 0, "more"), NtStatus::success);
   EXPECT_FALSE(heard_break(*b));
   EXPECT_EQ(a->close_file(again.id), NtStatus::success);
-  const auto news = heard_break(*b);
+  const auto news = await_break(*b);
   ASSERT_TRUE(news);
   EXPECT_EQ(acknowledge(*b, *news), NtStatus::success);
   EXPECT_EQ(b->close_file(theirs.id), NtStatus::success);
@@ -149,8 +151,9 @@ TEST_F(DirectoryLeaseTest, OnesOwnChangesLeaveItWhereTheyNameIt) {
   const Made doomed = read_made(a->receive());
   ASSERT_EQ(doomed.status, NtStatus::success);
   a->send_frame(a->message(Command::close, smb2::write_message(smb2::CloseRequest{0, doomed.id})));
-  EXPECT_EQ(a->receive().header.command, Command::oplock_break) << "who does not name it is anybody";
-  EXPECT_EQ(a->receive().header.command, Command::close);
+  const auto first = a->receive().header.command, second = a->receive().header.command;
+  EXPECT_EQ((std::set{first, second}), (std::set{Command::close, Command::oplock_break}))
+      << "who does not name it is anybody";
 }
 
 TEST_F(DirectoryLeaseTest, OtherDoorsAndTheProviderTakeIt) {

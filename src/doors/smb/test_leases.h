@@ -65,6 +65,12 @@ inline std::optional<smb2::LeaseBreakNotification> heard_break(Client& c) {
     }
   return news;
 }
+/// The break that is to come: it takes a way of its own, beside answers.
+inline std::optional<smb2::LeaseBreakNotification> await_break(Client& c) {
+  const Message m = c.receive();
+  EXPECT_EQ(m.header.command, Command::oplock_break);
+  return smb2::read_message<smb2::LeaseBreakNotification>(as_bytes(m.bytes));
+}
 inline NtStatus acknowledge(Client& c, const smb2::LeaseBreakNotification& news) {
   return c.ask(Command::oplock_break, smb2::LeaseBreakAck{.flags = 0, .key = news.key, .state = news.next}).status();
 }
