@@ -1,6 +1,8 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <map>
+#include <unordered_map>
 
 namespace isthmus::smb {
 
