@@ -77,7 +77,10 @@ class TestPeer {
     hang_up();
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    socket_.reset(ends[0]);
+    {
+      std::lock_guard lock(socket_m_);
+      socket_.reset(ends[0]);
+    }
     opened++;
     thread_ = std::thread([this] { run(); });
     Peer peer;
@@ -93,16 +96,21 @@ class TestPeer {
     return o;
   }
   void send(const std::string& bytes) {
+    std::lock_guard lock(socket_m_);
     EXPECT_EQ(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
   }
   /// As a process that ends.
   void hang_up() {
-    if (socket_) shutdown(socket_.get(), SHUT_RDWR);
+    die();
     if (thread_.joinable()) thread_.join();
+    std::lock_guard lock(socket_m_);
     socket_.reset();
   }
   /// The same from the thread that answers.
-  void die() { shutdown(socket_.get(), SHUT_RDWR); }
+  void die() {
+    std::lock_guard lock(socket_m_);
+    if (socket_) shutdown(socket_.get(), SHUT_RDWR);
+  }
   /// Waits until a request of this kind has come, and takes it out.
   Asked wait_for(Opcode op) {
     std::unique_lock lock(m_);
@@ -184,6 +192,7 @@ class TestPeer {
 
   const std::set<Opcode> supported_;
   const Answer answer_;
+  std::mutex socket_m_;  // of socket_, but for thread_, as long as which it stays
   Fd socket_;
   std::thread thread_;
   std::mutex m_;
