@@ -157,6 +157,7 @@ if sshd_here; then
     kill "$sshd"
 else
     # What sshd would run, runs here.
+    # shellcheck disable=SC2016  # expanded by the script that this is
     printf '#!/bin/sh\nuntil [ "$1" = -- ]; do shift; done\nshift 2\nexec sh -c "$*"\n' >"$tmp/ssh" && chmod +x "$tmp/ssh"
     mount_it "userfs+ssh:127.0.0.1 env ISTHMUS_RUNTIME_DIR=$scratch/run $isthmus serve $src --userfs -" -s "ssh=$tmp/ssh"
     work_on "ssh's stand-in"
