@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "ctl/logging.h"
+
 namespace isthmus::ctl {
 namespace {
 
 Failure as_failure(const fuse::ServeOutcome& o) { return {exit_code_of(o), o.problem, o.reported}; }
-
-}  // namespace
 
 Background go_to_background(unsigned answer_seconds) {
   int ends[2];
@@ -19,6 +19,14 @@ Background go_to_background(unsigned answer_seconds) {
   if (child == 0) return {fuse::Announcer(std::move(say)), std::nullopt};
   say.reset();
   return {{}, as_failure(fuse::wait_for_server(child, std::move(hear), answer_seconds))};
+}
+
+}  // namespace
+
+Background begin_server(const std::string& log_file, bool foreground, unsigned answer_seconds) {
+  if (!log_file.empty())
+    if (auto opened = log_to_file(log_file); !opened) return {{}, Failure{kExitFailure, opened.problem()}};
+  return foreground ? Background{} : go_to_background(answer_seconds);
 }
 
 Failure tell_outcome(fuse::Announcer& announcer, fuse::ServeOutcome outcome, bool foreground) {

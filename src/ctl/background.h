@@ -6,13 +6,13 @@
 
 namespace isthmus::ctl {
 
-/// For a server that goes to the background when its mount answers. No thread may run yet.
+/// A server that goes to the background when its mount answers, unless it is to stay in front.
 struct Background {
   fuse::Announcer announcer;       ///< of the process that serves
-  std::optional<Failure> outcome;  ///< in the process that was started: all is said, it ends so
+  std::optional<Failure> outcome;  ///< it serves nothing: the process that was started, or after an error
 };
-/// Forks.
-Background go_to_background(unsigned answer_seconds);
+/// Opens the log, if one is named, and forks. No thread may run yet.
+Background begin_server(const std::string& log_file, bool foreground, unsigned answer_seconds);
 
 /// Tells the one that waits, if any, why it was over. What nobody is told goes to the log.
 Failure tell_outcome(fuse::Announcer& announcer, fuse::ServeOutcome outcome, bool foreground);

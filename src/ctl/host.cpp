@@ -5,16 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <ctime>
-
 #include "control/control.h"
-#include "control/describe.h"
 #include "ctl/background.h"
 #include "ctl/hosted.h"
 #include "ctl/logging.h"
 #include "ctl/lost.h"
 #include "ctl/mount_client.h"
 #include "ctl/program_file.h"
+#include "ctl/served.h"
 #include "ctl/ways.h"
 #include "providers/fuse_daemon/fusermount.h"
 
@@ -62,17 +60,7 @@ class KernelMount {
     fuse::ServeHooks serve_hooks;
     serve_hooks.open = [&]() -> Expected<FileSystem*> { return fs.get(); };
     serve_hooks.ready = [&](const fuse::Serving& serving) {
-      auto started = control::ControlServer::start([serving, this, now = int64_t{time(nullptr)}] {
-        control::Status s = control::describe(serving.door.stats(), serving.fs.counters());
-        s.source = source_.label();
-        s.mountpoint = serving.mounted.path;
-        s.started = now;
-        return s;
-      });
-      if (started)
-        shown = std::move(*started);
-      else
-        log(LogLevel::warning, "`isthmus list` will not show this mount: {}", started.problem().what);
+      shown = show_mount_in_list(serving, source_.label());
       announcer.ready(serving.mounted);
       if (!job_.foreground && job_.log_file.empty()) log_to_journal();
     };
@@ -122,17 +110,11 @@ Failure run_host(const HostJob& job) {
     mount.log_file = job.log_file;
     return run_mount_client(mount, source, *way, {});
   }
-  if (!job.log_file.empty())
-    if (auto opened = log_to_file(job.log_file); !opened) return {kExitFailure, opened.problem()};
-  fuse::Announcer announcer;
-  if (!job.foreground) {
-    Background background = go_to_background(job.answer_seconds);
-    if (background.outcome) return *background.outcome;
-    announcer = std::move(background.announcer);
-  }
+  Background begun = begin_server(job.log_file, job.foreground, job.answer_seconds);
+  if (begun.outcome) return *begun.outcome;
   KernelMount mount(job, source);
   mount.given(given);
-  return tell_outcome(announcer, mount.run(program, announcer), job.foreground);
+  return tell_outcome(begun.announcer, mount.run(program, begun.announcer), job.foreground);
 }
 
 std::optional<int> as_fusermount(int argc, char** argv) {

@@ -260,15 +260,10 @@ Failure run_mount_client(const MountJob& job, const Source& source, const WayHer
     if (auto parsed = fuse::parse_options(list, options); !parsed) return {kExitUsage, parsed.problem()};
   if (auto outside = check_not_inside(source, job.mountpoint); !job.program && !outside)
     return {kExitUsage, outside.problem()};
-  if (!job.log_file.empty())
-    if (auto opened = log_to_file(job.log_file); !opened) return {kExitFailure, opened.problem()};
-  fuse::Announcer announcer;
-  if (!job.foreground) {
-    Background background = go_to_background(job.answer_seconds);
-    if (background.outcome) return *background.outcome;
-    announcer = std::move(background.announcer);
-  }
-  return tell_outcome(announcer, MountedServer(job, source, way, options).run(announcer, inherited), job.foreground);
+  Background begun = begin_server(job.log_file, job.foreground, job.answer_seconds);
+  if (begun.outcome) return *begun.outcome;
+  return tell_outcome(begun.announcer, MountedServer(job, source, way, options).run(begun.announcer, inherited),
+                      job.foreground);
 }
 
 }  // namespace isthmus::ctl

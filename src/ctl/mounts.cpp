@@ -8,17 +8,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <filesystem>
 
 #include "base/folder.h"
 #include "base/text.h"
 #include "control/control.h"
-#include "control/describe.h"
 #include "ctl/addon.h"
 #include "ctl/logging.h"
 #include "ctl/lost.h"
 #include "ctl/mount_client.h"
+#include "ctl/served.h"
 #include "ctl/ways.h"
 #include "doors/fuse/main.h"
 #include "doors/fuse/mount_table.h"
@@ -180,17 +179,7 @@ Failure run_mount(const MountJob& job) {
     return fs.get();
   };
   hooks.ready = [&](const fuse::Serving& serving) {
-    auto started = control::ControlServer::start([serving, label = source.label(), now = int64_t{time(nullptr)}] {
-      control::Status s = control::describe(serving.door.stats(), serving.fs.counters());
-      s.source = label;
-      s.mountpoint = serving.mounted.path;
-      s.started = now;
-      return s;
-    });
-    if (started)
-      registered = std::move(*started);
-    else
-      log(LogLevel::warning, "`isthmus list` will not show this mount: {}", started.problem().what);
+    registered = show_mount_in_list(serving, source.label());
     if (!request.foreground && job.log_file.empty()) log_to_journal();
   };
   hooks.ended = [&] { registered.reset(); };

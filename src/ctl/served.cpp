@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <ctime>
+
 #include "base/log.h"
 #include "control/describe.h"
 #include "control/prometheus.h"
@@ -144,11 +146,23 @@ control::Status status_of(const Served& served, const Source& source, int64_t st
   return s;
 }
 
-std::unique_ptr<control::ControlServer> show_in_list(std::function<control::Status()> status) {
+std::unique_ptr<control::ControlServer> show_in_list(std::function<control::Status()> status, std::string_view what) {
   auto started = control::ControlServer::start(std::move(status));
   if (started) return std::move(*started);
-  log(LogLevel::warning, "`isthmus list` will not show this server: {}", started.problem().what);
+  log(LogLevel::warning, "`isthmus list` will not show this {}: {}", what, started.problem().what);
   return nullptr;
+}
+
+std::unique_ptr<control::ControlServer> show_mount_in_list(const fuse::Serving& serving, std::string source) {
+  return show_in_list(
+      [serving, source = std::move(source), now = int64_t{time(nullptr)}] {
+        control::Status s = control::describe(serving.door.stats(), serving.fs.counters());
+        s.source = source;
+        s.mountpoint = serving.mounted.path;
+        s.started = now;
+        return s;
+      },
+      "mount");
 }
 
 }  // namespace isthmus::ctl

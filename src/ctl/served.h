@@ -5,6 +5,7 @@
 
 #include "control/control.h"
 #include "ctl/registry.h"
+#include "doors/fuse/serve.h"
 #include "doors/smb/smb_door.h"
 #include "doors/userfs/userfs_door.h"
 #include "doors/webdav/webdav_door.h"
@@ -69,6 +70,9 @@ class Served {
 control::Status status_of(const Served& served, const Source& source, int64_t started);
 
 /// Shows the server in `isthmus list`, until it ends.
-std::unique_ptr<control::ControlServer> show_in_list(std::function<control::Status()> status);
+std::unique_ptr<control::ControlServer> show_in_list(std::function<control::Status()> status,
+                                                     std::string_view what = "server");
+/// A mount by the kernel's driver, from now on.
+std::unique_ptr<control::ControlServer> show_mount_in_list(const fuse::Serving& serving, std::string source);
 
 }  // namespace isthmus::ctl
