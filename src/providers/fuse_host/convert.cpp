@@ -8,6 +8,8 @@
 #include "wire/fuse/device_number.h"
 #include "wire/fuse/flags.h"
 
+#include "vfs/file_type.h"
+
 namespace isthmus::fuse_host {
 
 using namespace wire::fuse;
@@ -19,19 +21,7 @@ Time to_time(uint64_t sec, uint32_t nsec) { return {static_cast<int64_t>(sec), s
 }  // namespace
 
 Result<isthmus::Attr> from_wire(const wire::fuse::Attr& w) {
-  switch (w.mode & S_IFMT) {
-    case S_IFREG:
-    case S_IFDIR:
-    case S_IFLNK:
-    case S_IFCHR:
-    case S_IFBLK:
-    case S_IFIFO:
-    case S_IFSOCK:
-      break;
-    default:
-      return err(EIO);
-  }
-  if (w.size > INT64_MAX) return err(EIO);
+  if (!is_file_type(w.mode) || w.size > INT64_MAX) return err(EIO);
   isthmus::Attr a;
   a.ino = w.ino;
   a.size = w.size;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "vfs/file_type.h"
+
 namespace isthmus::userfs_host {
 namespace {
 
@@ -13,19 +15,7 @@ packets::Stamp stamp(Time t) { return {t.sec, t.nsec}; }
 }  // namespace
 
 Result<Attr> from_wire(const packets::Attr& w) {
-  switch (w.mode & S_IFMT) {
-    case S_IFREG:
-    case S_IFDIR:
-    case S_IFLNK:
-    case S_IFCHR:
-    case S_IFBLK:
-    case S_IFIFO:
-    case S_IFSOCK:
-      break;
-    default:
-      return err(EIO);
-  }
-  if (w.size > INT64_MAX) return err(EIO);
+  if (!is_file_type(w.mode) || w.size > INT64_MAX) return err(EIO);
   Attr a;
   a.ino = w.ino;
   a.mode = w.mode & (S_IFMT | 07777);
