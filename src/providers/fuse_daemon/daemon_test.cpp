@@ -194,13 +194,35 @@ class DaemonTest : public testing::Test {
     ASSERT_TRUE(daemon_->serves(0));
   }
   /// Its side is closed, and by all who had it.
+  /// In namespaces of its own. False: this machine has none for us; why_not_ says so.
+  bool start_isolated(const std::string& role) {
+    Job j = job(role);
+    j.isolated = true;
+    auto started = Daemon::start(j);
+    if (!started && started.problem().code == err(EPERM)) {
+      why_not_ = started.problem().what;
+      return false;
+    }
+    EXPECT_TRUE(started) << started.problem().what;
+    if (!started) return true;
+    daemon_ = *started;
+    device_ = daemon_->take_device();
+    wait_for_mount();
+    return true;
+  }
+  static void kill_warden() {
+    int killed = 0;
+    for (pid_t child : descendants(getpid()))
+      if (name_of_process(child) == "isthmus-host") killed += kill(child, SIGKILL) == 0;
+    EXPECT_GE(killed, 1);
+  }
   void wait_for_end() {
     pollfd p{device_.get(), POLLIN, 0};
     ASSERT_EQ(poll(&p, 1, kPatienceMs), 1);
     EXPECT_TRUE(receive_message(device_.get()).over);
   }
 
-  std::string folder_;
+  std::string folder_, why_not_;
   std::shared_ptr<Daemon> daemon_;
   Fd device_;
 };
@@ -304,25 +326,15 @@ TEST_F(DaemonTest, DiesWithItsWarden) {
   wait_for_mount();
   serves();
   while (!daemon_->status()) poll(nullptr, 0, 10);
-  for (pid_t child : descendants(getpid()))
-    if (name_of_process(child) == "isthmus-host") kill(child, SIGKILL);
+  kill_warden();
   wait_for_end();
 }
 
 // The numbers of its processes, which the warden tells, mean others here: our starter, mostly.
 TEST_F(DaemonTest, InNamespacesOfItsOwnDiesWithItsWardenAlone) {
-  Job j = job("hangs");
-  j.isolated = true;
-  auto started = Daemon::start(j);
-  if (!started && started.problem().code == err(EPERM)) GTEST_SKIP() << started.problem().what;
-  ASSERT_TRUE(started) << started.problem().what;
-  daemon_ = *started;
-  device_ = daemon_->take_device();
-  wait_for_mount();
-  const auto ours = descendants(getpid());
-  ASSERT_FALSE(ours.empty());
-  for (pid_t child : ours)
-    if (name_of_process(child) == "isthmus-host") kill(child, SIGKILL);
+  if (!start_isolated("hangs")) GTEST_SKIP() << why_not_;
+  ASSERT_TRUE(daemon_);
+  kill_warden();
   wait_for_end();
 }
 
@@ -350,14 +362,8 @@ TEST_F(DaemonTest, DiesWithItsHost) {
 }
 
 TEST_F(DaemonTest, InNamespacesOfItsOwn) {
-  Job j = job("serves");
-  j.isolated = true;
-  auto started = Daemon::start(j);
-  if (!started && started.problem().code == err(EPERM)) GTEST_SKIP() << started.problem().what;
-  ASSERT_TRUE(started) << started.problem().what;
-  daemon_ = *started;
-  device_ = daemon_->take_device();
-  wait_for_mount();
+  if (!start_isolated("serves")) GTEST_SKIP() << why_not_;
+  ASSERT_TRUE(daemon_);
   serves();
 }
 
