@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "doors/fuse/session.h"
 #include "wire/fuse/reply.h"
@@ -63,7 +64,7 @@ Status Ring::open(int device) {
   if (!bell_) return last_errno();
   io_uring_params p{};
   p.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
-            IORING_SETUP_CQSIZE;
+            IORING_SETUP_CQSIZE | IORING_SETUP_TASKRUN_FLAG;
   p.cq_entries = kCompletions;
   if (int e = io_uring_queue_init_params(kSubmissions, &ring_, &p); e < 0) return err(-e);
   open_ = true;
@@ -174,8 +175,38 @@ void Ring::give_back(RingEntry& entry) {
   command(entry, UringCmd::CommitAndFetch);
 }
 
+void Ring::look_for_hops(const RingEntry& entry) {
+  if (!options_.hops) return;
+  auto client = static_cast<pid_t>(reinterpret_cast<const InHeader*>(entry.header_->in_out)->pid);
+  if (client == 0) return;  // the kernel's own
+  unsigned moves = options_.hops->note(client, entry.queue_);
+  if (look_again_in_ > 0)
+    look_again_in_--;
+  else if (moves >= ClientHops::kMany)
+    hopping_ = client;
+}
+
+/// Keeps this CPU from being idle until the client, which has been woken on another, has been answered there: then it
+/// stays. Less than what one such round trip costs it, and seldom where it does not help.
+void Ring::hold_cpu() {
+  pid_t client = std::exchange(hopping_, 0);
+  if (client == 0) return;
+  io_uring_submit(&ring_);
+  int64_t end = monotonic_ns() + kHoldNs;
+  bool stays = false;
+  do stays = options_.hops->stays(client);
+  while (!stays && !(__atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) && monotonic_ns() < end);
+  if (stays) {
+    in_vain_ = kFirstPause;
+  } else {
+    look_again_in_ = in_vain_;
+    in_vain_ = std::min(in_vain_ * 2, kLongestPause);
+  }
+}
+
 bool Ring::wait() {
   open_mail();
+  hold_cpu();
   int e = io_uring_submit_and_wait(&ring_, 1);
   if (e < 0 && e != -EINTR && e != -EAGAIN && e != -EBUSY) {
     log(LogLevel::error, "cannot wait for requests by io_uring: {}", text_of(err(-e)));
@@ -205,6 +236,7 @@ RingEntry* Ring::take() {
     entry->out_ = make_reply(reinterpret_cast<const InHeader*>(entry->header_->in_out)->unique, 0);
     entry->out_size_ = 0;
     entry->exchange_.renew();
+    look_for_hops(*entry);
     return entry;
   }
   return nullptr;

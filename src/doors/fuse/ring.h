@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "doors/fuse/client_hops.h"
 #include "doors/fuse/exchange.h"
 #include "doors/fuse/page_memory.h"
 #include "wire/fuse/device.h"
@@ -56,6 +57,7 @@ class Ring {
     unsigned low = 1;              ///< fewer than these free: more are added
     bool pinned = false;           ///< the thread stays on the CPU of its one queue
     size_t data_size = 0;          ///< bytes of data of a request or answer, in whole pages
+    ClientHops* hops = nullptr;    ///< of all rings of the connection, where they are pinned; null: nobody looks
   };
 
   Ring(Session& session, Options options);
@@ -88,6 +90,8 @@ class Ring {
   static constexpr unsigned kSubmissions = 64;
   static constexpr unsigned kCompletions = 256;  // the kernel keeps what does not fit
   static constexpr unsigned kMaxEntries = 4096;  // of a ring
+  static constexpr int64_t kHoldNs = 150'000;    // a few round trips between CPUs
+  static constexpr unsigned kFirstPause = 32, kLongestPause = 65536;
 
   io_uring_sqe* next_sqe();
   void command(RingEntry& entry, wire::fuse::UringCmd what);
@@ -97,6 +101,8 @@ class Ring {
   void expect_mail();
   void lost(RingEntry& entry, int error);
   void ask_for_waiting();
+  void look_for_hops(const RingEntry& entry);
+  void hold_cpu();
   Queue& queue_of(const RingEntry& entry);
 
   Session& session_;
@@ -111,6 +117,9 @@ class Ring {
   bool limit_told_ = false;
   std::vector<std::unique_ptr<RingEntry>> entries_;
   std::atomic<RingEntry*> mailed_{nullptr};
+  pid_t hopping_ = 0;               // the client in hand that changes CPU with each request; 0: none
+  unsigned look_again_in_ = 0;      // requests for which nobody is looked at, as it did not help
+  unsigned in_vain_ = kFirstPause;  // that many, next time
 };
 
 }  // namespace isthmus::fuse

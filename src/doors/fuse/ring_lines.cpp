@@ -172,6 +172,7 @@ RingLines::RingLines(Session& session, const Options& o) {
     if (queues.empty()) return;
     RingLine::Options line;
     line.ring.pinned = pinned;
+    if (pinned && count > 1) line.ring.hops = &hops_;
     line.ring.depth = o.may_block ? 1 : depth;
     line.ring.low = o.may_block ? 1 : (depth + 1) / 2;
     line.ring.data_size = o.data_size;

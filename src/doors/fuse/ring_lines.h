@@ -102,6 +102,7 @@ class RingLines {
  private:
   std::unique_ptr<RingWork> work_;
   std::unique_ptr<Line> workers_;
+  ClientHops hops_;
   std::vector<std::unique_ptr<RingLine>> lines_;
 };
 
