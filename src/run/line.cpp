@@ -1,11 +1,16 @@
 #include "run/line.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstring>
 #include <system_error>
 
+#include "base/fd.h"
 #include "base/futex.h"
 #include "base/log.h"
 #include "run/threads.h"
@@ -14,9 +19,22 @@ namespace isthmus {
 namespace {
 
 constexpr unsigned kIdleLooks = 32;  // looks without an operation before the sentinel sleeps
+constexpr unsigned kLongLooks = 16;  // looks after which an operation that needs the CPU counts as blocked, too
 constexpr int kFirstSignal = 5;      // above SIGRTMIN; the lowest ones are others' favourites
 
 void on_wake(int) {}
+
+/// Whether a thread of this process has a CPU or waits for one (proc_pid_stat(5): "pid (name) state").
+bool needs_cpu(pid_t thread) {
+  char path[48], text[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", static_cast<int>(thread));
+  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+  ssize_t n = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+  if (n <= 0) return false;
+  text[n] = 0;
+  const char* at = std::strrchr(text, ')');
+  return at && at[1] == ' ' && at[2] == 'R';
+}
 
 /// A real-time signal that nobody in this process handles but we: a handler that does nothing, without SA_RESTART, so
 /// that read(2) returns EINTR. 0: there is none.
@@ -44,6 +62,7 @@ int take_signal() {
 
 struct Line::Place {
   unsigned index = 0;
+  std::atomic<pid_t> id{0};  // of the thread; 0: not begun
   std::atomic<bool> in_wait{false};
   std::thread thread;
 };
@@ -98,6 +117,7 @@ Status Line::start_thread_locked() {
 
 void Line::thread_main(Place& place) {
   pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  place.id.store(::gettid());
 
   while (!stopping()) {
     waiting_.fetch_add(1);
@@ -177,8 +197,16 @@ bool Line::look(uint64_t& ops_before, unsigned& idle_looks) {
   }
   blocked_looks_ = waiting == 0 && !progress ? blocked_looks_ + 1 : 0;
   // Also where nothing is to be read yet: somebody should wait, and the sentinel can sleep.
-  if (blocked_looks_ > 0 && options_.may_block && (blocked_looks_ >= kIdleLooks || source_.readable())) call_one_more();
+  if (blocked_looks_ > 0 && options_.may_block && (blocked_looks_ >= kIdleLooks || source_.readable()) &&
+      (blocked_looks_ >= kLongLooks || !some_needs_cpu()))
+    call_one_more();
   return idle_looks < kIdleLooks;
+}
+
+/// Where other work has the CPUs, one thread more would only be one more to wait for them.
+bool Line::some_needs_cpu() {
+  std::lock_guard lock(m_);
+  return std::any_of(places_.begin(), places_.end(), [](const auto& p) { return needs_cpu(p->id.load()); });
 }
 
 void Line::call_one_more() {

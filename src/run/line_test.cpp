@@ -37,9 +37,12 @@ class FakeSource final : public LineSource {
   }
   void run(unsigned thread) override { std::exchange(current_[thread], nullptr)(); }
   bool readable() override {
+    looks++;
     std::lock_guard lock(m_);
     return !queue_.empty();
   }
+
+  std::atomic<int> looks{0};
 
  private:
   std::mutex m_;
@@ -99,6 +102,37 @@ TEST(Line, AnOperationMayWaitForALaterOne) {
     done.set_value();
   });
   source.post([&] { later.set_value(); });
+  EXPECT_EQ(done.get_future().wait_for(30s), std::future_status::ready);
+  line.stop();
+}
+
+TEST(Line, AnOperationThatComputesIsNotBlocked) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  std::promise<unsigned> threads;
+  source.post([&] {
+    while (source.looks < 8) {
+    }
+    threads.set_value(line.started());
+  });
+  source.post([] {});
+  EXPECT_EQ(threads.get_future().get(), 1u);
+  line.stop();
+}
+
+TEST(Line, OneThatComputesForLongIsBlocked) {
+  FakeSource source;
+  Line line(source, {});
+  ASSERT_TRUE(line.start());
+  std::atomic<bool> other_ran{false};
+  std::promise<void> done;
+  source.post([&] {
+    while (!other_ran) {
+    }
+    done.set_value();
+  });
+  source.post([&] { other_ran = true; });
   EXPECT_EQ(done.get_future().wait_for(30s), std::future_status::ready);
   line.stop();
 }
