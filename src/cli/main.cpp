@@ -185,7 +185,8 @@ CLI::App* add_host(CLI::App& app, Parsed& p) {
   c->add_option(
        "--in", p.host.way_in,
        "how it gets its device: seccomp (its mount calls are answered), fusermount (ours is first on its $PATH), "
-       "fd (/dev/fd/N is its mountpoint), libfuse (ours is loaded); auto, what works here (default)")
+       "fd (/dev/fd/N is its mountpoint), libfuse (ours is loaded), preload (a library of ours in it asks); auto, what "
+       "works here (default)")
       ->type_name("WAY")
       ->check(CLI::IsMember(ctl::ways_in()));
   c->add_flag("--isolate", p.host.isolated, "give it namespaces of its own: users, mounts, processes");

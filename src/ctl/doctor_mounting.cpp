@@ -6,7 +6,9 @@
 
 #include "base/fd.h"
 #include "ctl/doctor_checks.h"
+#include "ctl/libraries.h"
 #include "doors/fuse/mount.h"
+#include "providers/fuse_daemon/daemon.h"
 
 namespace isthmus::ctl {
 namespace {
@@ -84,6 +86,16 @@ Finding allow_other_check(bool root) {
   return f;
 }
 
+/// What `isthmus host` does by itself where this is a no.
+Finding hosting_check() {
+  Finding f{.id = "host_seccomp", .title = "system calls of FUSE daemons can be held up", .answer = Answer::info};
+  const auto works = fuse_daemon::seccomp_works();
+  const bool preloads = static_cast<bool>(our_preload_library());
+  f.detail = works ? "isthmus host --in seccomp: any daemon, without /dev/fuse"
+                   : works.problem().what + "; isthmus host takes " + (preloads ? "preload" : "fusermount");
+  return f;
+}
+
 }  // namespace
 
 void check_mounting(std::vector<Finding>& to) {
@@ -93,6 +105,7 @@ void check_mounting(std::vector<Finding>& to) {
   to.push_back(privilege_check());
   to.push_back(helper_check(may));
   to.push_back(allow_other_check(may));
+  to.push_back(hosting_check());
 }
 
 }  // namespace isthmus::ctl

@@ -184,10 +184,12 @@ Failure run_fusetest(const FuseTestJob& job) {
   if (auto chosen = choose_way_in(job.way_in, program); !chosen) return {kExitUnsupported, chosen.problem()};
   auto hosted = host_program(program, {});
   if (!hosted) return {kExitSource, hosted.problem()};
-  auto& host = dynamic_cast<fuse_host::FuseHost&>(**hosted);
+  auto* host = dynamic_cast<fuse_host::FuseHost*>(hosted->get());
+  if (!host)
+    return {kExitUnsupported, {err(ENODEV), *file + " makes a character device: there are no checks of such", ""}};
   std::vector<Row> rows;
   {
-    Run run(host);
+    Run run(*host);
     if (Status s = run.start(); !s)
       return {kExitSource, {s.error(), fmt::format("{}: {}", *file, isthmus::text_of(s.error())), ""}};
     run.posix(job.keep_off);

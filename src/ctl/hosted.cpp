@@ -16,7 +16,9 @@
 #include "control/host.h"
 #include "ctl/libraries.h"
 #include "ctl/program_check.h"
+#include "ctl/program_file.h"
 #include "ctl/run.h"
+#include "providers/fuse_host/cuse_host.h"
 #include "providers/fuse_host/device.h"
 #include "providers/fuse_host/fuse_host.h"
 
@@ -43,6 +45,14 @@ Expected<std::string> make_folder() {
   return name;
 }
 
+/// What a daemon leaves behind is gone with this folder, where the starter's own $TMPDIR is: it may be large.
+Expected<std::string> make_temporary() {
+  const char* given = getenv("TMPDIR");
+  std::string name = std::string(given && *given == '/' ? given : "/tmp") + "/isthmus-host-XXXXXX";
+  if (!mkdtemp(name.data())) return Problem{last_errno(), fmt::format("{}: {}", name, text_of(last_errno())), ""};
+  return name;
+}
+
 /// From its start until it serves.
 class Starting {
  public:
@@ -52,6 +62,8 @@ class Starting {
     auto folder = make_folder();
     if (!folder) return folder.problem();
     folder_ = *folder;
+    auto temporary = make_temporary();
+    if (temporary) temporary_ = *temporary;
     Fd listener;
     if (job_.way == WayIn::own) {
       auto made = control::listen_for_program(folder_ + "/socket");
@@ -80,12 +92,15 @@ class Starting {
                          .arguments = job_.arguments,
                          .environment = {},
                          .folder = folder_,
+                         .temporary = temporary_,
                          .mountpoint = job_.own_mountpoint ? "" : folder_ + "/mnt",
                          .fusermount = {},
+                         .preload = job_.preload,
                          .way = job_.way,
                          .isolated = job_.isolated};
     const auto has_place = [](auto& word) { return word.find(fuse_daemon::kMountpoint) != std::string::npos; };
-    if (!job_.own_mountpoint && std::none_of(job.arguments.begin(), job.arguments.end(), has_place))
+    if (!job_.own_mountpoint && !job_.character_device &&
+        std::none_of(job.arguments.begin(), job.arguments.end(), has_place))
       job.arguments.emplace_back(fuse_daemon::kMountpoint);
     if (job_.way == WayIn::own)
       job.environment = {{"LD_LIBRARY_PATH", library_path(job_.library_folder)},
@@ -111,6 +126,9 @@ class Starting {
   }
 
   Expected<std::unique_ptr<FileSystem>> connect(Fd device) {
+    if (mount_.character_device && job_.own_mountpoint)
+      return Problem{err(ENODEV), fmt::format("{} makes a character device, which has no mountpoint", job_.file),
+                     "isthmus mount -s cuse 'host:" + job_.arguments[0] + " ...' MOUNTPOINT"};
     if (job_.own_mountpoint) *job_.own_mountpoint = mount_;
     fuse_host::Options options;
     if (!mount_.fsname.empty()) options.source = mount_.fsname;
@@ -130,10 +148,15 @@ class Starting {
       log(LogLevel::error, "{}", p.what);
       if (lost) lost(p);
     };
+    if (mount_.character_device) return connect_to<fuse_host::CuseHost>(std::move(device), std::move(options), *server);
+    return connect_to<fuse_host::FuseHost>(std::move(device), std::move(options), *server);
+  }
+  template <class Host>
+  Expected<std::unique_ptr<FileSystem>> connect_to(Fd device, fuse_host::Options options, pid_t& server) {
     since_ = 0;
-    auto host = fuse_host::FuseHost::connect(std::move(device), std::move(options), [this] { return over(); });
+    auto host = Host::connect(std::move(device), std::move(options), [this] { return over(); });
     if (!host) return failed(host.problem().what);
-    *server = (*host)->pid();
+    server = (*host)->pid();
     return std::unique_ptr<FileSystem>(std::move(*host));
   }
 
@@ -160,7 +183,7 @@ class Starting {
 
   const ProgramJob& job_;
   const SourceHooks& hooks_;
-  std::string folder_;
+  std::string folder_, temporary_;
   std::shared_ptr<Daemon> daemon_;
   Mount mount_;
   int64_t since_ = 0;  // monotonic ns
@@ -172,24 +195,67 @@ Expected<std::unique_ptr<FileSystem>> host_program(const ProgramJob& job, const 
   return Starting(job, hooks).run();
 }
 
+bool judges_itself(const FileSystem& fs) {
+  const auto* hosted = dynamic_cast<const fuse_host::FuseHost*>(&fs);
+  return hosted && hosted->judges_itself();
+}
+
+namespace {
+
+/// Whether the dynamic linker would load a library of ours into it. A script: into its interpreter, most likely.
+Expected<Unit> loads_libraries(const std::string& file) {
+  if (const std::string why = ignores_environment(file); !why.empty())
+    return Problem{err(EPERM), fmt::format("{} loads no library of ours: {}", file, why), ""};
+  auto program = read_elf(file);
+  if (program && (*program)->image.interpreter.empty())
+    return Problem{err(ENOEXEC), file + " is static: it loads no libraries", ""};
+  return Unit{};
+}
+
+Expected<Unit> choose_preload(ProgramJob& job) {
+  auto library = our_preload_library();
+  if (!library) return library.problem();
+  if (auto loads = loads_libraries(job.file); !loads) return loads;
+  job.way = WayIn::preload;
+  job.preload = *library;
+  return Unit{};
+}
+
+Expected<Unit> choose_own(ProgramJob& job) {
+  auto folder = our_library_folder();
+  if (!folder) return folder.problem();
+  if (auto fit = check_runs(job.file, *folder); !fit) return fit.problem();
+  job.way = WayIn::own;
+  job.library_folder = *folder;
+  return Unit{};
+}
+
+/// Without seccomp.
+void choose_another(ProgramJob& job) {
+  if (auto folder = our_library_folder(); folder && !job.character_device)  // our libfuse serves no such
+    if (auto check = check_program(job.file, *folder); check && check->verdict == Verdict::runs && choose_own(job))
+      return;
+  if (!choose_preload(job)) job.way = WayIn::fusermount;
+}
+
+std::string_view told(WayIn way) {
+  return way == WayIn::own       ? "our libfuse is loaded (libfuse)"
+         : way == WayIn::preload ? "a library of ours is loaded (preload)"
+                                 : "our fusermount is first on its PATH (fusermount)";
+}
+
+}  // namespace
+
 Expected<Unit> choose_way_in(std::string_view name, ProgramJob& job) {
-  const auto own = [&]() -> Expected<Unit> {
-    auto folder = our_library_folder();
-    if (!folder) return folder.problem();
-    if (auto fit = check_runs(job.file, *folder); !fit) return fit.problem();
-    job.way = WayIn::own;
-    job.library_folder = *folder;
-    return Unit{};
-  };
-  if (name == "libfuse") return own();
+  if (name == "libfuse") return choose_own(job);
+  if (name == "preload") return choose_preload(job);
   job.way = name == "fd" ? WayIn::fd : name == "fusermount" ? WayIn::fusermount : WayIn::seccomp;
   if (job.way != WayIn::seccomp) return Unit{};
   auto works = fuse_daemon::seccomp_works();
   if (works) return Unit{};
   if (name != "auto") return works.problem();
-  if (auto folder = our_library_folder())
-    if (auto check = check_program(job.file, *folder); check && check->verdict == Verdict::runs) return own();
-  job.way = WayIn::fusermount;
+  choose_another(job);
+  log(LogLevel::warning, "{}: {} gets its device by another way: {}", works.problem().what, job.file, told(job.way));
   return Unit{};
 }
 

@@ -88,24 +88,44 @@ std::optional<std::string> first_in(const std::vector<std::string>& folders, std
 
 }  // namespace
 
-Expected<std::string> our_library_folder() {
+namespace {
+
+/// Where our libraries are, if they are.
+Expected<std::string> where_libraries_are() {
   char self[PATH_MAX];
   ssize_t n = readlink("/proc/self/exe", self, sizeof self);
   if (n <= 0) return Problem{last_errno(), "/proc/self/exe cannot be read: isthmus does not know where it is", {}};
   std::string home = folder_of(std::string(self, static_cast<size_t>(n)));
   // In a build tree the program is in src/cli.
   constexpr std::string_view kBuilt = "/src/cli";
-  std::string folder = home + "/" ISTHMUS_LIBFUSE_FROM_BIN;
-  if (home.ends_with(kBuilt)) folder = home.substr(0, home.size() - kBuilt.size()) + "/libfuse";
+  if (home.ends_with(kBuilt)) return home.substr(0, home.size() - kBuilt.size()) + "/libfuse";
+  return home + "/" ISTHMUS_LIBFUSE_FROM_BIN;
+}
+
+/// Its real name, which goes into a list of the dynamic linker's.
+Expected<std::string> real_name(const std::string& path) {
   char real[PATH_MAX];
-  if (!realpath(folder.c_str(), real) || our_sonames(real).empty())
-    return Problem{err(ENOENT), "no libfuse of ours in " + folder,
+  if (!realpath(path.c_str(), real)) return Problem{last_errno(), path + ": " + std::string(text_of(last_errno())), ""};
+  if (std::string_view(real).find_first_of(":;$ ") == std::string_view::npos) return std::string(real);
+  return Problem{err(EINVAL), "the dynamic linker does not take the name " + std::string(real),
+                 "install isthmus where no name has ':', ';', '$' or a blank in it"};
+}
+
+}  // namespace
+
+Expected<std::string> our_library_folder() {
+  auto folder = where_libraries_are();
+  if (!folder) return folder;
+  if (our_sonames(*folder).empty())
+    return Problem{err(ENOENT), "no libfuse of ours in " + *folder,
                    "it is installed with isthmus, and built by: ninja libfuse2 libfuse3"};
-  folder = real;
-  if (folder.find_first_of(":;$") != std::string::npos)
-    return Problem{err(EINVAL), "the dynamic linker does not take the name of the folder " + folder,
-                   "install isthmus where no name has ':', ';' or '$' in it"};
-  return folder;
+  return real_name(*folder);
+}
+
+Expected<std::string> our_preload_library() {
+  auto folder = where_libraries_are();
+  if (!folder) return folder;
+  return real_name(*folder + "/libisthmus_preload.so");
 }
 
 std::vector<std::string> our_sonames(const std::string& folder) {

@@ -11,6 +11,8 @@ namespace isthmus::ctl {
 
 /// The folder of our libfuses: lib/isthmus beside an installed program, libfuse in a build tree.
 Expected<std::string> our_library_folder();
+/// The library that is loaded into hosted daemons (fuse_daemon::WayIn::preload); it lies beside those.
+Expected<std::string> our_preload_library();
 /// The sonames in it, "libfuse3.so.3".
 std::vector<std::string> our_sonames(const std::string& folder);
 

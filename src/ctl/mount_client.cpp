@@ -68,7 +68,8 @@ class MountedServer {
     auto doors = way_.way == Way::cifs ? smb_door(password) : webdav_door(password, *uids);
     if (!doors) return outcome(ServeStage::opening, doors.problem());
     Served served(std::move(*doors));
-    if (auto taken = served.take(std::move(*fs), source_); !taken) return outcome(ServeStage::opening, taken.problem());
+    if (auto taken = served.take(std::move(*fs), source_, judges_itself_); !taken)
+      return outcome(ServeStage::opening, taken.problem());
     fuse::StopSignals signals;
     if (auto started = served.start_doors(); !started) return outcome(ServeStage::serving, started.problem());
     auto mounted = keeper_->mount(url_of(served));
@@ -103,6 +104,7 @@ class MountedServer {
   Expected<std::unique_ptr<FileSystem>> open() {
     SourceHooks hooks = job_.hooks;
     lost_.watch(hooks);
+    hooks.made = [this](const FileSystem& made) { judges_itself_ = judges_itself(made); };
     if (!job_.program) {
       auto fs = open_source(source_, hooks);
       if (job_.hooks.opened) job_.hooks.opened();
@@ -113,6 +115,7 @@ class MountedServer {
     program.own_mountpoint = &mount;
     auto fs = host_program(program, hooks);
     if (!fs) return fs;
+    hooks.made(**fs);
     if (auto fit = look_at_mountpoint(mount.target.empty() ? job_.mountpoint : mount.target); !fit)
       return fit.problem();
     options_.read_only |= mount.read_only;
@@ -246,6 +249,7 @@ class MountedServer {
   const WayHere& way_;
   fuse::MountOptions options_;
   std::string mountpoint_;
+  bool judges_itself_ = false;  // as of Served::take()
   LostSource lost_;
   std::optional<ClientKeeper> keeper_;
 };

@@ -51,6 +51,7 @@ Expected<std::unique_ptr<FileSystem>> open_source(const Source& source, const So
                        "write " + std::string(owner) + "+" + source.label()};
     }
     auto made = find_scheme(source.scheme)->make(source, hooks);
+    if (made && hooks.made) hooks.made(**made);
     for (auto d = source.decorators.rbegin(); made && d != source.decorators.rend(); ++d)
       made = find_decorator(*d)->make(std::move(*made), source);
     return made;

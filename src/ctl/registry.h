@@ -18,7 +18,8 @@ struct SourceHooks {
   std::function<void(uint64_t done_bytes, uint64_t total_bytes, uint64_t entries)> progress;
   std::function<std::optional<std::string>(int attempt)> passphrase;
   std::function<bool()> cancelled;
-  std::function<void()> opened;  ///< the source is open, or could not be opened
+  std::function<void(const FileSystem&)> made;  ///< of the source itself, before anything is put in front of it
+  std::function<void()> opened;                 ///< the source is open, or could not be opened
   /// What the source came from has ended by itself. On a thread of the file system's.
   std::function<void(const Problem&)> lost;
 };

@@ -9,7 +9,8 @@ namespace isthmus::ctl {
 namespace {
 
 constexpr OptionHelp kHostOptions[] = {
-    {"in=auto|seccomp|fusermount|fd|libfuse", "how the daemon gets its device; auto: what works here"},
+    {"in=auto|seccomp|fusermount|fd|libfuse|preload", "how the daemon gets its device; auto: what works here"},
+    {"cuse", "it makes a character device (CUSE), and mounts nothing: no mountpoint is added to its arguments"},
     {"isolate", "in namespaces of its own: users, mounts, processes"},
 };
 
@@ -21,6 +22,8 @@ Expected<std::unique_ptr<FileSystem>> make_host(const Source& source, const Sour
       way = value;
     else if (key == "isolate" && value.empty())
       job.isolated = true;
+    else if (key == "cuse" && value.empty())
+      job.character_device = true;
     else
       return bad_option(source, "no option '" + key + (value.empty() ? "" : "=" + value) + "'");
   }

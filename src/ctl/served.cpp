@@ -10,22 +10,24 @@
 #include "control/describe.h"
 #include "control/prometheus.h"
 #include "control/status_json.h"
+#include "ctl/hosted.h"
 #include "ctl/ways.h"
-#include "providers/fuse_host/fuse_host.h"
 
 namespace isthmus::ctl {
 
 Expected<Unit> Served::open(const Source& source, const SourceHooks& hooks) {
-  auto made = open_source(source, hooks);
+  bool judges = false;
+  SourceHooks own = hooks;
+  own.made = [&judges](const FileSystem& fs) { judges = judges_itself(fs); };
+  auto made = open_source(source, own);
   if (hooks.opened) hooks.opened();
   if (!made) return made.problem();
-  return take(std::move(*made), source);
+  return take(std::move(*made), source, judges);
 }
 
-Expected<Unit> Served::take(std::unique_ptr<FileSystem> fs, const Source& source) {
+Expected<Unit> Served::take(std::unique_ptr<FileSystem> fs, const Source& source, bool judges) {
   fs_ = std::move(fs);
-  const auto* hosted = dynamic_cast<const fuse_host::FuseHost*>(fs_.get());
-  judges_itself_ = hosted && hosted->judges_itself();
+  judges_itself_ = judges;
   volume_ = std::make_unique<Volume>(*fs_);
   if (Status started = volume_->start(); !started) {
     volume_.reset();

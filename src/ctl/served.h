@@ -34,8 +34,9 @@ class Served {
   ~Served() { stop(); }
 
   Expected<Unit> open(const Source& source, const SourceHooks& hooks);
-  /// The same for one that is open. `source` for messages.
-  Expected<Unit> take(std::unique_ptr<FileSystem> fs, const Source& source);
+  /// The same for one that is open. `source` for messages. `judges`: as judges_itself() has it of what it was made
+  /// from.
+  Expected<Unit> take(std::unique_ptr<FileSystem> fs, const Source& source, bool judges);
   /// For the kernel's door, which starts it.
   FileSystem& kernel_port();
   /// `status`: what the doors' status page shows, called on their threads.

@@ -163,6 +163,25 @@ d_owfs() { has owfs && shows=settings && command="owfs --fake=DS18B20 {}"; }
 d_pyfuse3() { py pyfuse3 && py trio && shows=message && command="/usr/bin/python3 $top/tests/e2e/fuse_corpus_pyfuse3.py {}"; }
 d_llfuse() { py llfuse && shows=message && command="/usr/bin/python3 $top/tests/e2e/fuse_corpus_llfuse.py {}"; }
 d_python_fuse() { py fuse && [[ -f /usr/share/doc/python3-fuse/examples/example/hello.py ]] && shows=hello && command="/usr/bin/python3 /usr/share/doc/python3-fuse/examples/example/hello.py {}"; }
+d_fusepy() { py fusepy && writable=yes && flags=nolitmus && holds="message=hello" && command="/usr/bin/python3 $top/tests/e2e/fuse_corpus_fusepy.py {}"; }
+d_perl() { perl -MFuse -e 1 2>/dev/null || { missing="perl module Fuse"; return 77; }; [[ -f /usr/share/doc/libfuse-perl/examples/example.pl ]] && holds="a=File 'a'." && command="perl /usr/share/doc/libfuse-perl/examples/example.pl {}"; }
+d_ruby() { has ruby && ruby -e 'require "fusefs"' 2>/dev/null || { missing="ruby module fusefs"; return 77; }; [[ -f /usr/share/doc/ruby-fusefs/examples/hello.rb ]] && holds="hello.txt=Hello, World!" && command="ruby /usr/share/doc/ruby-fusefs/examples/hello.rb {}"; }
+# Names are those of ISO 9660 where it does not know Rock Ridge.
+d_fuseiso9660() { has fuseiso9660 genisoimage && mkdir "$case_dir/src" && cp "$tmp/tree/a.txt" "$tmp/tree/big.bin" "$case_dir/src" && tree=$case_dir/src && genisoimage -quiet -R -o "$case_dir/i" "$tree" && command="fuseiso9660 -f $case_dir/i {}"; }
+d_fuse_ext2() { has fuse-ext2 mkfs.ext2 && packed && truncate -s 16M "$case_dir/i" && mkfs.ext2 -qF -d "$tree" "$case_dir/i" && command="fuse-ext2 $case_dir/i {} -o ro"; }
+d_exfat() { has mount.exfat-fuse mkfs.exfat && work && truncate -s 32M "$case_dir/i" && mkfs.exfat "$case_dir/i" >/dev/null && command="mount.exfat-fuse $case_dir/i {}"; }
+# Songs, and a player's look at one that is made while it is read.
+song() { has flac && mkdir "$case_dir/src" && python3 "$top/tests/e2e/host_corpus_tone.py" "$case_dir/t.wav" && flac -s -o "$case_dir/src/t.flac" "$case_dir/t.wav" && shows=t; }
+d_mp3fs() { has mp3fs && song && command="mp3fs $case_dir/src {}"; }
+d_ffmpegfs() { has ffmpegfs && song && command="ffmpegfs -f --desttype=mp3 --cachepath=$case_dir/cache $case_dir/src {}"; }
+# It logs what is done below its mountpoint, in the folder that is there: ours, of which nothing may be left.
+d_loggedfs() { has loggedfs && writable=yes && flags=nolitmus && command="loggedfs -f -p -l $case_dir/log {}"; }
+d_wimmountrw() { has wimmountrw wimcapture && packed && writable=yes && flags=nolitmus && wimcapture "$tree" "$case_dir/i.wim" >/dev/null && command="wimmountrw $case_dir/i.wim {}"; }
+# libfuse's own example of a character device; what it was given by one write it has.
+d_cuse() { has gcc && [[ -f /usr/share/doc/libfuse3-dev/examples/cuse.c ]] || { missing="example of libfuse3-dev"; return 77; }; pkg-config --cflags --libs fuse3 | xargs gcc -w /usr/share/doc/libfuse3-dev/examples/cuse.c -o "$case_dir/cuse" && set=(-s cuse) && shows=fioc && command="$case_dir/cuse -f --name=fioc"; }
+# The same daemon by the way in that is the last resort.
+d_preloaded() { d_bindfs && set=(-s in=preload); }
+d_isolated() { d_bindfs && set=(-s isolate); }
 d_bup() { has bup && packed && export BUP_DIR=$case_dir/bup && (bup init && bup index "$tree" && bup save -q -n b --strip "$tree") >/dev/null 2>&1 && chmod -R a+rX "$BUP_DIR" && below=b/latest/ && command="bup fuse -f {}"; }
 
 printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' >"$tmp/ssh"
@@ -182,7 +201,7 @@ mount -t tmpfs -o mode=1777 e2e /tmp
 table() { printf '%-16s %-8s %-5s %s\n' "$@"; }
 # prepare NAME: a fresh folder, and the daemon's words.
 prepare() {
-    case_dir=$(mktemp -d "$tmp/case-XXXXXX") && command='' tree='' writable='' below='' flags='' shows='' set=() missing=''
+    case_dir=$(mktemp -d "$tmp/case-XXXXXX") && command='' tree='' writable='' below='' flags='' shows='' holds='' set=() missing=''
     local is=0
     chmod 755 "$case_dir"
     chown "$user" "$case_dir"
@@ -197,6 +216,7 @@ look() {
     code 207 -X PROPFIND -H 'Depth: 1' "$url" || return 1
     [[ -z $shows ]] || grep -q "/$shows" "$tmp/body" || { echo "no $shows: $(head -c 400 "$tmp/body")"; return 1; }
     [[ -z $tree ]] || reads "$tree" || return 1
+    [[ -z $holds ]] || { code 200 "$url${holds%%=*}" && [[ $(cat "$tmp/body") = "${holds#*=}" ]] || { echo "$holds: $(head -c 400 "$tmp/body")"; return 1; }; }
     [[ -z $writable ]] || writes
 }
 # One daemon, hosted once.
@@ -276,7 +296,7 @@ killed() {
 
 # Those that CI installs (tools/packages.txt).
 names=(bindfs sshfs rclone encfs archivemount fuse_zip fuse2fs unionfs mhddfs squashfuse squashfuse_ll fuse_overlayfs fuseiso nbdfuse rofiles disorderfs convmvfs s3backer
-    vmdkmount pyfuse3 llfuse python_fuse)
+    vmdkmount pyfuse3 llfuse python_fuse exfat loggedfs cuse preloaded isolated)
 # cryfs takes minutes to make a key: by name only.
 [[ -z ${HOST_ALL:-} ]] || mapfile -t names < <(declare -F | sed -n 's/^declare -f d_//p' | grep -vx cryfs)
 [[ ${#all_arguments[@]} = 1 ]] || names=("${all_arguments[@]:1}")

@@ -29,7 +29,7 @@ _isthmus() {
         --log | --junit | --trace-file | --fuse | --password-file | --tls) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -o | --options) _isthmus_from , "$current" < <(isthmus generate mount-options 2>/dev/null); return ;;
         --via) mapfile -t COMPREPLY < <(compgen -W 'auto smb webdav fuse cifs davfs2 gio' -- "$current"); return ;;
-        --in) mapfile -t COMPREPLY < <(compgen -W 'auto seccomp fusermount fd libfuse' -- "$current"); return ;;
+        --in) mapfile -t COMPREPLY < <(compgen -W 'auto seccomp fusermount fd libfuse preload' -- "$current"); return ;;
         --allow-uid) mapfile -t COMPREPLY < <(compgen -u -- "$current"); return ;;
         --userfs) mapfile -t COMPREPLY < <(compgen -W '-' -- "$current"); return ;;
         -s | --set | --timeout | --user | --host) return ;;

@@ -90,6 +90,7 @@ Expected<std::shared_ptr<Daemon>> Daemon::start(const Job& job) {
   std::shared_ptr<Daemon> d(new Daemon);
   d->name_ = job.file.substr(job.file.rfind('/') + 1);
   d->folder_ = job.folder;
+  d->temporary_ = job.temporary;
   d->isolated_ = job.isolated;
   const auto signals = InheritedSignals::now();
   const uid_t user = geteuid();
@@ -105,7 +106,7 @@ Expected<std::shared_ptr<Daemon>> Daemon::start(const Job& job) {
     if (job.isolated && !settle(user, group, users)) {
       const Word word{.kind = Word::cannot, .code = errno};
       send_message(kWardensSocket, std::string(reinterpret_cast<const char*>(&word), sizeof word) + "namespaces", -1);
-      remove_folder(job.folder);
+      remove_folders(job.folder, job.temporary);
       _exit(1);
     }
     run_warden(job, Fd(kWardensSocket), Fd(kWardensDevice), signals);
@@ -116,7 +117,7 @@ Expected<std::shared_ptr<Daemon>> Daemon::start(const Job& job) {
   };
   if (d->warden_ < 0) {
     const Errno e = last_errno();
-    remove_folder(job.folder);
+    remove_folders(job.folder, job.temporary);
     return failed(e, job.isolated ? "namespaces" : "a process");
   }
   d->socket_ = std::move(ours);
@@ -198,6 +199,7 @@ void Daemon::take(std::string_view message) {
       m.allow_other = word.allow_other;
       m.default_permissions = word.default_permissions;
       m.block_device = word.block_device;
+      m.character_device = word.character_device;
       for (auto* part : {&m.target, &m.fsname, &m.subtype}) {
         const size_t end = std::min(text.find('\0'), text.size());
         *part = text.substr(0, end);
@@ -234,7 +236,7 @@ void Daemon::warden_lost() {
   for (auto& [pid, pidfd] : processes_) syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
   // The one that was started has died with it. Of the others no more is known than this.
   for (pid_t pid : processes_with(kMark, folder_)) kill(pid, SIGKILL);
-  remove_folder(folder_);
+  remove_folders(folder_, temporary_);
 }
 
 std::optional<int> Daemon::status() const {

@@ -23,6 +23,7 @@ enum class WayIn : uint8_t {
   seccomp,     ///< the system calls by which it mounts are answered by us (seccomp(2), user notification)
   fd,          ///< its mountpoint is /dev/fd/N (libfuse 3, go-fuse)
   fusermount,  ///< our fusermount is the first on its $PATH
+  preload,     ///< a library of ours in it asks us instead of its kernel; and as fusermount
   own,         ///< it connects to a host by itself (our libfuse)
 };
 
@@ -34,8 +35,10 @@ struct Job {
   std::vector<std::string> arguments;  ///< with argv[0]; kMountpoint in one stands for the mountpoint
   std::vector<std::pair<std::string, std::string>> environment;  ///< set besides ours
   std::string folder;                                            ///< of this user's alone, empty; removed at the end
+  std::string temporary;   ///< the same, for its $TMPDIR, removed with all that is in it; empty: it has its starter's
   std::string mountpoint;  ///< for kMountpoint, but for WayIn::fd; empty: kMountpoint is a word like others
   std::string fusermount;  ///< the program that calls fusermount_main() when its name is that
+  std::string preload;     ///< the library, for WayIn::preload
   WayIn way = WayIn::seccomp;
   bool isolated = false;  ///< in namespaces of its own: users, mounts, processes
 };
@@ -89,7 +92,7 @@ class Daemon {
   pid_t warden_ = -1;
   bool isolated_ = false;
   Fd socket_, device_;
-  std::string name_, folder_;
+  std::string name_, folder_, temporary_;
   std::thread thread_;
   std::atomic<bool> serves_{false};
   pid_t server_ = 0, first_ = 0;

@@ -96,6 +96,46 @@ void act(const std::string& role, const char* place) {
   if (role == "serves") serve(open_and_mount(place));
   if (role == "filtered fusermount" || role == "fusermount") by_fusermount(place, role != "fusermount");
   if (role == "clones") clones(place);
+  if (role == "preloaded") {
+    if (fsopen("fuse", 0) >= 0 || errno != ENOSYS) bad(28, "fsopen");
+    const int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    if (device < 0 || !(fcntl(device, F_GETFD) & FD_CLOEXEC)) bad(10, "open");
+    char options[100];
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0,max_read=4096", device);
+    if (mount("a,b", place, "fuse.test", MS_NOSUID | MS_RDONLY, options) < 0) bad(12, "mount");
+    if (mount("what", place, "fuse", 0, "fd=0") == 0 || errno != EPERM) bad(22, "mount again");
+    char room[4096];
+    ssize_t n = read(device, room, sizeof room);
+    if (n <= 0 || write(device, room, static_cast<size_t>(n)) != n) bad(17, "the first");
+    if (read(device, room, sizeof room) <= 0) bad(17, "the second");
+    // It serves: what is opened now is at its end, until it is a clone.
+    const int second = openat(AT_FDCWD, "/dev/fuse", O_RDWR);
+    uint32_t master = static_cast<uint32_t>(device);
+    if (second < 0 || read(second, room, sizeof room) != 0) bad(18, "open again");
+    if (ioctl(second, kCloneDevice, &master) != 0) bad(18, "clone");
+    close(device);
+    if (umount2(place, 0) < 0) bad(23, "umount");
+    if (umount("/nowhere/at/all") == 0) bad(24, "umount of nothing");
+    if (open("/dev/cuse", O_RDWR) >= 0 || errno != EBUSY) bad(29, "cuse");
+    const int other = open("/dev/null", O_RDWR);
+    if (other < 0 || write(other, "x", 1) != 1) bad(30, "another file");
+    char name[] = "fusermount3";
+    char* words[] = {name, nullptr};
+    if (execv("/usr/bin/fusermount3", words) == 0 || errno != ENOENT) bad(31, "the system's fusermount3");
+    serve(second);
+  }
+  if (role == "cuse") {
+    const int device = open("/dev/cuse", O_RDWR | O_CLOEXEC);
+    if (device < 0) bad(10, "open");
+    if (open("/dev/cuse", O_RDWR) >= 0 || errno != EBUSY) bad(29, "open again");
+    serve(device);
+  }
+  if (role == "keeps a file") {
+    const char* temporary = getenv("TMPDIR");
+    if (!temporary || chdir(temporary) < 0) bad(32, "TMPDIR");
+    if (::mkdir("folder", 0700) < 0 || ::open("folder/file", O_WRONLY | O_CREAT, 0600) < 0) bad(33, "a file");
+    serve(open_and_mount(place));
+  }
   if (role == "dies") bad(7, "no such host");
   if (role == "background") {
     const int device = open_and_mount(place);
@@ -149,6 +189,9 @@ class DaemonTest : public testing::Test {
  protected:
   void SetUp() override {
     if (auto works = seccomp_works(); !works) GTEST_SKIP() << works.problem().what;
+    make_folders();
+  }
+  void make_folders() {
     folder_ = (std::filesystem::temp_directory_path() / "fuse_daemon-XXXXXX").string();
     ASSERT_NE(mkdtemp(folder_.data()), nullptr);
     ASSERT_EQ(mkdir((folder_ + "/mnt").c_str(), 0700), 0);
@@ -166,8 +209,10 @@ class DaemonTest : public testing::Test {
             .arguments = {"test daemon", std::string(kMountpoint)},
             .environment = {{kRole, role}},
             .folder = folder_,
+            .temporary = temporary_,
             .mountpoint = folder_ + "/mnt",
-            .fusermount = self};
+            .fusermount = self,
+            .preload = {}};
   }
   void start(const Job& j) {
     auto started = Daemon::start(j);
@@ -222,9 +267,22 @@ class DaemonTest : public testing::Test {
     EXPECT_TRUE(receive_message(device_.get()).over);
   }
 
-  std::string folder_, why_not_;
+  std::string folder_, temporary_, why_not_;
   std::shared_ptr<Daemon> daemon_;
   Fd device_;
+};
+
+/// Ways in for which no call is held up.
+class UnfilteredDaemonTest : public DaemonTest {
+ protected:
+  void SetUp() override { make_folders(); }
+  Job job_of(const std::string& role, WayIn way) const {
+    Job j = job(role);
+    j.way = way;
+    j.preload = PRELOAD;
+    j.environment.emplace_back("ASAN_OPTIONS", "verify_asan_link_order=0");
+    return j;
+  }
 };
 
 TEST_F(DaemonTest, MountsWithoutADeviceAndServes) {
@@ -248,18 +306,53 @@ TEST_F(DaemonTest, MountsByFusermount) {
   serves();
 }
 
-TEST_F(DaemonTest, MountsByFusermountAlone) {
-  Job j = job("fusermount");
-  j.way = WayIn::fusermount;
-  start(j);
+TEST_F(UnfilteredDaemonTest, MountsByFusermountAlone) {
+  start(job_of("fusermount", WayIn::fusermount));
   wait_for_mount();
   serves();
 }
 
-TEST_F(DaemonTest, HasItsDeviceAsMountpoint) {
-  Job j = job("fd");
-  j.way = WayIn::fd;
-  start(j);
+TEST_F(UnfilteredDaemonTest, AsksByALibraryInIt) {
+  start(job_of("preloaded", WayIn::preload));
+  wait_for_mount();
+  EXPECT_EQ(daemon_->mount()->target, folder_ + "/mnt");
+  EXPECT_EQ(daemon_->mount()->fsname, "a,b");
+  EXPECT_EQ(daemon_->mount()->subtype, "test");
+  EXPECT_TRUE(daemon_->mount()->read_only);
+  EXPECT_EQ(daemon_->mount()->max_read, 4096U);
+  serves();
+  EXPECT_TRUE(send_message(device_.get(), "go on", -1));
+  EXPECT_EQ(ask("by the clone"), "by the clone");
+}
+
+TEST_F(UnfilteredDaemonTest, AsksByALibraryForACharacterDevice) {
+  start(job_of("cuse", WayIn::preload));
+  wait_for_mount();
+  EXPECT_TRUE(daemon_->mount()->character_device);
+  serves();
+}
+
+TEST_F(DaemonTest, MakesACharacterDevice) {
+  start(job("cuse"));
+  wait_for_mount();
+  EXPECT_TRUE(daemon_->mount()->character_device);
+  serves();
+}
+
+TEST_F(DaemonTest, LeavesNothingInItsTemporaryFolder) {
+  temporary_ = (std::filesystem::temp_directory_path() / "fuse_daemon-tmp-XXXXXX").string();
+  ASSERT_NE(mkdtemp(temporary_.data()), nullptr);
+  start(job("keeps a file"));
+  wait_for_mount();
+  EXPECT_EQ(access((temporary_ + "/folder/file").c_str(), F_OK), 0);
+  serves();
+  device_.reset();
+  daemon_.reset();
+  EXPECT_LT(access(temporary_.c_str(), F_OK), 0);
+}
+
+TEST_F(UnfilteredDaemonTest, HasItsDeviceAsMountpoint) {
+  start(job_of("fd", WayIn::fd));
   serves();
 }
 

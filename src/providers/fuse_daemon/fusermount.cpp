@@ -5,6 +5,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,14 @@ namespace {
 
 constexpr const char* kNames[] = {"fusermount", "fusermount3"};
 constexpr const char* kSocket = "/fusermount.socket";
+
+/// The first byte of a message.
+constexpr struct {
+  char letter;
+  FusermountWords::Wish wish;
+} kLetters[] = {{'m', FusermountWords::Wish::mount},         {'u', FusermountWords::Wish::unmount},
+                {'o', FusermountWords::Wish::open_fuse},     {'c', FusermountWords::Wish::open_cuse},
+                {'t', FusermountWords::Wish::open_terminal}, {'k', FusermountWords::Wish::mount_own}};
 
 Result<sockaddr_un> address(const std::string& folder) {
   sockaddr_un a{};
@@ -166,14 +175,22 @@ Result<FusermountDoor::Request> FusermountDoor::take() {
   const size_t middle = m.text.find('\0');
   if (middle == std::string::npos || middle == 0 || m.text.find('\0', middle + 1) != m.text.size() - 1)
     return err(EPROTO);
-  r.words.wish = m.text[0] == 'u' ? FusermountWords::Wish::unmount : FusermountWords::Wish::mount;
+  const auto letter =
+      std::find_if(std::begin(kLetters), std::end(kLetters), [&](auto& l) { return l.letter == m.text[0]; });
+  if (letter == std::end(kLetters)) return err(EPROTO);
+  r.words.wish = letter->wish;
   r.words.options = m.text.substr(1, middle - 1);
   r.words.target = m.text.substr(middle + 1, m.text.size() - middle - 2);
   return r;
 }
 
 void FusermountDoor::answer(const Request& to, int code, std::string_view text, int device) {
-  send_message(to.from.get(), code == 0 ? "ok" : text, device);
+  const std::string number = fmt::format("{}", code);
+  send_message(to.from.get(),
+               code == 0                                           ? "ok"
+               : to.words.wish >= FusermountWords::Wish::open_fuse ? number
+                                                                   : text,
+               device);
 }
 
 void FusermountDoor::remove(const std::string& folder) {

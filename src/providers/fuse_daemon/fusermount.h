@@ -11,7 +11,18 @@
 namespace isthmus::fuse_daemon {
 
 struct FusermountWords {
-  enum class Wish : uint8_t { mount, unmount, version, help } wish = Wish::mount;
+  /// From open_fuse on they are of a daemon itself, where our library is in it (preload/preload.cpp): it opens
+  /// /dev/fuse, /dev/cuse, /dev/tty; mount(2) of the device that it has.
+  enum class Wish : uint8_t {
+    mount,
+    unmount,
+    version,
+    help,
+    open_fuse,
+    open_cuse,
+    open_terminal,
+    mount_own
+  } wish = Wish::mount;
   std::string options, target;
   int answer_to = -1;  ///< --comm-fd; -1: not said
   bool quiet = false;
@@ -38,7 +49,7 @@ class FusermountDoor {
   };
   /// One that has come, if it says something that can be understood within a second.
   Result<Request> take();
-  /// `code`: 0 or an errno, `text` what its user is told. `device`: -1 for none.
+  /// `code`: 0 or an errno, `text` what its user is told; a daemon itself hears the code. `device`: -1 for none.
   static void answer(const Request& to, int code, std::string_view text, int device);
   /// Takes the names away again.
   static void remove(const std::string& folder);

@@ -10,8 +10,9 @@ struct Mount {
   std::string target;  ///< the mountpoint, absolute
   std::string fsname, subtype;
   bool read_only = false, allow_other = false, default_permissions = false, block_device = false;
-  uint32_t max_read = 0;  ///< bytes; 0: not said
-  int device = -1;        ///< the daemon's descriptor (fd=); -1: not said
+  bool character_device = false;  ///< nothing is mounted: it has opened /dev/cuse
+  uint32_t max_read = 0;          ///< bytes; 0: not said
+  int device = -1;                ///< the daemon's descriptor (fd=); -1: not said
 };
 
 /// "fuse", "fuseblk", and these with ".SUBTYPE".

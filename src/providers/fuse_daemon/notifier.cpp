@@ -19,7 +19,7 @@
 namespace isthmus::fuse_daemon {
 namespace {
 
-constexpr std::string_view kFuse = "/dev/fuse", kTerminal = "/dev/tty";
+constexpr std::string_view kFuse = "/dev/fuse", kCuse = "/dev/cuse", kTerminal = "/dev/tty";
 constexpr size_t kMostDeviceName = 16;  // longer paths are none of these
 constexpr size_t kMostOptions = 64 << 10;
 
@@ -111,6 +111,7 @@ void Notifier::answer_open(const Question& q, uint64_t path, uint64_t flags) {
   const auto name = read_text(q.thread, path, kMostDeviceName);
   if (!name || !still_asks(q)) return go_on(q);
   if (*name == kFuse) return give_device(q, flags);
+  if (*name == kCuse) return give_cuse(q, flags);
   if (*name == kTerminal && terminal_) return give(q, terminal_.get(), flags);
   go_on(q);
 }
@@ -135,6 +136,15 @@ void Notifier::give_device(const Question& q, uint64_t flags) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return reply(q, errno);
   Fd theirs(ends[0]), ours(ends[1]);
   give(q, theirs.get(), flags);
+}
+
+/// Whoever opens it is served at once: it is what mount(2) is to others.
+void Notifier::give_cuse(const Question& q, uint64_t flags) {
+  Mount device;
+  device.character_device = true;
+  if (!device_.here()) return reply(q, EBUSY);
+  if (Status taken = listener_.mounted(std::move(device)); !taken) return reply(q, EBUSY);
+  give_device(q, flags);
 }
 
 void Notifier::answer_clone(const Question& q) {

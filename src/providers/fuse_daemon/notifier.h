@@ -15,15 +15,15 @@ class Listener {
   virtual ~Listener() = default;
   /// It has got its device.
   virtual void opened(pid_t process) = 0;
-  /// EPERM: there is a mount already.
+  /// It has a mount, or a character device. EPERM: there is one already.
   virtual Status mounted(Mount mount) = 0;
   /// Whether that was our mount, which it takes away.
   virtual bool unmounted(const std::string& target) = 0;
 };
 
-/// Answers the calls that the filter (syscalls.h) holds up, of a daemon and all that it starts: /dev/fuse is our
-/// socket, also where there is no such file; mounting and unmounting it is done as soon as it is asked for. Everything
-/// else goes on as if nothing had been. Never waits. One thread.
+/// Answers the calls that the filter (syscalls.h) holds up, of a daemon and all that it starts: /dev/fuse and /dev/cuse
+/// are our socket, also where there are no such files; mounting and unmounting it is done as soon as it is asked for.
+/// Everything else goes on as if nothing had been. Never waits. One thread.
 ///
 /// What is decided rests on one reading of the caller's memory, which another thread of it may change: a daemon can
 /// cheat itself so, and get to the kernel with the rights that it has anyway. This is no wall around it.
@@ -56,6 +56,7 @@ class Notifier {
   void reply(const Question& q, int error, int64_t value = 0);
   void give(const Question& q, int fd, uint64_t flags);
   void give_device(const Question& q, uint64_t flags);
+  void give_cuse(const Question& q, uint64_t flags);
   void send(seccomp_notif_resp response);
 
   const Fd fd_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <ftw.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sys/mount.h>
@@ -83,7 +84,7 @@ class Warden final : public Listener {
       say({.kind = Word::last_words}, last_words_);
     }
     if (!go_file_.empty()) unlink(go_file_.c_str());
-    remove_folder(job_.folder);
+    remove_folders(job_.folder, job_.temporary);
     say({.kind = Word::over});
     for (auto& m : queue_)
       if (!send_message(socket_.get(), m, -1)) break;
@@ -169,6 +170,11 @@ class Warden final : public Listener {
       for (auto name : {"FUSERMOUNT_PATH", "FUSERMOUNT_PROG"}) setenv(name, (job_.folder + "/fusermount3").c_str(), 1);
     }
     setenv(kMark, job_.folder.c_str(), 1);
+    if (job_.way == WayIn::preload) {
+      const char* others = getenv("LD_PRELOAD");
+      setenv("LD_PRELOAD", (job_.preload + (others && *others ? std::string(":") + others : "")).c_str(), 1);
+    }
+    if (!job_.temporary.empty()) setenv("TMPDIR", job_.temporary.c_str(), 1);
     for (auto& [name, value] : job_.environment) setenv(name.c_str(), value.c_str(), 1);
   }
 
@@ -190,6 +196,8 @@ class Warden final : public Listener {
     fds.push_back({notifier_ ? notifier_->fd() : -1, POLLIN, 0});
     for (auto& o : outputs_) fds.push_back({o.from.get(), POLLIN, 0});
     poll(fds.data(), fds.size(), stage_ == Stage::lives ? -1 : kLookMs);
+    // What the host has said goes before what the daemon asks for then.
+    if (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) take_order();
     if (fds[2].revents) take_report();
     // All who have the filter are gone, or ask.
     if (fds[4].revents & POLLIN)
@@ -199,7 +207,6 @@ class Warden final : public Listener {
     if (fds[3].revents) take_fusermount();
     for (size_t i = 0; i < outputs_.size(); i++)
       if (fds[5 + i].revents) read_output(outputs_[i]);
-    if (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) take_order();
     send_queue();
     if (stage_ != Stage::lives) go_on_ending();
     return take_deaths();
@@ -336,7 +343,8 @@ class Warden final : public Listener {
          .read_only = m.read_only,
          .allow_other = m.allow_other,
          .default_permissions = m.default_permissions,
-         .block_device = m.block_device},
+         .block_device = m.block_device,
+         .character_device = m.character_device},
         text);
     return Unit{};
   }
@@ -346,13 +354,26 @@ class Warden final : public Listener {
     auto request = fusermount_->take();
     if (!request) return;
     const auto& w = request->words;
-    if (w.wish == FusermountWords::Wish::unmount) {
+    using Wish = FusermountWords::Wish;
+    if (w.wish == Wish::unmount) {
       const bool ours = unmounted(w.target);
       return FusermountDoor::answer(*request, ours ? 0 : EINVAL, "this daemon has mounted nothing there", -1);
+    }
+    if (w.wish == Wish::open_terminal) {
+      const Fd terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+      return FusermountDoor::answer(*request, terminal ? 0 : errno, "", terminal.get());
+    }
+    if (w.wish == Wish::open_fuse || w.wish == Wish::open_cuse) {
+      Mount cuse;
+      cuse.character_device = true;
+      const bool taken = device_.here() && (w.wish == Wish::open_fuse || mounted(std::move(cuse)));
+      if (taken) opened(request->process);
+      return FusermountDoor::answer(*request, taken ? 0 : EBUSY, "", taken ? device_.get() : -1);
     }
     Mount m;
     m.target = w.target;
     take_options(w.options, m);
+    if (w.wish == Wish::mount_own) return FusermountDoor::answer(*request, mounted(std::move(m)).code(), "", -1);
     if (!device_.here() || mounted_)
       return FusermountDoor::answer(*request, EPERM, "a hosted daemon has one mount", -1);
     // go-fuse opens a file of that name as soon as it has mounted, and takes none for a failure.
@@ -395,7 +416,7 @@ void run_warden(const Job& job, Fd socket, Fd device, const InheritedSignals& si
   Warden(job, std::move(socket), std::move(device), signals).run();
 }
 
-void remove_folder(const std::string& folder) {
+void remove_folders(const std::string& folder, const std::string& temporary) {
   FusermountDoor::remove(folder);
   unlink((folder + "/socket").c_str());
   const std::string place = folder + "/mnt";
@@ -405,6 +426,12 @@ void remove_folder(const std::string& folder) {
     rmdir(place.c_str());
   }
   rmdir(folder.c_str());
+  constexpr int kMostOpen = 16;
+  const auto remove_one = [](const char* path, const struct stat*, int, FTW*) {
+    static_cast<void>(!remove(path));  // the others go nevertheless
+    return 0;
+  };
+  if (!temporary.empty()) nftw(temporary.c_str(), remove_one, kMostOpen, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 }  // namespace isthmus::fuse_daemon

@@ -30,7 +30,8 @@ struct Word {
   } kind = over;
   int32_t pid = 0, code = 0;
   uint32_t max_read = 0;
-  bool read_only = false, allow_other = false, default_permissions = false, block_device = false;
+  bool read_only = false, allow_other = false, default_permissions = false, block_device = false,
+       character_device = false;
 };
 
 /// In the environment of all processes of a daemon; its value is the daemon's folder.
@@ -45,7 +46,7 @@ struct InheritedSignals {
 /// The warden's life. `socket`: to the host. `device`: the daemon's end.
 void run_warden(const Job& job, Fd socket, Fd device, const InheritedSignals& signals);
 
-/// What a daemon's host has made in its folder, and the folder. Never goes into a mount.
-void remove_folder(const std::string& folder);
+/// What a daemon's host has made in its folder, and the folder; and of Job::temporary all. Never goes into a mount.
+void remove_folders(const std::string& folder, const std::string& temporary);
 
 }  // namespace isthmus::fuse_daemon

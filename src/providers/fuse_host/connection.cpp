@@ -62,6 +62,7 @@ Status Connection::send(InHeader& header, std::span<const Bytes> parts) {
   }
   if (length > most_message_) return err(E2BIG);
   header.len = static_cast<uint32_t>(length);
+  if (header.opcode < requests_.size()) requests_[header.opcode].fetch_add(1, std::memory_order_relaxed);
   const std::span<const iovec> message(iov.data(), n);
   auto copy_to = [&](std::vector<std::byte>& copy) {
     copy.reserve(length);

@@ -2,6 +2,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -100,6 +101,11 @@ class Connection {
 
   /// An answer has come in several messages.
   bool comes_in_pieces() const { return comes_in_pieces_.load(std::memory_order_relaxed); }
+  /// How many requests of that kind have been sent.
+  uint64_t requests(wire::fuse::Opcode opcode) const {
+    const auto n = static_cast<size_t>(opcode);
+    return n < requests_.size() ? requests_[n].load(std::memory_order_relaxed) : 0;
+  }
   /// Messages that were refused.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
@@ -163,7 +169,8 @@ class Connection {
   std::thread hearing_, passing_, sending_;
   std::atomic<bool> comes_in_pieces_{false};
   std::atomic<uint64_t> refused_{0};
-  Pieces pieces_;  // of the hearing thread
+  std::array<std::atomic<uint64_t>, 64> requests_{};  // by opcode
+  Pieces pieces_;                                     // of the hearing thread
 
   mutable std::mutex m_;  // guards what follows; held for nothing else, and taken inside of send_m_
   uint64_t last_unique_;

@@ -68,7 +68,7 @@ HandleId FuseHost::add_handle(const OpenOut& out, uint32_t flags) {
 // A daemon may take its numbers for addresses: it never hears one that it has not given.
 Result<FuseHost::Handle> FuseHost::find_handle(HandleId handle, Opcode by, uint32_t flags) const {
   if (handle != HandleId::none) return find_handle(handle);
-  if (lacks(by)) return Handle{0, flags, 0};
+  if (lacks(by)) return Handle{0, flags, cuse_ ? kFopenDirectIo : 0};
   return err(EBADF);
 }
 

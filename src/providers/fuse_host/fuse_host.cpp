@@ -8,6 +8,7 @@
 #include "providers/fuse_host/ask.h"
 #include "providers/fuse_host/device.h"
 #include "vfs/defaults.h"
+#include "wire/fuse/cuse.h"
 
 namespace isthmus::fuse_host {
 
@@ -76,6 +77,34 @@ Expected<std::unique_ptr<FuseHost>> FuseHost::connect(Fd device, Options options
   return host;
 }
 
+/// cuse_process_init_reply() of fs/fuse/cuse.c.
+Expected<std::unique_ptr<FuseHost>> FuseHost::connect_device(Fd device, Options options,
+                                                             const std::function<bool()>& stop) {
+  std::unique_ptr<FuseHost> host(new FuseHost(std::move(device), std::move(options)));
+  const CuseInitIn in{kMajor, kMinor, 0, kCuseUnrestrictedIoctl};
+  auto first = host->connection_.ask_first(Opcode::CuseInit, bytes_of(in), stop);
+  if (!first) return Problem{first.error(), fmt::format("the program does not serve: {}", text_of(first.error())), ""};
+  const auto refused = [](std::string what) {
+    return Problem{err(EPROTO), "the program's answer to CUSE_INIT " + std::move(what), ""};
+  };
+  const Bytes body = first->body;
+  if (body.size() < sizeof(CuseInitOut)) return refused(fmt::format("has {} bytes", body.size()));
+  const auto out = take_as<CuseInitOut>(body);
+  if (out.major != kMajor || out.minor < since(Opcode::CuseInit))
+    return refused(fmt::format("is of FUSE {}.{}", out.major, out.minor));
+  auto name = cuse_device_name(body.subspan(sizeof out));
+  if (!name) return refused("has no name of a device");
+  host->minor_ = std::min(out.minor, kMinor);
+  host->flags_ = kInitAsyncRead | kInitBigWrites;
+  host->agree_on_sizes(out.max_read, out.max_write, kUsualPages);
+  host->request_timeout_ = host->options_.request_timeout;
+  host->pid_ = first->pid;
+  EntryOut entry{};  // its requests are of no node (cuse_open())
+  entry.attr.mode = S_IFREG;
+  host->cuse_ = CharacterDevice{std::move(*name), host->nodes_.enter(entry), (out.flags & kCuseUnrestrictedIoctl) != 0};
+  return host;
+}
+
 /// process_init_reply() of fs/fuse/inode.c.
 void FuseHost::agree(const InitOut& out) {
   minor_ = std::min(out.minor, kMinor);
@@ -84,23 +113,27 @@ void FuseHost::agree(const InitOut& out) {
   flags_ = flags & kOffered;
   for (uint32_t g = 1; g <= 1'000'000'000; g *= 10)
     if (out.time_gran == g) time_granularity_ = g;
-  const size_t pages = has(kInitMaxPages) ? std::clamp<size_t>(out.max_pages, 1, kMostPages) : kUsualPages;
-  const size_t wanted = std::max<size_t>(out.max_write, kPage);
-  // The daemon's buffer has room for headers besides what it says that it writes at once.
-  most_request_ = std::max<size_t>(kMinReadBuffer, std::min(wanted, kMostData) + kPage);
-  const size_t around = sizeof(InHeader) + sizeof(WriteIn);
-  most_write_ = std::min({wanted, pages * kPage, connection_.most_message() - around}) & ~(kPage - 1);
-  const size_t answer = options_.most_answer != 0 ? options_.most_answer : usual_message_size();
-  most_read_ = std::min({pages * kPage, answer - sizeof(OutHeader), kMostData});
-  if (options_.max_read != 0) most_read_ = std::min(most_read_, std::max(options_.max_read, kPage));
-  most_read_ &= ~(kPage - 1);
-  most_write_ = std::max(most_write_, kPage);
-  most_read_ = std::max(most_read_, kPage);
+  agree_on_sizes(kMostData, out.max_write, has(kInitMaxPages) ? out.max_pages : kUsualPages);
   request_timeout_ = options_.request_timeout;
   if (has(kInitRequestTimeout) && out.request_timeout != 0) {
     const std::chrono::milliseconds its = std::chrono::seconds(out.request_timeout);
     request_timeout_ = request_timeout_.count() == 0 ? its : std::min(request_timeout_, its);
   }
+}
+
+void FuseHost::agree_on_sizes(size_t max_read, size_t max_write, size_t pages) {
+  pages = std::clamp<size_t>(pages, 1, kMostPages);
+  const size_t wanted = std::max(max_write, kPage);
+  // The daemon's buffer has room for headers besides what it says that it writes at once.
+  most_request_ = std::max<size_t>(kMinReadBuffer, std::min(wanted, kMostData) + kPage);
+  const size_t around = sizeof(InHeader) + sizeof(WriteIn);
+  most_write_ = std::min({wanted, pages * kPage, connection_.most_message() - around}) & ~(kPage - 1);
+  const size_t answer = options_.most_answer != 0 ? options_.most_answer : usual_message_size();
+  most_read_ = std::min({std::max(max_read, kPage), pages * kPage, answer - sizeof(OutHeader), kMostData});
+  if (options_.max_read != 0) most_read_ = std::min(most_read_, std::max(options_.max_read, kPage));
+  most_read_ &= ~(kPage - 1);
+  most_write_ = std::max(most_write_, kPage);
+  most_read_ = std::max(most_read_, kPage);
 }
 
 void FuseHost::drop_what_it_lacks() {
@@ -143,7 +176,7 @@ Status FuseHost::start(Upcalls& up) {
 }
 
 void FuseHost::stop() {
-  if (std::exchange(started_, false)) {
+  if (std::exchange(started_, false) && !cuse_) {
     class Destroyed final : public Connection::Waiter {
      public:
       explicit Destroyed(std::promise<Errno> p) : promise_(std::move(p)) {}

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -44,6 +45,18 @@ class FuseHost final : public Provider<FuseHost> {
   /// started. `stop` is asked from time to time, and ends the wait with EINTR.
   static Expected<std::unique_ptr<FuseHost>> connect(Fd device, Options options, const std::function<bool()>& stop);
 
+  /// The same for the daemon of a character device, whose /dev/cuse the socket is. What there is of a tree around it is
+  /// CuseHost's (cuse_host.h): only operations of the one node's open files are to come here.
+  struct CharacterDevice {
+    std::string name;
+    NodeId node{};
+    bool unrestricted_ioctls = false;  ///< the daemon may read and write any of the caller's memory
+  };
+  static Expected<std::unique_ptr<FuseHost>> connect_device(Fd device, Options options,
+                                                            const std::function<bool()>& stop);
+  /// Of connect_device().
+  const CharacterDevice& character_device() const { return *cuse_; }
+
   /// The daemon's process, as the kernel says; 0: of another namespace.
   pid_t pid() const { return pid_; }
   /// What was agreed on by INIT.
@@ -58,6 +71,8 @@ class FuseHost final : public Provider<FuseHost> {
   bool destroyed() const { return destroyed_; }
   /// Messages of the daemon's that a kernel would have refused.
   uint64_t refused() const { return connection_.refused(); }
+  /// How many requests of that kind the daemon was sent.
+  uint64_t requests(wire::fuse::Opcode opcode) const { return connection_.requests(opcode); }
 
   Status start(Upcalls& up) override;
   /// Gives the last lookups back, has the daemon write out what it keeps (DESTROY), and closes the connection.
@@ -134,6 +149,7 @@ class FuseHost final : public Provider<FuseHost> {
 
   FuseHost(Fd device, Options options) : options_(std::move(options)), connection_(std::move(device)) {}
   void agree(const wire::fuse::InitOut& out);
+  void agree_on_sizes(size_t max_read, size_t max_write, size_t pages);
   void drop_what_it_lacks();
 
   /// Asks, and runs `then(Call<T>, Result<Bytes>)` with the answer. An operation that the daemon has said, or must be
@@ -214,6 +230,7 @@ class FuseHost final : public Provider<FuseHost> {
   size_t most_write_ = 4096, most_read_ = 4096;
   size_t most_request_ = wire::fuse::kMinReadBuffer;  // what the daemon reads at once
   std::chrono::milliseconds request_timeout_{0};
+  std::optional<CharacterDevice> cuse_;
   pid_t pid_ = 0;
   bool started_ = false, destroyed_ = false;
 };

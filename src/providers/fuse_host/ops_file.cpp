@@ -46,14 +46,16 @@ void FuseHost::open(Call<op::Open> c) {
         if (!r && r.error() != err(ENOSYS)) return call.fail(r.error());
         Opened o;
         if (r) {
-          const auto out = take_as<OpenOut>(*r);
+          auto out = take_as<OpenOut>(*r);
+          if (cuse_) out.open_flags |= kFopenDirectIo;
           o = from_wire(out, false);
           o.handle = add_handle(out, call->flags);
         } else {
           drop(Op::Open);
           o.flags = kOpenedKeepCache;
         }
-        if ((call->flags & O_TRUNC) && !(r && has(kInitAtomicOTrunc))) return truncate_opened(std::move(call), o);
+        if ((call->flags & O_TRUNC) && !(r && has(kInitAtomicOTrunc)) && !cuse_)
+          return truncate_opened(std::move(call), o);
         call.reply(o);
       });
 }
@@ -196,7 +198,7 @@ void FuseHost::write_at(Call<op::Write> c, uint64_t offset) {
 void FuseHost::write(Call<op::Write> c) {
   const auto a = *c;
   // A daemon may go by the offset alone: it is the kernel that appends. The kernel's door has seen to that.
-  if (!a.append || c.context().door == DoorKind::fuse) return write_at(std::move(c), a.offset);
+  if (!a.append || c.context().door == DoorKind::fuse || cuse_) return write_at(std::move(c), a.offset);
   const GetattrIn in{};
   ask(Opcode::Getattr, a.node, std::move(c), {bytes_of(in)}, attr_size(),
       [this](Call<op::Write> call, Result<Bytes> r) {

@@ -182,15 +182,16 @@ void FuseHost::ioctl(Call<op::Ioctl> c) {
   if (a.in.size() > most || a.out_max > most) return c.fail(ENOMEM);
   IoctlIn in{};
   in.fh = handle->fh;
-  in.flags = (a.directory ? kIoctlDir : 0) | (a.compat32 ? kIoctl32Bit : 0) | (a.unrestricted ? kIoctlUnrestricted : 0);
+  const bool unrestricted = a.unrestricted && (!cuse_ || cuse_->unrestricted_ioctls);
+  in.flags = (a.directory ? kIoctlDir : 0) | (a.compat32 ? kIoctl32Bit : 0) | (unrestricted ? kIoctlUnrestricted : 0);
   in.cmd = a.command;
   in.arg = a.arg;
   in.in_size = static_cast<uint32_t>(a.in.size());
   in.out_size = static_cast<uint32_t>(a.out_max);
-  const size_t ranges = a.unrestricted ? kIoctlMaxIov * sizeof(IoctlIovec) : 0;
+  const size_t ranges = unrestricted ? kIoctlMaxIov * sizeof(IoctlIovec) : 0;
   const Size size{sizeof(IoctlOut), sizeof(IoctlOut) + std::max<size_t>(in.out_size, ranges)};
   ask(Opcode::Ioctl, a.node, std::move(c), {bytes_of(in), a.in}, size,
-      [this, most, may_retry = a.unrestricted](Call<op::Ioctl> call, Result<Bytes> r) {
+      [this, most, may_retry = unrestricted](Call<op::Ioctl> call, Result<Bytes> r) {
         if (!r) return call.fail(r.error() == err(ENOSYS) ? err(ENOTTY) : r.error());
         const auto out = take_as<IoctlOut>(*r);
         Bytes data = r->subspan(sizeof out);

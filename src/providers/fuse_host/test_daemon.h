@@ -105,6 +105,7 @@ class Daemon {
                            .unused = {}};
   size_t init_size = sizeof(wire::fuse::InitOut);
   bool answers_destroy = true;
+  std::string cuse_init = {};  ///< what it says to CUSE_INIT
 
   Daemon() {
     int pair[2];
@@ -194,6 +195,10 @@ class Daemon {
       ASSERT_TRUE(info) << a.header.opcode;
       if (a.opcode() == Opcode::Init) {
         answer(a.header.unique, {0, text_of_struct(init).substr(0, init_size)});
+        continue;
+      }
+      if (a.opcode() == Opcode::CuseInit) {
+        answer(a.header.unique, {0, cuse_init});
         continue;
       }
       if (a.opcode() == Opcode::Destroy && answers_destroy) {
