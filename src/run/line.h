@@ -35,9 +35,9 @@ class LineSource {
 /// an operation, and others are called only when operations prove to block:
 /// - A source that never blocks has one thread.
 /// - Else a sentinel looks every `tick` while requests come, and sleeps while none do. When nobody waits, no operation
-///   has ended since the last look, no thread needs a CPU (one that does counts as blocked after 16 looks) and the source
-///   is readable, a parked thread is woken or a new one started. So a blocked operation delays others by about two ticks,
-///   and operations that wait for each other never deadlock below max_threads.
+///   has ended since the last look, no thread needs a CPU (one that does counts as blocked after 16 looks) and the
+///   source is readable, a parked thread is woken or a new one started. So a blocked operation delays others by about
+///   two ticks, and operations that wait for each other never deadlock below max_threads.
 /// - Threads that were more than one too many for `patience` ticks park after their next request.
 class Line {
  public:

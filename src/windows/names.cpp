@@ -1,5 +1,8 @@
 #include "windows/names.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/utf8.h"
 
 namespace isthmus::windows {
@@ -32,6 +35,22 @@ int meaning_of(std::string_view s, NameRules rules) {
   return static_cast<size_t>(byte - 0x20) < kSfm.size() ? kSfm[static_cast<size_t>(byte - 0x20)] : -1;
 }
 
+/// What no rules change, wherever it stands.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> t{};
+  for (int c = '0'; c <= '9'; ++c) t[static_cast<size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) t[static_cast<size_t>(c)] = t[static_cast<size_t>(c - 'a' + 'A')] = true;
+  t['_'] = t['-'] = true;
+  return t;
+}();
+
+bool is_plain(std::string_view name) {
+  // A dot only at the end is more than itself.
+  if (!name.empty() && name.back() == '.') return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return c == '.' || kPlain[static_cast<unsigned char>(c)]; });
+}
+
 bool refused(char c, NameRules rules) {
   if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') return true;
   return rules != NameRules::text && std::string_view("<>:\"|?*").find(c) != std::string_view::npos;
@@ -40,6 +59,7 @@ bool refused(char c, NameRules rules) {
 }  // namespace
 
 std::string to_client(std::string_view name, NameRules rules) {
+  if (is_plain(name)) return std::string(name);
   std::string out;
   out.reserve(name.size());
   size_t plain_end = name.size();

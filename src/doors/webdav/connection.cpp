@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kReceive = size_t{16} << 10;       // bytes asked for at once of heads
 constexpr size_t kReceiveBody = size_t{256} << 10;  // and of bodies
 constexpr uint64_t kDrain = uint64_t{256} << 10;    // of a body that nobody wants
+constexpr size_t kCopied = size_t{16} << 10;        // a shorter body goes out with its head
 constexpr size_t kTurn = size_t{8} << 20;           // bytes of a body or an answer before others have their turn
 constexpr std::chrono::milliseconds kIdleTime{120'000}, kBodyTime{60'000}, kSendTime{60'000}, kDrainTime{2'000};
 
@@ -267,6 +268,7 @@ void Connection::give(Answer answer) {
   source_done_ = !source_;
 
   out_.clear();
+  body_.clear();
   out_sent_ = 0;
   http::ResponseHead head(out_, answer.status);
   out_ += answer.fields;
@@ -286,21 +288,27 @@ void Connection::give(Answer answer) {
   if (head_only_) {
     source_.reset();
     source_done_ = true;
-  } else {
+  } else if (answer.body.size() < kCopied) {
     out_ += answer.body;
+  } else {
+    body_ = std::move(answer.body);
   }
   state_ = State::answer;
 }
 
 Connection::Step Connection::send_pending(bool more) {
-  while (out_sent_ < out_.size()) {
-    const Channel::Moved sent = channel_->send(out_.data() + out_sent_, out_.size() - out_sent_, more);
+  while (pending() > 0) {
+    const bool in_head = out_sent_ < out_.size();
+    const std::string_view left =
+        in_head ? std::string_view(out_).substr(out_sent_) : std::string_view(body_).substr(out_sent_ - out_.size());
+    const Channel::Moved sent = channel_->send(left.data(), left.size(), more || (in_head && !body_.empty()));
     if (sent.did != Channel::Did::some) return step_after(sent.did);
     out_sent_ += sent.size;
     site_.metrics.transferred(0, sent.size);
   }
   out_.clear();
   out_sent_ = 0;
+  if (!body_.empty()) site_.spare_texts.give(std::exchange(body_, {}));
   return Step::go_on;
 }
 
@@ -312,7 +320,7 @@ Connection::Step Connection::send_answer() {
       const size_t before = file_part_.length;
       if (Step step = channel_->is_plain() ? send_file() : copy_file(); step != Step::go_on) return step;
       turn += before - file_part_.length;
-    } else if (!source_done_ && out_.size() - out_sent_ < kReceive) {
+    } else if (!source_done_ && pending() < kReceive) {
       BodySource::Part part;
       switch (source_->next(part)) {
         case BodySource::Got::failed:
@@ -337,7 +345,7 @@ Connection::Step Connection::send_answer() {
       }
       if (!source_done_ && source_left_ == 0u && file_part_.length == 0) source_done_ = true;
     } else {
-      const size_t before = out_.size() - out_sent_;
+      const size_t before = pending();
       if (Step step = send_pending(false); step != Step::go_on) return step;
       turn += before;
       if (source_done_) return answered();

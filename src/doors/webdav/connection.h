@@ -57,6 +57,7 @@ class Connection final : public Stream {
   Step copy_file();
   Step file_sent(size_t n);
   /// What wait_read is when others shall have their turn first.
+  size_t pending() const { return out_.size() + body_.size() - out_sent_; }
   Step later() const { return channel_->holds_bytes() ? Step::wait_write : Step::wait_read; }
 
   Site& site_;
@@ -83,8 +84,9 @@ class Connection final : public Stream {
   std::string method_name_;  // empty: the head was refused
 
   // Of the answer in hand.
-  std::string out_;
-  size_t out_sent_ = 0;
+  std::string out_;      // the head, and what is short behind it
+  std::string body_;     // then this
+  size_t out_sent_ = 0;  // of both
   std::unique_ptr<BodySource> source_;
   std::optional<uint64_t> source_left_;  // bytes that the head promised; none: chunks
   bool chunked_ = false, keep_ = true, source_done_ = false;

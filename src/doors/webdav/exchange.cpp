@@ -1,5 +1,6 @@
 #include "doors/webdav/exchange.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -196,7 +197,7 @@ std::optional<Answer> Exchange::locked(const Names& of, unsigned scope) {
 }
 
 std::string etag_of(const Attr& attr) {
-  return fmt::format("\"{:x}-{:x}-{:x}{:08x}\"", attr.ino, attr.size, attr.mtime.sec, attr.mtime.nsec);
+  return fmt::format(FMT_COMPILE("\"{:x}-{:x}-{:x}{:08x}\""), attr.ino, attr.size, attr.mtime.sec, attr.mtime.nsec);
 }
 
 std::string temporary_name() { return std::string(kTemporary) + random_secret(10); }

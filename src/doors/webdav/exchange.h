@@ -11,6 +11,7 @@
 #include "doors/webdav/files.h"
 #include "doors/webdav/guard.h"
 #include "doors/webdav/locks.h"
+#include "doors/webdav/spare_texts.h"
 #include "doors/webdav/turns.h"
 #include "doors/webdav/uploads.h"
 #include "doors/webdav/webdav_door.h"
@@ -32,6 +33,7 @@ struct Site {
   Turns turns;
   DoorMetrics metrics;
   Uploads uploads;
+  SpareTexts spare_texts;
   const bool read_only;
 };
 

@@ -45,14 +45,22 @@ enum class Prop : uint8_t {
   win_modified,
   win_attributes,
 };
-struct PropName {
+constexpr std::string_view kApache = "http://apache.org/dav/props/";
+
+}  // namespace
+
+struct LiveProps::Row {
   Prop prop;
   std::string_view ns, local;
   bool in_all;     ///< of allprop
   bool for_files;  ///< not for directories
+
+  dav::Name name() const { return {std::string(ns), std::string(local)}; }
 };
-constexpr std::string_view kApache = "http://apache.org/dav/props/";
-constexpr PropName kRows[] = {
+
+namespace {
+
+constexpr LiveProps::Row kRows[] = {
     {Prop::creationdate, dav::kDav, "creationdate", true, false},
     {Prop::displayname, dav::kDav, "displayname", false, false},
     {Prop::getcontentlength, dav::kDav, "getcontentlength", true, true},
@@ -71,17 +79,13 @@ constexpr PropName kRows[] = {
     {Prop::win_attributes, dav::kMicrosoft, "Win32FileAttributes", false, false},
 };
 
-const PropName* find_row(const dav::Name& name) {
-  for (const PropName& row : kRows)
+}  // namespace
+
+const LiveProps::Row* LiveProps::find(const dav::Name& name) {
+  for (const Row& row : kRows)
     if (row.local == name.local && row.ns == name.ns) return &row;
   return nullptr;
 }
-
-dav::Name name_of(const PropName& row) { return {std::string(row.ns), std::string(row.local)}; }
-
-}  // namespace
-
-bool LiveProps::is_live(const dav::Name& name) { return find_row(name) != nullptr; }
 
 const StatFs* LiveProps::statfs() {
   if (!std::exchange(statfs_asked_, true))
@@ -152,29 +156,28 @@ std::string LiveProps::dos_attributes(const Subject& of) {
   return fmt::format("{:08X}", bits);
 }
 
-bool LiveProps::write(dav::Multistatus& to, const dav::Name& name, const Subject& of) {
-  const PropName* row = find_row(name);
-  if (!row || (row->for_files && is_dir(of))) return false;
+bool LiveProps::write(dav::Multistatus& to, const Row& row, const Subject& of) {
+  if (row.for_files && is_dir(of)) return false;
   const Attr& a = of.attr;
   const Time birth = a.has_btime ? a.btime : std::min(a.ctime, a.mtime);
-  switch (row->prop) {
+  switch (row.prop) {
     case Prop::creationdate:
-      to.text(row->local, dav::format_rfc3339(birth));
+      to.raw(row.local, dav::format_rfc3339(birth));
       break;
     case Prop::displayname:
-      to.text(row->local, of.names.empty() ? "/" : x_.client_name(of.names.back()));
+      to.text(row.local, of.names.empty() ? "/" : x_.client_name(of.names.back()));
       break;
     case Prop::getcontentlength:
-      to.text(row->local, fmt::format_int(size_of(of)).c_str());
+      to.raw(row.local, fmt::format_int(size_of(of)).c_str());
       break;
     case Prop::getcontenttype:
-      to.text(row->local, media_type(of.names.empty() ? "" : of.names.back()));
+      to.text(row.local, media_type(of.names.empty() ? "" : of.names.back()));
       break;
     case Prop::getetag:
-      to.text(row->local, etag_of(a));
+      to.raw(row.local, etag_of(a));
       break;
     case Prop::getlastmodified:
-      to.text(row->local, http::format_date(a.mtime));
+      to.raw(row.local, http::format_date(a.mtime));
       break;
     case Prop::resourcetype:
       to.resourcetype(is_dir(of));
@@ -195,53 +198,53 @@ bool LiveProps::write(dav::Multistatus& to, const dav::Name& name, const Subject
     case Prop::quota_used: {
       const StatFs* fs = statfs();
       if (!is_dir(of) || !fs || fs->blocks == 0 || x_.client == ClientKind::macos_slow) return false;
-      const uint64_t units = row->prop == Prop::quota_available ? fs->blocks_available : fs->blocks - fs->blocks_free;
-      to.text(row->local, fmt::format_int(units * fs->fragment_size).c_str());
+      const uint64_t units = row.prop == Prop::quota_available ? fs->blocks_available : fs->blocks - fs->blocks_free;
+      to.text(row.local, fmt::format_int(units * fs->fragment_size).c_str());
       break;
     }
     case Prop::executable:
-      to.text(name, a.mode & S_IXUSR ? "T" : "F");
+      to.text(row.name(), a.mode & S_IXUSR ? "T" : "F");
       break;
     case Prop::win_creation: {
       const auto told = dos_facts(of.node).creation;
-      to.text(name, http::format_date(told ? from_file_time(*told) : birth));
+      to.text(row.name(), http::format_date(told ? from_file_time(*told) : birth));
       break;
     }
     case Prop::win_access:
-      to.text(name, http::format_date(a.atime));
+      to.text(row.name(), http::format_date(a.atime));
       break;
     case Prop::win_modified:
-      to.text(name, http::format_date(a.mtime));
+      to.text(row.name(), http::format_date(a.mtime));
       break;
     case Prop::win_attributes:
-      to.text(name, dos_attributes(of));
+      to.text(row.name(), dos_attributes(of));
       break;
   }
   return true;
 }
 
 void LiveProps::write_all(dav::Multistatus& to, const Subject& of) {
-  for (const PropName& row : kRows) {
+  for (const Row& row : kRows) {
     if (!row.in_all) continue;
     // Windows takes no more than 1,000,000 bytes of a listing, and needs none of these.
     const bool lengthy = row.prop == Prop::lockdiscovery || row.prop == Prop::supportedlock;
     const bool not_for_windows = row.prop == Prop::getcontenttype || row.prop == Prop::getetag;
     if (of.listed && (lengthy || (x_.client == ClientKind::windows && not_for_windows))) continue;
-    write(to, name_of(row), of);
+    write(to, row, of);
   }
 }
 
 void LiveProps::write_names(dav::Multistatus& to, const Subject& of) {
-  for (const PropName& row : kRows) {
+  for (const Row& row : kRows) {
     if (row.for_files && is_dir(of)) continue;
     const bool quota = row.prop == Prop::quota_available || row.prop == Prop::quota_used;
     if (quota && (!is_dir(of) || x_.client == ClientKind::macos_slow)) continue;
-    to.empty(name_of(row));
+    to.empty(row.name());
   }
 }
 
 int LiveProps::change(const dav::PropChange& wanted, Change& to, const Attr& now) {
-  const PropName* row = find_row(wanted.name);
+  const Row* row = find(wanted.name);
   if (!row || wanted.remove) return 403;
   SetAttr& set = to.set;
   auto set_mode = [&](uint32_t mode) {

@@ -24,9 +24,11 @@ class LiveProps {
  public:
   explicit LiveProps(Exchange& x) : x_(x) {}
 
-  static bool is_live(const dav::Name& name);
+  struct Row;
+  /// What `name` stands for; null: no such property.
+  static const Row* find(const dav::Name& name);
   /// False: this file has no such property.
-  bool write(dav::Multistatus& to, const dav::Name& name, const Subject& of);
+  bool write(dav::Multistatus& to, const Row& row, const Subject& of);
   /// Those of allprop, with their values.
   void write_all(dav::Multistatus& to, const Subject& of);
   /// The names of all that the file has.

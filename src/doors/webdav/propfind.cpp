@@ -6,6 +6,7 @@
 #include "doors/webdav/errors.h"
 #include "doors/webdav/live_props.h"
 #include "wire/dav/headers.h"
+#include "wire/http/uri.h"
 
 namespace isthmus::webdav {
 namespace {
@@ -44,16 +45,24 @@ struct Page final : DirSink {
 class Listing final : public BodySource {
  public:
   Listing(Exchange& x, dav::Propfind wanted) : x_(x), wanted_(std::move(wanted)), live_(x), status_(out_) {
+    out_ = x_.site.spare_texts.take();
     asks_dead_ = wanted_.kind != dav::Propfind::Kind::props;
-    for (const dav::Name& name : wanted_.names) asks_dead_ |= !LiveProps::is_live(name);
+    for (const dav::Name& name : wanted_.names) {
+      rows_.push_back(LiveProps::find(name));
+      asks_dead_ |= !rows_.back();
+    }
   }
 
-  ~Listing() override { forget_rest(); }
+  ~Listing() override {
+    forget_rest();
+    x_.site.spare_texts.give(std::move(out_));
+    x_.site.spare_texts.give(std::move(first_));
+  }
 
   /// The resource itself.
   void begin(const Found& found) {
     status_.begin(x_.client == ClientKind::windows ? dav::kMicrosoft : std::string_view());
-    one({x_.names, found.node(), found.attr(), false});
+    one({x_.names, found.node(), found.attr(), false}, x_.href(x_.names, found.is_dir()));
   }
   /// Then what is in it.
   Status list(const Found& dir) {
@@ -61,6 +70,7 @@ class Listing final : public BodySource {
     if (!opened) return opened.error();
     dir_ = std::move(*opened);
     names_ = x_.names;
+    href_ = x_.href(names_, true);
     more_ = true;
     return Unit{};
   }
@@ -100,9 +110,8 @@ class Listing final : public BodySource {
   void send_on() { first_.swap(out_); }
 
  private:
-  void one(const Subject& of) {
-    const bool directory = S_ISDIR(of.attr.mode);
-    status_.begin_response(x_.href(of.names, directory));
+  void one(const Subject& of, std::string_view href) {
+    status_.begin_response(href);
     std::vector<DeadProp> dead;
     // Windows lists with allprop, takes 1,000,000 bytes at most, and looks at none of them.
     const bool wanted =
@@ -134,8 +143,9 @@ class Listing final : public BodySource {
     const size_t before = out_.size();
     status_.begin_propstat();
     const size_t opened = out_.size();
-    for (const dav::Name& name : wanted_.names) {
-      if (live_.write(status_, name, of)) continue;
+    for (size_t i = 0; i < wanted_.names.size(); ++i) {
+      const dav::Name& name = wanted_.names[i];
+      if (rows_[i] && live_.write(status_, *rows_[i], of)) continue;
       auto it = std::find_if(dead.begin(), dead.end(), [&](const DeadProp& p) { return p.name == name; });
       if (it != dead.end())
         status_.raw(it->name, it->value, it->lang);
@@ -150,6 +160,15 @@ class Listing final : public BodySource {
     status_.begin_propstat();
     for (const dav::Name* name : missing) status_.empty(*name);
     status_.end_propstat(404);
+  }
+
+  /// The file named last by names_.
+  void listed(NodeId node, const Attr& attr) {
+    const size_t folder = href_.size();
+    http::append_segment(href_, x_.client_name(names_.back()));
+    if (S_ISDIR(attr.mode)) href_ += '/';
+    one({names_, node, attr, true}, href_);
+    href_.resize(folder);
   }
 
   void forget_rest() {
@@ -174,22 +193,24 @@ class Listing final : public BodySource {
     // A link shows what it leads to; one that leads nowhere is an empty file, and so is what has just gone.
     const bool is_link = item.has_entry ? S_ISLNK(item.entry.attr.mode) : item.type == DT_LNK;
     if (item.has_entry && !is_link) {
-      one({names_, item.entry.node, item.entry.attr, true});
+      listed(item.entry.node, item.entry.attr);
     } else {
       auto found = x_.files.find(names_);
       if (!found || !found->exists()) found = x_.files.find(names_, false);
-      if (found && found->exists()) one({names_, found->node(), found->attr(), true});
+      if (found && found->exists()) listed(found->node(), found->attr());
     }
     names_.pop_back();
   }
 
   Exchange& x_;
   const dav::Propfind wanted_;
+  std::vector<const LiveProps::Row*> rows_;  // of wanted_.names
   LiveProps live_;
   std::string out_, first_;
   dav::Multistatus status_;
   OpenFile dir_;
   Names names_;
+  std::string href_;  // of dir_
   Page page_;
   size_t at_ = 0;  // items of page_ before it are done with
   bool asks_dead_ = false, more_ = false, ended_ = false, sent_first_ = false;
@@ -226,7 +247,7 @@ Answer propfind(Exchange& x, std::string_view body) {
   Answer answer(207);
   answer.xml();
   if (!listing->more()) {
-    answer.body = std::move(listing->out());
+    answer.body.swap(listing->out());
   } else {
     listing->send_on();
     answer.source = std::move(listing);

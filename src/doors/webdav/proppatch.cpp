@@ -46,7 +46,7 @@ Answer proppatch(Exchange& x, std::string_view body) {
 
   Change change;
   auto before = x.site.props.load(x.files, found->node());
-  const bool dead = std::any_of(wanted.begin(), wanted.end(), [](auto& one) { return !LiveProps::is_live(one.name); });
+  const bool dead = std::any_of(wanted.begin(), wanted.end(), [](auto& one) { return !LiveProps::find(one.name); });
   if (!before && dead) return plain_answer(status_of(before.error()), text_of(before.error()));
   if (before) change.dead_before = std::move(*before);
   change.dead = change.dead_before;
@@ -54,7 +54,7 @@ Answer proppatch(Exchange& x, std::string_view body) {
   bool all = true;
   for (const dav::PropChange& one : wanted) {
     int status = 200;
-    if (LiveProps::is_live(one.name))
+    if (LiveProps::find(one.name))
       status = LiveProps::change(one, change.live, found->attr());
     else
       change_dead(change, one);

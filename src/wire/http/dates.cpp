@@ -19,12 +19,6 @@ unsigned days_of(int64_t year, unsigned month) {
   return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
-void append_digits(std::string& out, int64_t n, int digits) {
-  char text[4];
-  for (int i = digits; i-- > 0; n /= 10) text[i] = static_cast<char>('0' + n % 10);
-  out.append(text, static_cast<size_t>(digits));
-}
-
 /// Takes parts of a date from the left. After a part that does not fit nothing fits any more.
 class Reader {
  public:
@@ -116,17 +110,18 @@ Civil to_civil(int64_t sec) {
 
 void append_date(std::string& out, Time t) {
   Civil c = to_civil(t.sec);
-  out.append(kWeekdays[c.weekday].substr(0, 3)).append(", ");
-  append_digits(out, c.day, 2);
-  out.append(" ").append(kMonths[c.month - 1u]).append(" ");
-  append_digits(out, c.year, 4);
-  out += ' ';
-  append_digits(out, c.hour, 2);
-  out += ':';
-  append_digits(out, c.minute, 2);
-  out += ':';
-  append_digits(out, c.second, 2);
-  out.append(" GMT");
+  char text[] = "Www, 00 Mmm 0000 00:00:00 GMT";
+  auto put = [&text](size_t end, int64_t n) {
+    for (; n > 0; n /= 10) text[--end] = static_cast<char>('0' + n % 10);
+  };
+  kWeekdays[c.weekday].copy(text, 3);
+  put(7, c.day);
+  kMonths[c.month - 1u].copy(text + 8, 3);
+  put(16, c.year);
+  put(19, c.hour);
+  put(22, c.minute);
+  put(25, c.second);
+  out.append(text, sizeof text - 1);
 }
 
 std::string format_date(Time t) {
