@@ -76,17 +76,23 @@ Answer get_file(Exchange& x, const Found& found) {
   answer.length = range.length;
   if (x.only_head) return answer;
 
-  auto file = x.files.open(found.node(), O_RDONLY);
-  if (!file) return plain_answer(status_of(file.error()), text_of(file.error()));
+  OpenFile file;
+  // What is read at once needs no open file where nodes can be read; the volume asks for the same rights, share modes
+  // and leases.
+  if (range.length > kAtOnce || !x.site.port.traits().inode_addressed) {
+    auto opened = x.files.open(found.node(), O_RDONLY);
+    if (!opened) return plain_answer(status_of(opened.error()), text_of(opened.error()));
+    file = std::move(*opened);
+  }
   if (range.length > kAtOnce) {
-    answer.source = std::make_unique<FileBody>(x.files, std::move(*file), range.offset, range.length);
+    answer.source = std::make_unique<FileBody>(x.files, std::move(file), range.offset, range.length);
     return answer;
   }
   answer.body.resize(range.length);
   const MutableBytes into = std::as_writable_bytes(std::span(answer.body));
   for (size_t have = 0; have < range.length;) {
     auto rest = into.subspan(have);
-    auto data = x.files.call(op::Read{{}, found.node(), file->handle(), range.offset + have, rest.size(), rest});
+    auto data = x.files.call(op::Read{{}, found.node(), file.handle(), range.offset + have, rest.size(), rest});
     if (!data) return plain_answer(status_of(data.error()), text_of(data.error()));
     auto n = data->copy_to(rest, rest);
     if (!n) return plain_answer(status_of(n.error()), text_of(n.error()));
