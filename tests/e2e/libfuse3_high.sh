@@ -71,6 +71,15 @@ for headers in debian ours; do
     is "$(cat "$mnt/hello")" 'Hello World!' "in the background"
     umount "$mnt" || fail "cannot unmount"
 
+    # What -d shows, and none of the words that libfuse's own tests take for trouble.
+    : >"$tmp/server.log"
+    serve "$bin/hello" -d
+    is "$(cat "$mnt/hello")" 'Hello World!' "with -d"
+    ! cat "$mnt/other" 2>/dev/null || fail "a file that is not there was read"
+    stop_mount
+    grep -q ' lookup(.*"hello".*) = ' "$tmp/server.log" && grep -q ' lookup(.*"other".*) = ENOENT' "$tmp/server.log" ||
+        fail "-d shows no requests: $(cat "$tmp/server.log")"
+    ! grep -wiE 'exception|error|warning|fatal|traceback|fault|crash(ed)?|aborted|uninitiali[zs]ed' "$tmp/server.log" || fail "words of -d"
     for program in passthrough passthrough_fh; do
         serve "$bin/$program" -o "modules=subdir:iconv,subdir=$src,from_code=UTF-8,to_code=UTF-8"
         chmod 1777 "$mnt"

@@ -8,12 +8,14 @@
 #include <fuse_daemonize.h>
 #include <fuse_lowlevel.h>
 #include <fuse_service.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -169,6 +171,8 @@ static void* obey(void* unused) {
   while (commands && fgets(line, sizeof line, commands)) {
     fuse_ino_t nodes[] = {kData};
     if (!strcmp(line, "prune\n")) printf("prune: %d\n", fuse_lowlevel_notify_prune(g_session, nodes, 1));
+    if (!strcmp(line, "expire\n"))
+      printf("expire: %d\n", fuse_lowlevel_notify_expire_entry(g_session, FUSE_ROOT_ID, "data", 4));
     if (!strcmp(line, "epoch\n")) printf("epoch: %d\n", fuse_lowlevel_notify_increment_epoch(g_session));
   }
   return NULL;
@@ -195,6 +199,8 @@ static int low_level(int argc, char* argv[], int watched, int crash) {
   pthread_t thread;
   if (g_commands) pthread_create(&thread, NULL, obey, NULL);
   int result = fuse_session_loop_mt(g_session, NULL);
+  // A signal, as seen also by programs with the private header of 3.18.
+  if (result > 0) CHECK(fuse_session_exited(g_session) && *(int*)((char*)g_session + 928) == result);
   fuse_remove_signal_handlers(g_session);
   fuse_session_unmount(g_session);
   fuse_session_destroy(g_session);
@@ -229,7 +235,164 @@ static void* hi_init(struct fuse_conn_info* conn, struct fuse_config* config) {
 }
 static const struct fuse_operations kPaths = {.getattr = hi_getattr, .statx = hi_statx, .init = hi_init};
 
+// ---- messages by functions of the program, with a descriptor for each thread ----
+
+static int g_clones, g_read_master;
+static int g_master;
+
+static int on_clone(int master) {
+  CHECK(master == g_master);
+  __atomic_add_fetch(&g_clones, 1, __ATOMIC_SEQ_CST);
+  return dup(master);
+}
+static ssize_t on_custom_read(int fd, void* buf, size_t size, void* data) {
+  if (fd == g_master) g_read_master = 1;
+  return read(fd, buf, size);
+}
+static ssize_t on_custom_writev(int fd, struct iovec* iov, int count, void* data) { return writev(fd, iov, count); }
+
+static void on_custom_init(void* data, struct fuse_conn_info* conn) {
+  if (*(int*)data) CHECK(fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2));
+}
+static void on_custom_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info* fi) {
+  CHECK(fi->kill_suidgid == *(unsigned*)fuse_req_userdata(req));
+  fuse_reply_open(req, fi);
+}
+static void on_custom_write(fuse_req_t req, fuse_ino_t ino, const char* buf, size_t size, off_t off,
+                            struct fuse_file_info* fi) {
+  CHECK(fi->kill_suidgid == *(unsigned*)fuse_req_userdata(req));
+  fuse_reply_write(req, size);
+}
+static void on_custom_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* st, int what, struct fuse_file_info* fi) {
+  int kill = *(int*)fuse_req_userdata(req) ? FUSE_SET_ATTR_KILL_SUID : 0;
+  CHECK(what == (FUSE_SET_ATTR_SIZE | kill));
+  on_getattr(req, ino, fi);
+}
+
+/// A request and its answer at the kernel's end.
+static void ask(int fd, uint32_t opcode, const void* in, size_t size, const char* more) {
+  static uint64_t unique = 2;
+  struct fuse_in_header head = {(uint32_t)(sizeof head + size + strlen(more)), opcode, unique, FUSE_ROOT_ID};
+  struct iovec parts[] = {{&head, sizeof head}, {(void*)in, size}, {(char*)more, strlen(more)}};
+  struct fuse_out_header* out = malloc(1 << 16);
+  CHECK(writev(fd, parts, 3) == head.len && read(fd, out, 1 << 16) > 0);
+  CHECK(out->unique == unique && out->error == 0);
+  free(out);
+  unique += 2;
+}
+static void* be_kernel(void* end) {
+  int fd = *(int*)end;
+  struct fuse_init_in init = {FUSE_KERNEL_VERSION, FUSE_KERNEL_MINOR_VERSION, 0, FUSE_HANDLE_KILLPRIV_V2};
+  struct fuse_getattr_in get = {0};
+  struct fuse_open_in open = {O_WRONLY | O_TRUNC, FUSE_OPEN_KILL_SUIDGID};
+  struct fuse_write_in write = {.size = 3, .write_flags = FUSE_WRITE_KILL_SUIDGID};
+  struct fuse_setattr_in set = {.valid = FATTR_SIZE | FATTR_KILL_SUIDGID};
+  ask(fd, FUSE_INIT, &init, sizeof init, "");
+  ask(fd, FUSE_GETATTR, &get, sizeof get, "");
+  ask(fd, FUSE_OPEN, &open, sizeof open, "");
+  ask(fd, FUSE_WRITE, &write, sizeof write, "abc");
+  ask(fd, FUSE_SETATTR, &set, sizeof set, "");
+  shutdown(fd, SHUT_RDWR);
+  return NULL;
+}
+
+static void custom(int killpriv) {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+  g_master = ends[0];
+  g_clones = g_read_master = 0;
+  char* argv[] = {"program", NULL};
+  struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+  const struct fuse_lowlevel_ops ops = {.init = on_custom_init,
+                                        .getattr = on_getattr,
+                                        .setattr = on_custom_setattr,
+                                        .open = on_custom_open,
+                                        .write = on_custom_write};
+  struct fuse_session* se = fuse_session_new(&args, &ops, sizeof ops, &killpriv);
+  const struct fuse_custom_io io = {.read = on_custom_read, .writev = on_custom_writev, .clone_fd = on_clone};
+  CHECK(se && fuse_session_custom_io(se, &io, sizeof io, -1) == -EBADF);
+  CHECK(fuse_session_custom_io(se, NULL, sizeof io, ends[0]) == -EINVAL);
+  CHECK(fuse_session_custom_io(se, &io, sizeof io, ends[0]) == 0);
+  struct fuse_loop_config* config = fuse_loop_cfg_create();
+  fuse_loop_cfg_set_clone_fd(config, 1);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, be_kernel, &ends[1]) == 0);
+  CHECK(fuse_session_loop_mt(se, config) == 0);
+  pthread_join(thread, NULL);
+  CHECK(g_clones > 0 && !g_read_master);
+  CHECK(fuse_session_exited(se));  // until it is reset
+  fuse_session_reset(se);
+  CHECK(!fuse_session_exited(se));
+  fuse_loop_cfg_destroy(config);
+  fuse_session_destroy(se);
+  fuse_opt_free_args(&args);
+  close(ends[1]);
+}
+
 // ---- what needs no mount ----
+
+static enum fuse_log_level g_level;
+static char g_said[512];
+static void on_log(enum fuse_log_level level, const char* format, va_list values) {
+  g_level = level;
+  vsnprintf(g_said, sizeof g_said, format, values);
+}
+/// The last message was a warning about `what`; "": there was none.
+static int warned(const char* what) {
+  int so = *what ? g_level == FUSE_LOG_WARNING && strstr(g_said, what) != NULL : !*g_said;
+  *g_said = 0;
+  return so;
+}
+
+/// As in the original's private header.
+struct private_loop_config {
+  int version, clone_fd, max_idle_threads;
+  unsigned max_threads;
+};
+
+static void loop_configurations(void) {
+  fuse_set_log_func(on_log);
+  struct fuse_loop_config* c = fuse_loop_cfg_create();
+  struct private_loop_config* inside = (struct private_loop_config*)c;
+  CHECK(inside->clone_fd == 0 && inside->max_idle_threads == -1 && inside->max_threads == 10);
+  fuse_loop_cfg_set_idle_threads(c, (unsigned)-1);
+  fuse_loop_cfg_set_max_threads(c, 200);
+  fuse_loop_cfg_set_idle_threads(c, 100);
+  CHECK(warned("") && inside->max_idle_threads == 100 && inside->max_threads == 200);
+  fuse_loop_cfg_set_max_threads(c, 100);
+  CHECK(warned(""));
+  fuse_loop_cfg_set_max_threads(c, 5);
+  CHECK(warned("max_threads") && inside->max_threads == 5);
+  fuse_loop_cfg_set_idle_threads(c, 101);
+  CHECK(warned("max_idle_threads") && inside->max_idle_threads == 101);
+  fuse_loop_cfg_set_idle_threads(c, 1000000);
+  CHECK(g_level == FUSE_LOG_ERR && inside->max_idle_threads == 101);
+  *g_said = 0;
+  struct fuse_loop_config_v1 old = {.clone_fd = 1, .max_idle_threads = 50};
+  fuse_loop_cfg_convert(c, &old);
+  CHECK(warned("") && inside->max_threads == 50 && inside->max_idle_threads == 50 && inside->clone_fd == 1);
+  fuse_loop_cfg_destroy(c);
+  fuse_set_log_func(NULL);
+}
+
+static void wants_of_its_own(void) {
+  // Of a program's own making: nothing stands behind it.
+  struct fuse_conn_info* conn = calloc(1, sizeof *conn);
+  conn->capable_ext = FUSE_CAP_SPLICE_READ | FUSE_CAP_ASYNC_READ | FUSE_CAP_IOCTL_DIR;
+  CHECK(fuse_set_feature_flag(conn, FUSE_CAP_SPLICE_READ) && !fuse_set_feature_flag(conn, FUSE_CAP_POSIX_LOCKS));
+  conn->want |= FUSE_CAP_ASYNC_READ;
+  conn->want &= ~FUSE_CAP_SPLICE_READ;
+  CHECK(fuse_set_feature_flag(conn, FUSE_CAP_IOCTL_DIR));
+  CHECK(fuse_convert_to_conn_want_ext(conn) == 0 && conn->want_ext == (FUSE_CAP_ASYNC_READ | FUSE_CAP_IOCTL_DIR));
+  memset(conn, 0, sizeof *conn);
+  conn->want_ext = 1ull << 33 | FUSE_CAP_ASYNC_READ;
+  conn->want = FUSE_CAP_ASYNC_READ;
+  CHECK(fuse_convert_to_conn_want_ext(conn) == 0 && conn->want_ext == (1ull << 33 | FUSE_CAP_ASYNC_READ));
+  conn->want_ext |= FUSE_CAP_ATOMIC_O_TRUNC;
+  conn->want = FUSE_CAP_SPLICE_READ;
+  CHECK(fuse_convert_to_conn_want_ext(conn) == -EINVAL);
+  free(conn);
+}
 
 static void no_mount(void) {
   CHECK(fuse_version() == 319 && !strcmp(fuse_pkgversion(), "3.19.0"));
@@ -267,6 +430,8 @@ static void no_mount(void) {
   CHECK(fuse_buf_copy(&into, &list, 0) == 3 && !strcmp(to, "abc"));
   free(o.mountpoint);
   fuse_opt_free_args(&args);
+  loop_configurations();
+  wants_of_its_own();
   printf("good\n");
 }
 
@@ -280,6 +445,7 @@ int main(int argc, char* argv[]) {
   g_commands = getenv("COMMANDS");
   argc--, argv++;
   if (!strcmp(mode, "nothing")) return no_mount(), 0;
+  if (!strcmp(mode, "custom")) return custom(0), custom(1), puts("good"), 0;
   if (!strcmp(mode, "low")) return low_level(argc, argv, 0, 0);
   if (!strcmp(mode, "watched")) return low_level(argc, argv, 1, 0);
   if (!strcmp(mode, "crash")) return low_level(argc, argv, 0, 1);

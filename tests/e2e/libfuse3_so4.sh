@@ -56,6 +56,7 @@ out=$("$tmp/so4" nothing 2>&1) || fail "so4 nothing: $out"
 [[ $out = *good* && $out = *'cannot serve under a mount service'* && $out = *'serves file systems, not character devices'* ]] ||
     fail "so4 nothing: $out"
 [[ $out = *'on standard error'* && $out != *'not on standard error'* ]] || fail "syslog: $out"
+out=$(timeout 60 "$tmp/so4" custom 2>&1) && [[ $out = *good ]] || fail "so4 custom: $out"
 
 mkdir -p "$src/folder"
 echo abc >"$src/backing"
@@ -79,6 +80,14 @@ stat "$mnt/data" >/dev/null
 looked_up=$(grep -c '^lookup' "$tmp/server.log")
 stat "$mnt/data" >/dev/null
 [[ $(grep -c '^lookup' "$tmp/server.log") = "$looked_up" ]] || fail "the name is not believed"
+echo expire >"$tmp/commands"
+said '^expire: '
+if ! grep -q '^expire: -38' "$tmp/server.log"; then
+    grep -q '^expire: 0' "$tmp/server.log" || fail "expire: $(grep expire: "$tmp/server.log")"
+    stat "$mnt/data" >/dev/null
+    [[ $(grep -c '^lookup' "$tmp/server.log") -gt $looked_up ]] || fail "the name does not expire"
+    looked_up=$(grep -c '^lookup' "$tmp/server.log")
+fi
 echo epoch >"$tmp/commands"
 said '^epoch: '
 if ! grep -q '^epoch: -38' "$tmp/server.log"; then
@@ -90,6 +99,13 @@ echo prune >"$tmp/commands"
 said '^prune: '
 grep -q '^prune: -38' "$tmp/server.log" || { said '^prune: 0' && said '^forget 2'; }
 stop_mount
+
+serve "$tmp/so4" low
+kill -TERM "$server"
+status=0
+wait "$server" || status=$?
+server=
+[[ $status = 1 ]] && ! mountpoint -q "$mnt" || fail "SIGTERM: status $status"
 
 # The watchdog of the end; a failure unmounts.
 serve "$tmp/so4" watched

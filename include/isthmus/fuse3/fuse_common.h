@@ -57,7 +57,8 @@ struct fuse_file_info {
   unsigned int noflush : 1;        ///< answer of open: close(2) need not flush
 #if ISTHMUS_FUSE3_SO >= 4
   unsigned int parallel_direct_writes : 1;  ///< answer of open, with direct_io: several writes at a time
-  unsigned int padding : 23;
+  unsigned int kill_suidgid : 1;  ///< (open, create, write; FUSE_CAP_HANDLE_KILLPRIV_V2) setuid and setgid are to go
+  unsigned int padding : 22;
   unsigned int padding2 : 32;
   unsigned int padding3 : 32;
 #else

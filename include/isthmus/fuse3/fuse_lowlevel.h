@@ -49,11 +49,15 @@ struct fuse_custom_io {
   ssize_t (*splice_send)(int fdin, off_t* offin, int fdout, off_t* offout, size_t len, unsigned int flags,
                          void* userdata);
 #if ISTHMUS_FUSE3_SO >= 4
-  int (*clone_fd)(int master_fd);  ///< may be null; not called: all threads read `fd`
+  int (*clone_fd)(int master_fd);  ///< may be null; for each thread of a loop that is to have descriptors of its own
 #endif
 };
 
+#if ISTHMUS_FUSE3_SO >= 4
+enum fuse_notify_entry_flags { FUSE_LL_INVALIDATE = 0, FUSE_LL_EXPIRE_ONLY = (1 << 0) };
+#else
 enum fuse_expire_flags { FUSE_LL_EXPIRE_ONLY = (1 << 0) };
+#endif
 
 // Bits of setattr()'s to_set.
 #define FUSE_SET_ATTR_MODE (1 << 0)
@@ -188,8 +192,14 @@ int fuse_lowlevel_notify_poll(struct fuse_pollhandle* ph);
 /// off negative: attributes only. len 0: to the end.
 int fuse_lowlevel_notify_inval_inode(struct fuse_session* se, fuse_ino_t ino, off_t off, off_t len);
 int fuse_lowlevel_notify_inval_entry(struct fuse_session* se, fuse_ino_t parent, const char* name, size_t namelen);
+#if ISTHMUS_FUSE3_SO >= 4
+/// The name is to be looked up again, and what is mounted below it stays. -ENOSYS: the kernel cannot (before
+/// Linux 6.2).
+int fuse_lowlevel_notify_expire_entry(struct fuse_session* se, fuse_ino_t parent, const char* name, size_t namelen);
+#else
 int fuse_lowlevel_notify_expire_entry(struct fuse_session* se, fuse_ino_t parent, const char* name, size_t namelen,
                                       enum fuse_expire_flags flags);
+#endif
 int fuse_lowlevel_notify_delete(struct fuse_session* se, fuse_ino_t parent, fuse_ino_t child, const char* name,
                                 size_t namelen);
 int fuse_lowlevel_notify_store(struct fuse_session* se, fuse_ino_t ino, off_t offset, struct fuse_bufvec* bufv,

@@ -65,6 +65,7 @@ std::vector<Parameter> parameters(int device, const MountOptions& o, uint32_t ro
   if (o.allow_other) p.push_back({"allow_other", "", false});
   if (o.max_read) p.push_back({"max_read", std::to_string(o.max_read)});
   if (o.block_device && o.block_size) p.push_back({"blksize", std::to_string(o.block_size)});
+  for (const auto& [key, value] : o.labels) p.push_back({key.c_str(), value});
   return p;
 }
 
@@ -78,6 +79,7 @@ unsigned mount_attributes(const MountOptions& o) {
   if (o.noexec) a |= MOUNT_ATTR_NOEXEC;
   a |= o.noatime ? MOUNT_ATTR_NOATIME : o.strictatime ? MOUNT_ATTR_STRICTATIME : MOUNT_ATTR_RELATIME;
   if (o.nodiratime) a |= MOUNT_ATTR_NODIRATIME;
+  if (o.nosymfollow) a |= MOUNT_ATTR_NOSYMFOLLOW;
   return a;
 }
 
@@ -141,10 +143,10 @@ Status mount_by_call(const Mountpoint& point, const MountOptions& o, const std::
 unsigned long mount_flags(const MountOptions& o) {
   // Values of mount(2).
   constexpr unsigned long kRdonly = 1, kNosuid = 2, kNodev = 4, kNoexec = 8, kSync = 16, kDirsync = 128,
-                          kNoatime = 1024, kNodiratime = 2048, kStrictatime = 1ul << 24;
+                          kNoatime = 1024, kNodiratime = 2048, kNosymfollow = 256, kStrictatime = 1ul << 24;
   return (o.read_only ? kRdonly : 0) | (o.suid ? 0 : kNosuid) | (o.dev ? 0 : kNodev) | (o.noexec ? kNoexec : 0) |
          (o.sync ? kSync : 0) | (o.dirsync ? kDirsync : 0) | (o.noatime ? kNoatime : 0) |
-         (o.nodiratime ? kNodiratime : 0) | (o.strictatime ? kStrictatime : 0);
+         (o.nodiratime ? kNodiratime : 0) | (o.nosymfollow ? kNosymfollow : 0) | (o.strictatime ? kStrictatime : 0);
 }
 
 Expected<Mounted> mount_direct(Mountpoint& point, const MountOptions& o, uint32_t root_type, const std::string& source,

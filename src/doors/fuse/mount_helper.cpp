@@ -144,6 +144,7 @@ std::string helper_options(const MountOptions& o, const std::string& source, con
   if (o.default_permissions.value_or(true)) s += ",default_permissions";
   if (o.allow_other) s += ",allow_other";
   if (o.max_read) s += ",max_read=" + std::to_string(o.max_read);
+  for (const auto& [key, value] : o.labels) s += "," + key + "=" + escaped(value);
   if (o.auto_unmount) s += ",auto_unmount";
   s += ",fsname=" + escaped(source);
   return type.empty() ? s : s + ",subtype=" + escaped(type);

@@ -4,6 +4,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/problem.h"
 #include "doors/fuse/fuse_door.h"
@@ -19,12 +21,14 @@ struct MountOptions {
   bool allow_root = false;                  ///< the door refuses everyone but root and the owner
   std::optional<bool> default_permissions;  ///< the kernel checks; empty: settle_permissions() decides
   bool suid = false, dev = false;           ///< honoured for root only
-  bool noexec = false, noatime = false, nodiratime = false, sync = false, dirsync = false;
+  bool noexec = false, noatime = false, nodiratime = false, sync = false, dirsync = false, nosymfollow = false;
   bool strictatime = false;  ///< shown only: the kernel keeps no access times of FUSE files
   uint32_t max_read = 0;     ///< bytes; 0: no limit of ours
   /// The type fuseblk: fsname is a block device, which the kernel holds while it is mounted. As root only; not by -o.
   bool block_device = false;
   uint32_t block_size = 0;  ///< of it, bytes; 0: 512
+  /// SELinux's: "context", "fscontext", "defcontext", "rootcontext" and what they are. Not by -o.
+  std::vector<std::pair<std::string, std::string>> labels;
   std::string fsname, subtype;
   bool auto_unmount = false;
 

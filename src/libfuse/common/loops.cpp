@@ -1,5 +1,6 @@
 #include "libfuse/common/loops.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +21,30 @@ using namespace isthmus::libfuse;
 
 namespace {
 
+/// A program may cancel the thread of its loop (pthread_cancel(3)): while that reads, and nowhere else, as destructors
+/// and half an answer stand in the way of it.
+class CancelState {
+ public:
+  explicit CancelState(int state) { pthread_setcancelstate(state, &before_); }
+  ~CancelState() { pthread_setcancelstate(before_, nullptr); }
+  CancelState(const CancelState&) = delete;
+  CancelState& operator=(const CancelState&) = delete;
+  int before() const { return before_; }
+
+ private:
+  int before_ = PTHREAD_CANCEL_ENABLE;
+};
+class NotCancelled : public CancelState {
+ public:
+  NotCancelled() : CancelState(PTHREAD_CANCEL_DISABLE) {}
+  /// f(), which may be cancelled.
+  template <class F>
+  auto but(F f) const {
+    CancelState as_before(before());
+    return f();
+  }
+};
+
 int nothing_to_serve() {
   message(FUSE_LOG_ERR, "fuse: the session has not been mounted\n");
   return -EINVAL;
@@ -27,7 +52,11 @@ int nothing_to_serve() {
 
 int end_of_loop(fuse_session& se) {
   int result = se.error;
+#if ISTHMUS_FUSE3_SO >= 4
+  se.private_view.set_error(result);  // fuse_session_exited() and a second loop see the end, since 3.18
+#else
   reset(se);
+#endif
   return result;
 }
 
@@ -65,11 +94,12 @@ int isthmus::libfuse::loop_on_threads(fuse_session& se, unsigned max_threads) {
 }
 
 int isthmus::libfuse::loop_here(fuse_session& se) {
+  NotCancelled cancel;
   auto door = se.door();
   if (!door) return nothing_to_serve();
   LineSource& source = door->source();
   while (!se.exited && se.serves(door)) {
-    auto got = source.wait(0);
+    auto got = cancel.but([&] { return source.wait(0); });
     if (got == LineSource::Got::closed) break;
     if (got == LineSource::Got::request) source.run(0);
   }
@@ -77,10 +107,11 @@ int isthmus::libfuse::loop_here(fuse_session& se) {
 }
 
 int isthmus::libfuse::receive(fuse_session& se, MutableBytes into) {
+  NotCancelled cancel;
   auto door = se.door();
   if (!door) return nothing_to_serve();
   for (;;) {
-    auto n = door->receive(into);
+    auto n = cancel.but([&] { return door->receive(into); });
     if (se.exited) return 0;
     if (n) return static_cast<int>(*n);
     switch (n.code()) {
@@ -96,6 +127,7 @@ int isthmus::libfuse::receive(fuse_session& se, MutableBytes into) {
 }
 
 void isthmus::libfuse::process(fuse_session& se, const fuse_buf& buf) {
+  NotCancelled cancel;
   bool done = no_throw(false, [&] {
     auto door = se.door();
     if (!door) return nothing_to_serve() == 0;

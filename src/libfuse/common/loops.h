@@ -13,7 +13,7 @@ int receive(fuse_session& se, MutableBytes into);
 void process(fuse_session& se, const fuse_buf& message);
 /// Has loops return. Also from a signal handler.
 void ask_to_exit(fuse_session& se);
-/// After a loop: it may run again.
+/// After a loop, by itself up to libfuse3.so.3: it may run again.
 void reset(fuse_session& se);
 
 }  // namespace isthmus::libfuse

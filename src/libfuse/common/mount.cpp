@@ -42,6 +42,10 @@ std::optional<Mount> mount_by_host(const char* host, const char* mountpoint, con
 }  // namespace
 
 std::optional<Mount> mount_at(const char* mountpoint, const fuse::MountOptions& o) {
+  if (!mountpoint) {
+    message(FUSE_LOG_ERR, "fuse: missing mountpoint parameter\n");
+    return std::nullopt;
+  }
   fill_standard_descriptors();
   if (const char* host = secure_getenv(control::kHostVariable)) return mount_by_host(host, mountpoint, o);
   auto point = fuse::open_mountpoint(mountpoint);

@@ -98,7 +98,7 @@ std::unique_ptr<fuse_session> isthmus::libfuse::make_session(fuse_args& args, st
 }
 
 bool isthmus::libfuse::make_ready(fuse_session& se) {
-  auto trace = trace_by_environment(se.program->files());
+  auto trace = make_trace(se.program->files(), se.debug);
   if (!trace) {
     message(FUSE_LOG_ERR, "fuse: %s\n", trace.problem().text().c_str());
     return false;

@@ -15,6 +15,7 @@
 #include "doors/fuse/keeper.h"
 #include "doors/fuse/mount.h"
 #include "doors/fuse/transport.h"
+#include "libfuse/common/private_view.h"
 #include "providers/libfuse/common/message.h"
 #include "providers/libfuse/v3/program.h"
 #include "providers/libfuse/v3/wants.h"
@@ -62,6 +63,9 @@ struct fuse_session {
   /// Of the door; of the last one when it is gone. Any thread.
   isthmus::fuse::SessionStats stats();
 
+#if ISTHMUS_FUSE3_SO >= 4
+  isthmus::libfuse::PrivateView private_view;  // first
+#endif
   const std::unique_ptr<isthmus::libfuse::Program> program;
   std::unique_ptr<isthmus::FileSystem> trace;  // null: none is wanted
   // From the options.
@@ -74,8 +78,10 @@ struct fuse_session {
   std::unique_ptr<isthmus::fuse::Transport> transport;
   std::atomic<int> fd{-1};
   bool custom = false;  // messages by functions of the program
+  std::atomic<bool> clone_fd{
+      false};  // of the loop's configuration: custom I/O is asked for a descriptor for each thread
 
-  isthmus::libfuse::Connection conn{};
+  fuse_conn_info conn{};
   std::function<void(fuse_conn_info&)> before_init;  // has its word before the program's init(); null: none
   std::atomic<bool> initialised{false};
   std::atomic<bool> exited{false};

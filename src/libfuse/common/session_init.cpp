@@ -74,8 +74,7 @@ Status fuse_session::at_init(fuse::Agreement& a) {
   initialised = true;
   if (before_init) before_init(conn);
 #if ISTHMUS_FUSE3_SO >= 4
-  conn.shown_want = conn.want;
-  conn.shown_want_ext = conn.want_ext;
+  set_shown(conn, {conn.want, conn.want_ext});
 #endif
   program->init(conn);
 #if ISTHMUS_FUSE3_SO >= 4
@@ -114,6 +113,7 @@ Status fuse_session::at_init(fuse::Agreement& a) {
     a.request_timeout_s = conn.request_timeout;
   }
   program->ignore_interrupts(conn.no_interrupt);
+  program->hears_suidgid = wants & FUSE_CAP_HANDLE_KILLPRIV_V2;
   fuse_daemonize_early_success();
 #endif
   return Unit{};

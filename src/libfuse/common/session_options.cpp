@@ -31,6 +31,10 @@ const fuse_opt kMount[] = {
     OPTION("max_read=%u", max_read, 0),
     OPTION("fsname=%s", fsname, 0),
     OPTION("subtype=%s", subtype, 0),
+    OPTION("context=%s", context, 0),
+    OPTION("fscontext=%s", fscontext, 0),
+    OPTION("defcontext=%s", defcontext, 0),
+    OPTION("rootcontext=%s", rootcontext, 0),
     OPTION("ro", read_only, 1),
     OPTION("rw", read_only, 0),
     OPTION("suid", suid, 1),
@@ -57,6 +61,8 @@ const fuse_opt kMount[] = {
     FUSE_OPT_KEY("-n", FUSE_OPT_KEY_DISCARD),
     OPTION("blksize=%u", block_size, 0),
 #if ISTHMUS_FUSE3_SO >= 4
+    OPTION("symfollow", nosymfollow, 0),
+    OPTION("nosymfollow", nosymfollow, 1),
     // Requests come by the device all the same.
     OPTION("io_uring", accepted, 1),
     OPTION("io_uring_q_depth=", accepted, 1),

@@ -7,36 +7,28 @@
 
 using namespace isthmus::libfuse;
 
-namespace {
-
-/// What init() gets is always one.
-Connection& shown(fuse_conn_info* conn) { return *static_cast<Connection*>(conn); }
-
-}  // namespace
-
 ISTHMUS_EXPORT bool fuse_set_feature_flag(fuse_conn_info* conn, uint64_t flag) {
   if (!(conn->capable_ext & flag)) return false;
-  Connection& c = shown(conn);
-  add_wants(c, flag);
-  c.shown_want |= static_cast<unsigned>(flag);
-  c.shown_want_ext |= flag;
+  add_wants(*conn, flag);
+  const Shown s = shown(*conn);
+  set_shown(*conn, {s.want | static_cast<uint32_t>(flag), s.want_ext | flag});
   return true;
 }
 
 ISTHMUS_EXPORT void fuse_unset_feature_flag(fuse_conn_info* conn, uint64_t flag) {
-  Connection& c = shown(conn);
-  drop_wants(c, flag);
-  c.shown_want &= ~static_cast<unsigned>(flag);
-  c.shown_want_ext &= ~flag;
+  drop_wants(*conn, flag);
+  const Shown s = shown(*conn);
+  set_shown(*conn, {s.want & ~static_cast<uint32_t>(flag), s.want_ext & ~flag});
 }
 
 ISTHMUS_EXPORT bool fuse_get_feature_flag(fuse_conn_info* conn, uint64_t flag) { return conn->capable_ext & flag; }
 
 ISTHMUS_EXPORT int fuse_convert_to_conn_want_ext(fuse_conn_info* conn) {
   constexpr uint64_t kLow = UINT32_MAX;
-  Connection& c = shown(conn);
-  if (c.want != c.shown_want && c.want != (c.want_ext & kLow)) {
-    if (c.want_ext != c.shown_want_ext) {
+  fuse_conn_info& c = *conn;
+  const Shown s = shown(c);
+  if (c.want != s.want && c.want != (c.want_ext & kLow)) {
+    if (c.want_ext != s.want_ext) {
       message(FUSE_LOG_ERR, "fuse: the file system has written to both fuse_conn_info::want and want_ext\n");
       return -EINVAL;
     }

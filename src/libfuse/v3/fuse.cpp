@@ -102,7 +102,11 @@ ISTHMUS_EXPORT int fuse_clean_cache(struct fuse* f) { return f->fs->paths().clea
 
 ISTHMUS_EXPORT int fuse_loop(struct fuse* f) { return f ? loop_cleaning(*f, 1) : -1; }
 ISTHMUS_EXPORT int fuse_loop_mt(struct fuse* f, fuse_loop_config* config) {
-  return f ? loop_cleaning(*f, (config ? *config : fuse_loop_config{}).max_threads) : -1;
+  if (!f) return -1;
+  if (config && config->version != fuse_loop_config::kVersion) return -EINVAL;
+  const fuse_loop_config c = config ? *config : fuse_loop_config{};
+  f->se->clone_fd = c.clone_fd != 0;
+  return loop_cleaning(*f, c.max_threads);
 }
 ISTHMUS_EXPORT int fuse_loop_mt_312(struct fuse* f, fuse_loop_config* config) { return fuse_loop_mt(f, config); }
 ISTHMUS_EXPORT int fuse_loop_mt_32(struct fuse* f, fuse_loop_config_v1* config) {

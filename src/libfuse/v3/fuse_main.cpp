@@ -30,9 +30,9 @@ int serve(struct fuse* f, const fuse_cmdline_opts& o) {
   fuse_session* se = fuse_get_session(f);
   if (fuse_set_signal_handlers(se) != 0) return kNoSignals;
   fuse_loop_config config;
-  config.clone_fd = o.clone_fd;
-  config.max_idle_threads = o.max_idle_threads;
-  config.max_threads = o.max_threads;
+  fuse_loop_cfg_set_clone_fd(&config, static_cast<unsigned>(o.clone_fd));
+  fuse_loop_cfg_set_max_threads(&config, o.max_threads);
+  fuse_loop_cfg_set_idle_threads(&config, o.max_idle_threads);
   int result = o.singlethread ? fuse_loop(f) : fuse_loop_mt(f, &config);
   fuse_remove_signal_handlers(se);
   return result ? kLoop : kGood;

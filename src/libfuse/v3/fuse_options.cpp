@@ -31,6 +31,7 @@ const fuse_opt kFuseTable[] = {
     OPTION("fmask=%o", fmask, 0),
     OPTION("dmask=", set_mode, 1),
     OPTION("dmask=%o", dmask, 0),
+    OPTION("parallel_direct_write=%d", parallel_direct_writes, 0),
     OPTION("parallel_direct_writes=%d", parallel_direct_writes, 0),
 #endif
     OPTION("uid=", set_uid, 1),

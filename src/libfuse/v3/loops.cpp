@@ -13,7 +13,10 @@ using namespace isthmus::libfuse;
 ISTHMUS_EXPORT int fuse_session_loop(fuse_session* se) { return loop_here(*se); }
 
 ISTHMUS_EXPORT int fuse_session_loop_mt(fuse_session* se, fuse_loop_config* config) {
-  return loop_on_threads(*se, (config ? *config : fuse_loop_config{}).max_threads);
+  if (config && config->version != fuse_loop_config::kVersion) return -EINVAL;
+  const fuse_loop_config c = config ? *config : fuse_loop_config{};
+  se->clone_fd = c.clone_fd != 0;
+  return loop_on_threads(*se, c.max_threads);
 }
 ISTHMUS_EXPORT int fuse_session_loop_mt_312(fuse_session* se, fuse_loop_config* config) {
   return fuse_session_loop_mt(se, config);
@@ -21,12 +24,12 @@ ISTHMUS_EXPORT int fuse_session_loop_mt_312(fuse_session* se, fuse_loop_config* 
 ISTHMUS_EXPORT int fuse_session_loop_mt_32(fuse_session* se, fuse_loop_config_v1* config) {
   fuse_loop_config c;
   if (config) fuse_loop_cfg_convert(&c, config);
-  return loop_on_threads(*se, c.max_threads);
+  return fuse_session_loop_mt(se, &c);
 }
 ISTHMUS_EXPORT int fuse_session_loop_mt_31(fuse_session* se, int clone_fd) {
   fuse_loop_config c;
   c.clone_fd = clone_fd;
-  return loop_on_threads(*se, c.max_threads);
+  return fuse_session_loop_mt(se, &c);
 }
 ISTHMUS_OLD_VERSION(fuse_session_loop_mt, fuse_session_loop_mt_v32, "FUSE_3.2")
 ISTHMUS_EXPORT int fuse_session_loop_mt_v32(fuse_session* se, fuse_loop_config_v1* config) {

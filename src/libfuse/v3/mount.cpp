@@ -4,10 +4,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 
-#include "doors/fuse/transport.h"
+#include "doors/fuse/dev_transport.h"
 #include "libfuse/common/exports.h"
 #include "providers/libfuse/common/message.h"
 #include "providers/libfuse/v3/low_level_fs.h"
@@ -20,10 +21,18 @@ namespace {
 /// Messages by functions of the program.
 class CustomTransport final : public fuse::Transport {
  public:
-  CustomTransport(const fuse_custom_io& io, int fd, void* userdata) : io_(io), fd_(fd), userdata_(userdata) {}
-  void open_lane(unsigned) override {}
-  Result<size_t> receive(unsigned, MutableBytes into) override {
-    ssize_t n = io_.read(fd_.get(), into.data(), into.size(), userdata_);
+  CustomTransport(const fuse_custom_io& io, int fd, const fuse_session& se)
+      : io_(io), fd_(fd), session_(se), userdata_(se.program->userdata()) {}
+  void open_lane([[maybe_unused]] unsigned lane) override {
+#if ISTHMUS_FUSE3_SO >= 4
+    if (!session_.clone_fd || !io_.clone_fd) return;
+    Fd own(io_.clone_fd(fd_.get()));
+    if (!own) message(FUSE_LOG_ERR, "fuse: clone_fd failed; a thread goes on with the descriptor of all\n");
+    lanes_[lane] = std::move(own);
+#endif
+  }
+  Result<size_t> receive(unsigned lane, MutableBytes into) override {
+    ssize_t n = io_.read(fd_of(lane), into.data(), into.size(), userdata_);
     if (n == 0) return err(ENODEV);
     if (n < 0) return last_errno();
     return static_cast<size_t>(n);
@@ -32,24 +41,29 @@ class CustomTransport final : public fuse::Transport {
     pollfd p{fd_.get(), POLLIN, 0};
     return poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
   }
-  Status send(unsigned, std::span<const iovec> message) override { return notify(message); }
+  Status send(unsigned lane, std::span<const iovec> message) override { return write(fd_of(lane), message); }
   Result<bool> send_file(unsigned, const wire::fuse::OutHeader&, const Buffer::FileRange&) override { return false; }
-  Status notify(std::span<const iovec> message) override {
+  Status notify(std::span<const iovec> message) override { return write(fd_.get(), message); }
+  void hang_up() override {}
+
+ private:
+  int fd_of(unsigned lane) const { return lanes_[lane] ? lanes_[lane].get() : fd_.get(); }
+  Status write(int fd, std::span<const iovec> message) {
     auto* parts = const_cast<iovec*>(message.data());
     size_t whole = 0;
     for (const iovec& part : message) whole += part.iov_len;
-    ssize_t n = io_.writev(fd_.get(), parts, static_cast<int>(message.size()), userdata_);
+    ssize_t n = io_.writev(fd, parts, static_cast<int>(message.size()), userdata_);
     if (n < 0) return last_errno();
     // What is left of a message cannot be told from another one. 0 is what Debian's example hello_ll_uds returns after
     // it has written all, and the original takes that.
     return n == 0 || static_cast<size_t>(n) == whole ? Status(Unit{}) : Status(err(EIO));
   }
-  void hang_up() override {}
 
- private:
   const fuse_custom_io io_;
   Fd fd_;
+  const fuse_session& session_;
   void* const userdata_;
+  std::array<Fd, fuse::DevTransport::kMaxLanes> lanes_;  // each is its thread's; none: fd_
 };
 
 }  // namespace
@@ -86,7 +100,7 @@ int serve_by(fuse_session* se, const fuse_custom_io* io, size_t io_size, int fd)
   }
   fuse_custom_io all{};
   memcpy(&all, io, std::min(io_size, sizeof all));
-  se->transport = std::make_unique<CustomTransport>(all, fd, se->program->userdata());
+  se->transport = std::make_unique<CustomTransport>(all, fd, *se);
   se->fd = fd;
   se->custom = true;
   return 0;

@@ -14,10 +14,17 @@ ISTHMUS_EXPORT int fuse_lowlevel_notify_inval_entry(fuse_session* se, fuse_ino_t
   return notify_inval_entry(se, parent, {name, namelen}, false);
 }
 
+#if ISTHMUS_FUSE3_SO >= 4
+ISTHMUS_EXPORT int fuse_lowlevel_notify_expire_entry(fuse_session* se, fuse_ino_t parent, const char* name,
+                                                     size_t namelen) {
+  return notify_inval_entry(se, parent, {name, namelen}, true);
+}
+#else
 ISTHMUS_EXPORT int fuse_lowlevel_notify_expire_entry(fuse_session* se, fuse_ino_t parent, const char* name,
                                                      size_t namelen, fuse_expire_flags flags) {
   return notify_inval_entry(se, parent, {name, namelen}, flags & FUSE_LL_EXPIRE_ONLY);
 }
+#endif
 
 ISTHMUS_EXPORT int fuse_lowlevel_notify_delete(fuse_session* se, fuse_ino_t parent, fuse_ino_t child, const char* name,
                                                size_t namelen) {

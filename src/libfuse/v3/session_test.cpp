@@ -395,6 +395,35 @@ TEST_F(Session, UnmountEndsALoopUnderWay) {
   ends_[0] = -1;
 }
 
+// As libfuse's own test_setattr does: while the loop waits, answers, or has found that it is over.
+TEST_F(Session, TheThreadOfALoopMayBeCancelled) {
+  auto run = [](void* se) -> void* {
+    CALL(fuse_session_loop)(static_cast<fuse_session*>(se));
+    return nullptr;
+  };
+  for (int i = 0; i < 40; i++) {
+    if (i > 0) {
+      TearDown();
+      SetUp();
+    }
+    pthread_t thread{};
+    ASSERT_EQ(pthread_create(&thread, nullptr, run, se_), 0);
+    send_request(Opcode::Init, 2, init_in());
+    answer(2, 0, 0);
+    if (i % 2) shutdown(ends_[0], SHUT_RDWR);
+    EXPECT_EQ(pthread_cancel(thread), 0);
+    if (i % 4 == 3) CALL(fuse_session_unmount)(se_);
+    EXPECT_EQ(pthread_join(thread, nullptr), 0);
+    end();
+    EXPECT_TRUE(g_seen.destroyed);
+  }
+}
+
+TEST_F(Session, AConfigurationOfBefore312IsRefused) {
+  fuse_loop_config_v1 old{1, 10};
+  EXPECT_EQ(CALL(fuse_session_loop_mt)(se_, reinterpret_cast<fuse_loop_config*>(&old)), -EINVAL);
+}
+
 TEST_F(Session, AsManyThreadsAsTheProgramWants) {
   constexpr unsigned kAll = 70;
   fuse_loop_config* config = CALL(fuse_loop_cfg_create)();

@@ -29,6 +29,12 @@ bool has_handle(const T& a) {
   return a.by_handle || a.handle != HandleId::none;
 }
 fuse_file_info info_of(HandleId h, uint32_t flags = 0, uint64_t owner = 0);
+/// Before libfuse3.so.4 programs were not told.
+inline void set_kill_suidgid([[maybe_unused]] fuse_file_info& fi, [[maybe_unused]] bool kill) {
+#if ISTHMUS_FUSE3_SO >= 4
+  fi.kill_suidgid = kill;
+#endif
+}
 Opened to_opened(const fuse_file_info& fi);
 /// FUSE_SET_ATTR_* of a SetMask.
 int to_set(uint32_t mask);

@@ -52,6 +52,7 @@ Result<Opened> HighLevelFs::open(const Context& ctx, const op::Open& a) {
   auto held = paths_.hold({a.node});
   if (!held) return held.error();
   fuse_file_info fi = info_of(HandleId::none, a.flags);
+  set_kill_suidgid(fi, hears_suidgid && a.kill_suidgid);
   if (int rc = top_->call_or_succeed(&fuse_operations::open, held->path(), &fi)) return error_of(rc);
   return opened(a.node, held->path(), fi);
 }
@@ -61,6 +62,7 @@ Result<Created> HighLevelFs::create(const Context& ctx, const op::Create& a) {
   auto held = paths_.hold({a.dir, a.name});
   if (!held) return held.error();
   fuse_file_info fi = info_of(HandleId::none, a.flags);
+  set_kill_suidgid(fi, hears_suidgid && a.kill_suidgid);
   if (int rc = top_->call(&fuse_operations::create, held->path(), mode_t{a.mode}, &fi)) return error_of(rc);
   auto e = ask_entry(a.dir, a.name, held->path(), &fi);
   if (e && !S_ISREG(e->attr.mode)) {
@@ -163,6 +165,7 @@ Result<size_t> HighLevelFs::write(const Context& ctx, const op::Write& a) {
   if (!data) return data.error();
   fuse_file_info fi = info_of(a.handle, a.flags, a.lock_owner);
   fi.writepage = a.from_cache;
+  set_kill_suidgid(fi, hears_suidgid && a.kill_suidgid);
   fuse_bufvec list = one_piece_list(data->data(), data->size());
   return number_of<size_t>(top_->write_buf(held->path(), &list, static_cast<off_t>(a.offset), &fi));
 }

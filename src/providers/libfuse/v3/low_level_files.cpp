@@ -7,12 +7,14 @@
 namespace isthmus::libfuse {
 void LowLevelFs::open(Call<op::Open> c) {
   fuse_file_info fi = info_of(HandleId::none, c->flags);
+  set_kill_suidgid(fi, hears_suidgid && c->kill_suidgid);
   fuse_ino_t node = raw(c->node);
   ops_.open(begin(std::move(c)), node, &fi);
 }
 
 void LowLevelFs::create(Call<op::Create> c) {
   fuse_file_info fi = info_of(HandleId::none, c->flags);
+  set_kill_suidgid(fi, hears_suidgid && c->kill_suidgid);
   Name name(c.context(), c->name);
   fuse_ino_t dir = raw(c->dir);
   mode_t mode = c->mode;
@@ -41,6 +43,7 @@ void LowLevelFs::read(Call<op::Read> c) {
 void LowLevelFs::write(Call<op::Write> c) {
   fuse_file_info fi = info_of(c->handle, c->flags, c->lock_owner);
   fi.writepage = c->from_cache;
+  set_kill_suidgid(fi, hears_suidgid && c->kill_suidgid);
   fuse_ino_t node = raw(c->node);
   auto offset = static_cast<off_t>(c->offset);
   std::string copy;

@@ -56,6 +56,7 @@ void LowLevelFs::setattr(Call<op::Setattr> c) {
   fuse_ino_t node = raw(c->node);
   struct stat st = to_stat(c->set.to);
   int what = to_set(c->set.mask);
+  if (hears_suidgid && c->set.kill_suidgid) what |= FUSE_SET_ATTR_KILL_SUID;
   ops_.setattr(begin(std::move(c)), node, &st, what, fi.get());
 }
 

@@ -30,6 +30,8 @@ class Program {
 
   /// Whose it is.
   fuse_session* session = nullptr;
+  /// It is told where setuid bits are to be cleared (FUSE_CAP_HANDLE_KILLPRIV_V2).
+  bool hears_suidgid = false;
 };
 
 }  // namespace isthmus::libfuse

@@ -1,6 +1,9 @@
 #pragma once
 #include <isthmus/fuse3/fuse_common.h>
 
+#include <cstring>
+#include <iterator>
+
 namespace isthmus::libfuse {
 
 /// FUSE_CAP_* of a fuse_conn_info, in all words that have them: libfuse3.so.4 has 64 bits, and the lower 32 twice.
@@ -43,11 +46,29 @@ inline void drop_wants(fuse_conn_info& c, uint64_t caps) {
 #endif
 }
 
-/// What is shown to init(), and what `want` and `want_ext` were then: libfuse3.so.4 finds out by that which of the two
-/// a program has written to.
-struct Connection : fuse_conn_info {
-  unsigned shown_want = 0;
-  uint64_t shown_want_ext = 0;
+#if ISTHMUS_FUSE3_SO >= 4
+/// What `want` and `want_ext` were when init() was shown them, and what the library has set since: by that it finds out
+/// which of the two a program has written to. It is in the last reserved bytes of a fuse_conn_info, so that it is there
+/// in each that a program may have made itself.
+struct Shown {
+  uint32_t want;
+  uint64_t want_ext;
 };
+inline auto* place_of_shown(auto& c) {
+  return std::end(c.reserved) - (sizeof(uint32_t) + sizeof(uint64_t)) / sizeof *c.reserved;
+}
+inline Shown shown(const fuse_conn_info& c) {
+  Shown s;
+  const uint16_t* at = place_of_shown(c);
+  memcpy(&s.want_ext, at, sizeof s.want_ext);
+  memcpy(&s.want, at + sizeof s.want_ext / sizeof *at, sizeof s.want);
+  return s;
+}
+inline void set_shown(fuse_conn_info& c, const Shown& s) {
+  uint16_t* at = place_of_shown(c);
+  memcpy(at, &s.want_ext, sizeof s.want_ext);
+  memcpy(at + sizeof s.want_ext / sizeof *at, &s.want, sizeof s.want);
+}
+#endif
 
 }  // namespace isthmus::libfuse
