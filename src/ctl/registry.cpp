@@ -70,7 +70,7 @@ std::string sources_help() {
     s += entry(std::string(k.name) + ":" +
                    (k.takes_command ? "PROGRAM ARGS..."
                     : k.takes_path  ? "PATH[?OPTIONS]"
-                                    : "[?OPTIONS]"),
+                                    : std::string(k.place) + "[?OPTIONS]"),
                k.help, 2, 28);
     for (auto& o : k.options) s += entry(o.synopsis, o.help, 6, 32);
   }

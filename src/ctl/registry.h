@@ -36,7 +36,8 @@ struct Scheme {
   std::string_view help;
   std::span<const OptionHelp> options;
   Expected<std::unique_ptr<FileSystem>> (*make)(const Source&, const SourceHooks&);
-  bool takes_command = false;  ///< instead of a path: all that follows, as it is
+  bool takes_command = false;   ///< instead of a path: all that follows, as it is
+  std::string_view place = {};  ///< instead of a path: what this word stands for in help, which the factory reads
 };
 
 /// Something put in front of a source: `name+`. Its options begin with "name.".

@@ -166,7 +166,7 @@ Expected<Source> parse_source(V text) {
     auto real = absolute(source.path);
     if (!real) return real.problem();
     source.path = *real;
-  } else if (!source.path.empty()) {
+  } else if (!source.path.empty() && known->place.empty()) {
     return Problem{err(EINVAL), "source " + quote(text) + ": " + source.scheme + ": takes no path",
                    "options follow a question mark: " + source.scheme + ":?key=value"};
   }
