@@ -5,9 +5,9 @@
 namespace isthmus::ctl {
 
 std::span<const Scheme> schemes() {
-  static const std::array kAll{kDirScheme,      kArchiveScheme,    kMailScheme,      kMemScheme,
-                               kAddonScheme,    kRunScheme,        kHostScheme,      kUserfsScheme,
-                               kUserfsFdScheme, kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme};
+  static const std::array kAll{kDirScheme,       kArchiveScheme,   kMailScheme,   kMemScheme,      kAddonScheme,
+                               kRunScheme,       kHostScheme,      kUserfsScheme, kUserfsFdScheme, kUserfsUnixScheme,
+                               kUserfsTcpScheme, kUserfsSshScheme, kFtpScheme,    kFtpsScheme};
   return kAll;
 }
 

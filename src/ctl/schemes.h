@@ -5,7 +5,7 @@
 namespace isthmus::ctl {
 
 extern const Scheme kDirScheme, kMemScheme, kArchiveScheme, kMailScheme, kAddonScheme, kRunScheme, kHostScheme,
-    kUserfsScheme, kUserfsFdScheme, kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme;
+    kUserfsScheme, kUserfsFdScheme, kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme, kFtpScheme, kFtpsScheme;
 /// The option of addon: that holds arguments; all others go behind -o.
 inline constexpr std::string_view kAddonArgs = "args";
 extern const DecoratorKind kTraceDecorator, kFaultDecorator;

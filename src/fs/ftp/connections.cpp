@@ -1,0 +1,191 @@
+#include "fs/ftp/connections.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run/threads.h"
+
+namespace isthmus::fs::ftp {
+namespace {
+
+// A server that cannot be reached is left alone for a while, each time for longer; one that refuses a password, too:
+// some shut people out after a few tries.
+constexpr int64_t kFirstPause = kNsPerSec / 2, kMostPause = 5 * kNsPerSec, kAfterRefusal = 10 * kNsPerSec;
+
+bool too_many(const Said& s) {
+  if (s.code == 421) return true;
+  std::string text = s.text;
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return s.code == 530 && (text.find("too many") != text.npos || text.find("maximum") != text.npos);
+}
+
+}  // namespace
+
+bool Connections::is_crowded() const {
+  if (jobs_.empty() && streams_.empty()) return false;
+  for (auto& c : connections_)
+    if (c.free()) return streams_running_ >= most_streams() && jobs_.empty();
+  return alive() >= limit_;
+}
+
+size_t Connections::alive() const {
+  return static_cast<size_t>(
+      std::count_if(connections_.begin(), connections_.end(), [](const Connection& c) { return !c.ending; }));
+}
+
+bool Connections::crowded() const {
+  std::lock_guard lock(m_);
+  return is_crowded();
+}
+
+bool Connections::only_one() const {
+  std::lock_guard lock(m_);
+  return limit_ == 1;
+}
+
+void Connections::submit(Job job) {
+  std::list<std::thread> ended;
+  bool refused = false;
+  {
+    std::lock_guard lock(m_);
+    refused = stopping_;
+    if (!refused) {
+      (job.stream ? streams_ : jobs_).push_back(std::move(job));
+      size_t waiting = jobs_.size() + (streams_running_ < most_streams() ? streams_.size() : 0);
+      for (auto& c : connections_) waiting -= std::min<size_t>(waiting, c.free());
+      if (waiting > 0 && alive() < limit_) {
+        Connection& c = connections_.emplace_back();
+        c.remote = std::make_unique<Remote>(*server_);
+        SignalsBlocked blocked;
+        c.thread = std::thread([this, &c] { serve(c); });
+        name_thread(c.thread, "ftp " + server_->host);
+      } else if (is_crowded()) {
+        for (auto& c : connections_) c.remote->wake();
+      }
+      changed_.notify_all();
+    }
+    ended.swap(ended_);
+  }
+  for (auto& t : ended) t.join();
+  if (refused) job.fail({.error = err(ECONNABORTED), .lost = true});
+}
+
+bool Connections::take(Job& job) {
+  auto take_from = [&](std::deque<Job>& queue) {
+    job = std::move(queue.front());
+    queue.pop_front();
+    return true;
+  };
+  if (!jobs_.empty()) return take_from(jobs_);
+  if (!streams_.empty() && streams_running_ < most_streams()) return take_from(streams_);
+  return false;
+}
+
+void Connections::fail_all(const Said& said, std::unique_lock<std::mutex>& lock) {
+  std::deque<Job> jobs = std::exchange(jobs_, {});
+  for (auto& s : streams_) jobs.push_back(std::move(s));
+  streams_.clear();
+  lock.unlock();
+  for (auto& j : jobs) j.fail(said);
+  lock.lock();
+}
+
+/// False: this connection has nothing more to do.
+bool Connections::log_in(Connection& c, std::unique_lock<std::mutex>& lock) {
+  c.logged_in = false;
+  while (!stopping_ && !(jobs_.empty() && streams_.empty())) {
+    if (monotonic_ns() < down_until_ns_) {
+      fail_all(Said(down_), lock);
+      continue;
+    }
+    lock.unlock();
+    Said s = c.remote->connect();
+    lock.lock();
+    if (s.ok()) {
+      c.logged_in = true;
+      down_for_ns_ = 0;
+      return true;
+    }
+    const auto others = static_cast<size_t>(
+        std::count_if(connections_.begin(), connections_.end(), [](const Connection& o) { return o.logged_in; }));
+    if (too_many(s) && others > 0) {
+      limit_ = others;
+      log(LogLevel::info, "ftp: {}: takes no more than {} connections", server_->name, others);
+      return false;
+    }
+    if (stopping_) return false;
+    s.lost = true;
+    const bool first = down_for_ns_ == 0;
+    down_for_ns_ = s.error == err(EACCES) ? kAfterRefusal
+                   : first                ? kFirstPause
+                                          : std::min(down_for_ns_ * 2, kMostPause);
+    down_until_ns_ = monotonic_ns() + down_for_ns_;
+    if (first) log(LogLevel::warning, "{}", explain(*server_, s));
+    down_ = std::move(s);
+  }
+  return false;
+}
+
+void Connections::serve(Connection& c) {
+  std::unique_lock lock(m_);
+  bool more = log_in(c, lock);
+  while (more) {
+    Job job;
+    c.idle = true;
+    changed_.wait_for(lock, std::chrono::milliseconds(idle_ms_), [&] {
+      return stopping_ || !jobs_.empty() || (!streams_.empty() && streams_running_ < most_streams());
+    });
+    c.idle = false;
+    if (stopping_ && jobs_.empty()) break;
+    if (alive() > limit_ || !take(job)) break;
+    const bool stream = job.stream;
+    streams_running_ += stream;
+    running_++;
+    lock.unlock();
+    job.run(*c.remote);
+    job = {};
+    lock.lock();
+    running_--;
+    streams_running_ -= stream;
+    changed_.notify_all();
+    if (!c.remote->connected()) more = log_in(c, lock);
+  }
+  c.logged_in = c.idle = false;
+  c.ending = true;
+  if (c.remote->connected() && !stopping_) {
+    lock.unlock();
+    (void)c.remote->command({"*QUIT"});
+    lock.lock();
+  }
+  // Others may not end it any more; libcurl waits for nothing from here on.
+  c.remote->abort();
+  auto remote = std::move(c.remote);
+  ended_.push_back(std::move(c.thread));
+  connections_.remove_if([&](const Connection& o) { return &o == &c; });
+  changed_.notify_all();
+  lock.unlock();
+  remote.reset();
+}
+
+bool Connections::sleep(uint32_t ms) {
+  std::unique_lock lock(m_);
+  return !changed_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return stopping_; });
+}
+
+void Connections::stop(uint32_t patience_ms) {
+  std::unique_lock lock(m_);
+  changed_.wait_for(lock, std::chrono::milliseconds(patience_ms), [&] { return jobs_.empty() && running_ == 0; });
+  stopping_ = true;
+  fail_all({.error = err(ECONNABORTED), .lost = true}, lock);
+  changed_.notify_all();
+  for (auto& c : connections_) c.remote->abort();
+  changed_.wait(lock, [&] { return connections_.empty(); });
+  std::list<std::thread> ended = std::move(ended_);
+  ended_.clear();
+  lock.unlock();
+  for (auto& t : ended) t.join();
+}
+
+}  // namespace isthmus::fs::ftp
