@@ -73,7 +73,8 @@ const Scheme kFtpScheme{"ftp",
                         kFtpOptions,
                         make_ftp,
                         false,
-                        true};
-const Scheme kFtpsScheme{"ftps", false, "the same by TLS from the first byte (port 990)", {}, make_ftps, false, true};
+                        "[//[USER@]HOST[/PATH]]"};
+const Scheme kFtpsScheme{
+    "ftps", false, "the same by TLS from the first byte (port 990)", {}, make_ftps, false, "//[USER@]HOST[/PATH]"};
 
 }  // namespace isthmus::ctl
