@@ -102,6 +102,7 @@ void Notifier::answer() {
       return answer_exec(q, a[0]);
     case SystemCall::execveat:
       return answer_exec(q, a[1]);
+    case SystemCall::fcntl:
     case SystemCall::other:
       return go_on(q);
   }

@@ -24,14 +24,14 @@ constexpr Numbered kNative[] = {
 #endif
     {SystemCall::openat, __NR_openat},   {SystemCall::openat2, __NR_openat2},   {SystemCall::mount, __NR_mount},
     {SystemCall::umount2, __NR_umount2}, {SystemCall::fsopen, __NR_fsopen},     {SystemCall::ioctl, __NR_ioctl},
-    {SystemCall::execve, __NR_execve},   {SystemCall::execveat, __NR_execveat},
+    {SystemCall::execve, __NR_execve},   {SystemCall::execveat, __NR_execveat}, {SystemCall::fcntl, __NR_fcntl},
 };
 #ifdef __x86_64__
 // Of arch/x86/entry/syscalls/syscall_32.tbl.
 constexpr Numbered kI386[] = {
     {SystemCall::open, 5},    {SystemCall::openat, 295},   {SystemCall::openat2, 437}, {SystemCall::mount, 21},
     {SystemCall::umount, 22}, {SystemCall::umount2, 52},   {SystemCall::fsopen, 430},  {SystemCall::ioctl, 54},
-    {SystemCall::execve, 11}, {SystemCall::execveat, 358},
+    {SystemCall::execve, 11}, {SystemCall::execveat, 358}, {SystemCall::fcntl, 55},    {SystemCall::fcntl, 221},
 };
 constexpr uint32_t kX32Bit = 0x40000000;
 #endif
@@ -79,6 +79,7 @@ class Assembler {
 /// The number is loaded.
 void put_call(Assembler& a, Numbered n) {
   Assembler when;
+  uint32_t action = SECCOMP_RET_USER_NOTIF;
   switch (n.call) {
     case SystemCall::open:
     case SystemCall::openat:
@@ -86,6 +87,12 @@ void put_call(Assembler& a, Numbered n) {
       when.load_argument(n.call == SystemCall::open ? 1 : 2);
       when.mask(O_ACCMODE | O_CREAT);
       when.unless_equal(O_RDWR, 1);
+      break;
+    case SystemCall::fcntl:
+      // libfuse would splice all that goes through its device, by pages, and send long answers in pieces.
+      when.load_argument(1);
+      when.unless_equal(F_SETPIPE_SZ, 1);
+      action = SECCOMP_RET_ERRNO | EPERM;
       break;
     case SystemCall::ioctl:
       when.load_argument(1);
@@ -95,7 +102,7 @@ void put_call(Assembler& a, Numbered n) {
       a.unless_equal(n.number, 1);
       return a.give(SECCOMP_RET_USER_NOTIF);
   }
-  when.give(SECCOMP_RET_USER_NOTIF);
+  when.give(action);
   when.give(SECCOMP_RET_ALLOW);
   a.unless_equal(n.number, when.code.size());
   a.code.insert(a.code.end(), when.code.begin(), when.code.end());

@@ -74,7 +74,10 @@ TEST(FilterTest, TheCallsOfServingDoNot) {
   for (uint64_t flags : {O_RDONLY, O_WRONLY, O_RDWR | O_CREAT, O_RDONLY | O_DIRECTORY})
     EXPECT_EQ(run(call(kArch, __NR_openat, 0, flags)), SECCOMP_RET_ALLOW) << flags;
   EXPECT_EQ(run(call(kArch, __NR_ioctl, 0x5401)), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(call(kArch, __NR_fcntl, F_SETFD)), SECCOMP_RET_ALLOW);
 }
+
+TEST(FilterTest, PipesGetNoLonger) { EXPECT_EQ(run(call(kArch, __NR_fcntl, F_SETPIPE_SZ)), SECCOMP_RET_ERRNO | EPERM); }
 
 #ifdef __x86_64__
 TEST(FilterTest, OtherNumbersOfTheSameMachine) {

@@ -169,6 +169,10 @@ class Warden final : public Listener {
       // As some ask for it by name.
       for (auto name : {"FUSERMOUNT_PATH", "FUSERMOUNT_PROG"}) setenv(name, (job_.folder + "/fusermount3").c_str(), 1);
     }
+    // An answer's memory is not fetched from the kernel and given back each time, as the C library does above 128 KiB:
+    // it would be cleared each time.
+    setenv("MALLOC_MMAP_THRESHOLD_", "4194304", 0);
+    setenv("MALLOC_TRIM_THRESHOLD_", "16777216", 0);
     setenv(kMark, job_.folder.c_str(), 1);
     if (job_.way == WayIn::preload) {
       const char* others = getenv("LD_PRELOAD");

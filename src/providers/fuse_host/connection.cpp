@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "providers/fuse_host/device.h"
+#include "providers/fuse_host/message.h"
 #include "run/threads.h"
 #include "wire/fuse/flags.h"
 
@@ -50,47 +51,33 @@ Connection::Connection(Fd socket)
       most_message_(std::min(raise_message_size(socket_.get()), kMostMessage)),
       last_unique_(random_unique()) {}
 
-uint64_t Connection::next_unique() { return last_unique_ = (last_unique_ + 2) & ~kUniqueResend; }
+uint64_t Connection::next_unique() {
+  return (last_unique_.fetch_add(2, std::memory_order_relaxed) + 2) & ~kUniqueResend;
+}
 
-Status Connection::send(InHeader& header, std::span<const Bytes> parts) {
-  std::array<iovec, kMostParts + 1> iov;
-  iov[0] = {&header, sizeof header};
-  size_t n = 1, length = sizeof header;
-  for (Bytes p : parts) {
-    iov[n++] = {const_cast<std::byte*>(p.data()), p.size()};
-    length += p.size();
-  }
-  if (length > most_message_) return err(E2BIG);
-  header.len = static_cast<uint32_t>(length);
-  if (header.opcode < requests_.size()) requests_[header.opcode].fetch_add(1, std::memory_order_relaxed);
-  const std::span<const iovec> message(iov.data(), n);
-  auto copy_to = [&](std::vector<std::byte>& copy) {
-    copy.reserve(length);
-    for (auto& part : message) {
-      auto* from = static_cast<const std::byte*>(part.iov_base);
-      copy.insert(copy.end(), from, from + part.iov_len);
-    }
-  };
-  if (agreed_.resends) {
-    std::lock_guard lock(m_);
-    if (auto found = waiting_.find(header.unique); found != waiting_.end()) copy_to(found->second.message);
-  }
+Status Connection::send(const Message& message) {
+  if (message.length() > most_message_) return err(E2BIG);
+  const uint32_t opcode = message.header().opcode;
+  if (opcode < requests_.size()) requests_[opcode].fetch_add(1, std::memory_order_relaxed);
   if (outbox_.empty()) {
-    Status sent = send_message(message);
+    Status sent = send_message(message.parts());
     if (sent || sent.error() != err(EAGAIN)) return sent;
   }
-  copy_to(outbox_.emplace_back());
+  outbox_.push_back(message.whole());
   std::lock_guard lock(m_);
   wake_sender();
   return Unit{};
 }
 
 Status Connection::send_message(std::span<const iovec> message) {
+  constexpr int kHow = MSG_NOSIGNAL | MSG_DONTWAIT;
   msghdr m{};
   m.msg_iov = const_cast<iovec*>(message.data());
   m.msg_iovlen = message.size();
   ssize_t sent;
-  do sent = sendmsg(socket_.get(), &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+  do
+    sent = message.size() == 1 ? ::send(socket_.get(), message[0].iov_base, message[0].iov_len, kHow)
+                               : sendmsg(socket_.get(), &m, kHow);
   while (sent < 0 && errno == EINTR);
   if (sent >= 0) return Unit{};
   return errno == EPIPE || errno == ECONNRESET ? err(ENOTCONN) : last_errno();
@@ -143,10 +130,11 @@ bool Connection::send_outbox() {
   return true;
 }
 
-void Connection::want_interrupt(uint64_t unique) {
+void Connection::want_interrupt(uint64_t unique, bool first) {
   std::lock_guard lock(m_);
   auto found = waiting_.find(unique);
-  if (found == waiting_.end() || found->second.interrupts++ >= kMostInterrupts) return;
+  if (found == waiting_.end() || found->second.interrupts >= (first ? 1 : kMostInterrupts)) return;
+  found->second.interrupts++;
   interrupts_.push_back(unique);
   wake_sender();
 }
@@ -170,7 +158,7 @@ void Connection::send_interrupt(uint64_t unique) {
   h.opcode = static_cast<uint32_t>(Opcode::Interrupt);
   h.unique = unique | kInterruptBit;
   const Bytes body = std::as_bytes(std::span(&in, 1));
-  static_cast<void>(send(h, std::span(&body, 1)));
+  static_cast<void>(send(Message(h, std::span(&body, 1))));
 }
 
 void Connection::forget(uint64_t node, uint64_t count) {
@@ -192,22 +180,19 @@ void Connection::flush_forgets() {
     const auto some = left.first(std::min(left.size(), at_once));
     left = left.subspan(some.size());
     InHeader h{};
-    {
-      std::lock_guard lock(m_);
-      h.unique = next_unique();
-    }
+    h.unique = next_unique();
     if (some.size() == 1) {
       const ForgetIn in{some[0].nlookup};
       h.opcode = static_cast<uint32_t>(Opcode::Forget);
       h.nodeid = some[0].nodeid;
       const Bytes body = std::as_bytes(std::span(&in, 1));
-      static_cast<void>(send(h, std::span(&body, 1)));
+      static_cast<void>(send(Message(h, std::span(&body, 1))));
       continue;
     }
     const BatchForgetIn in{static_cast<uint32_t>(some.size()), 0};
     h.opcode = static_cast<uint32_t>(Opcode::BatchForget);
     const Bytes parts[] = {std::as_bytes(std::span(&in, 1)), std::as_bytes(some)};
-    static_cast<void>(send(h, parts));
+    static_cast<void>(send(Message(h, parts)));
   }
 }
 
@@ -217,7 +202,7 @@ void Connection::reply_to_news(uint64_t unique, uint64_t node, std::span<const B
   h.unique = unique;
   h.nodeid = node;
   std::lock_guard sending(send_m_);
-  static_cast<void>(send(h, parts));
+  static_cast<void>(send(Message(h, parts)));
 }
 
 void Connection::resend() {
@@ -286,10 +271,24 @@ void Connection::ask(const Request& request, const Context& ctx, std::span<const
   InHeader h{};
   h.opcode = static_cast<uint32_t>(request.opcode);
   h.nodeid = request.node;
-  h.uid = ctx.cred.known ? ctx.cred.uid : geteuid();
-  h.gid = ctx.cred.known ? ctx.cred.gid : getegid();
+  h.uid = ctx.cred.known ? ctx.cred.uid : user_;
+  h.gid = ctx.cred.known ? ctx.cred.gid : group_;
   h.pid = ctx.cred.known ? ctx.cred.pid : 0;
   h.total_extlen = request.extension;
+  h.unique = next_unique();  // odd ones are interrupts
+  // What comes of it before it is among those that wait is looked for then.
+  if (ctx.cancel)
+    ctx.cancel->on_request([line = line_, unique = h.unique] {
+      std::lock_guard lock(line->m);
+      if (line->to) line->to->want_interrupt(unique, true);
+    });
+  const Message message(h, parts);
+  Asked asked{.waiter = std::move(waiter), .cancel = ctx.cancel, .least = request.least, .most = request.most};
+  asked.lends = message.lends();
+  if (agreed_.resends) asked.message = message.whole();
+  // One who waits for a lock may wait as long as it is held.
+  if (agreed_.request_timeout.count() > 0 && request.opcode != Opcode::Setlkw)
+    asked.until = Clock::now() + agreed_.request_timeout;
   Status sent = Unit{};
   bool over = false;
   {
@@ -298,25 +297,17 @@ void Connection::ask(const Request& request, const Context& ctx, std::span<const
       std::lock_guard lock(m_);
       over = over_;
       if (!over) {
-        h.unique = next_unique();  // odd ones are interrupts
-        Asked asked{.waiter = std::move(waiter), .cancel = ctx.cancel, .least = request.least, .most = request.most};
-        // One who waits for a lock may wait as long as it is held.
-        if (agreed_.request_timeout.count() > 0 && request.opcode != Opcode::Setlkw)
-          asked.until = Clock::now() + agreed_.request_timeout;
-        waiting_.emplace(h.unique, std::move(asked));
+        Asked& at = waiting_.emplace(h.unique, std::move(asked)).first->second;
+        if (at.cancel && at.cancel->requested() && at.interrupts++ == 0) {
+          interrupts_.push_back(h.unique);
+          wake_sender();
+        }
       }
     }
-    if (!over) {
-      sent = send(h, parts);
-      // Nobody has answered yet: `ctx` lives.
-      if (ctx.cancel)
-        ctx.cancel->on_request([line = line_, unique = h.unique] {
-          std::lock_guard lock(line->m);
-          if (line->to) line->to->want_interrupt(unique);
-        });
-    }
+    // From here on it may be answered: `ctx` may be gone, and `parts` with it unless it lends them.
+    if (!over) sent = send(message);
   }
-  if (over) return waiter->answered(err(ENOTCONN), {});  // NOLINT(bugprone-use-after-move): moved if not over
+  if (over) return answer(std::move(asked), err(ENOTCONN), {});  // NOLINT(bugprone-use-after-move): moved if not over
   if (!sent) answer(take(h.unique), sent.error(), {});
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -117,8 +118,10 @@ class Connection {
     unsigned interrupts = 0;   ///< sent, or to be sent
     size_t least = 0, most = 0;
     Clock::time_point until = Clock::time_point::max();
+    bool lends = false;                ///< what it is sent from is gone when it is answered
     std::vector<std::byte> message{};  ///< to be sent again
   };
+  class Message;
   /// What a Cancel's function has of us: it may still run when we end.
   struct Line {
     explicit Line(Connection* c) : to(c) {}
@@ -135,12 +138,13 @@ class Connection {
 
   // ---- sending: connection.cpp ----
   /// Never waits: while the daemon is slow, messages stand in line. With send_m_ held.
-  Status send(wire::fuse::InHeader& header, std::span<const Bytes> parts);
+  Status send(const Message& message);
   Status send_message(std::span<const iovec> message);
   void send_what_waits();
   bool send_outbox();
   void send_interrupt(uint64_t unique);
-  void want_interrupt(uint64_t unique);
+  /// `first`: none has been wanted yet.
+  void want_interrupt(uint64_t unique, bool first);
   void wake_sender();
   bool too_late() const;
   uint64_t next_unique();
@@ -163,17 +167,19 @@ class Connection {
   const Fd socket_;
   const Fd wake_;  // an eventfd: of the sending thread
   const size_t most_message_;
+  const uid_t user_ = geteuid();  // who asks where no door knows it
+  const gid_t group_ = getegid();
   Agreed agreed_;
   News news_;
   std::function<void()> ended_;
   std::thread hearing_, passing_, sending_;
   std::atomic<bool> comes_in_pieces_{false};
   std::atomic<uint64_t> refused_{0};
+  std::atomic<uint64_t> last_unique_;
   std::array<std::atomic<uint64_t>, 64> requests_{};  // by opcode
   Pieces pieces_;                                     // of the hearing thread
 
   mutable std::mutex m_;  // guards what follows; held for nothing else, and taken inside of send_m_
-  uint64_t last_unique_;
   bool over_ = false, outgoing_waits_ = false, deaf_to_interrupts_ = false;
   std::unordered_map<uint64_t, Asked> waiting_;
   std::vector<uint64_t> interrupts_;            // to be sent
@@ -182,8 +188,9 @@ class Connection {
   std::condition_variable more_;
   const std::shared_ptr<Line> line_ = std::make_shared<Line>(this);
 
-  /// Guards what follows. Held from before a request can be answered until it is sent or copied, and taken before an
-  /// answer is passed on: whatever a daemon says and when, a request's names are not gone while they are read.
+  /// Guards what follows. Held from before a request can be answered until it is sent or copied, and taken before the
+  /// answer to one that lends its parts is passed on: whatever a daemon says and when, they are not gone while they are
+  /// read.
   std::mutex send_m_;
   std::deque<std::vector<std::byte>> outbox_;  // in order
 };

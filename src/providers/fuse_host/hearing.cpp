@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "providers/fuse_host/connection.h"
+#include "providers/fuse_host/message.h"
 #include "wire/fuse/flags.h"
 
 namespace isthmus::fuse_host {
@@ -37,7 +38,7 @@ Result<Connection::First> Connection::ask_first(Opcode opcode, Bytes body, const
   {
     std::lock_guard sending(send_m_);
     h.unique = next_unique();
-    if (Status sent = send(h, std::span(&body, 1)); !sent) return sent.error();
+    if (Status sent = send(Message(h, std::span(&body, 1))); !sent) return sent.error();
   }
   std::vector<std::byte> room(kMinReadBuffer);
   while (true) {
@@ -75,6 +76,8 @@ Result<Connection::First> Connection::ask_first(Opcode opcode, Bytes body, const
         first.pid = who.pid;
       }
     first.body.assign(room.begin() + sizeof out, room.begin() + n);
+    on = 0;  // it costs each message something
+    setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     return first;
   }
 }
@@ -124,7 +127,7 @@ void Connection::hear_one(Bytes message) {
   h.unique &= ~kUniqueResend;
   if (!(h.unique & kInterruptBit)) return hear_answer(h, body);
   if (!body.empty()) return refuse("answers an interrupt with data");
-  if (h.error == -EAGAIN) return want_interrupt(h.unique & ~kInterruptBit);  // it has not seen the request yet
+  if (h.error == -EAGAIN) return want_interrupt(h.unique & ~kInterruptBit, false);  // it has not seen the request yet
   std::lock_guard lock(m_);
   deaf_to_interrupts_ |= h.error == -ENOSYS;
 }
@@ -150,7 +153,7 @@ void Connection::hear_answer(const OutHeader& h, Bytes body) {
 }
 
 void Connection::answer_heard(Asked asked, Errno e, Bytes body) {
-  { std::lock_guard sending(send_m_); }
+  if (asked.lends) std::lock_guard sending(send_m_);
   answer(std::move(asked), e, e == Errno{} ? body : Bytes{});
 }
 

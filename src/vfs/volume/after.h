@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "base/clock.h"
 #include "vfs/defaults.h"
 #include "vfs/volume/core.h"
 
@@ -32,17 +33,22 @@ class Aftermath {
   Aftermath(Core& core, const Actor& who, ChangeClock::Stamp since) : core_(core), who_(who), marks{since, since} {}
 
   // Own caches.
-  void name(NodeId dir, std::string_view name) {
+  /// stays: what had the name still has as many.
+  ChangeClock::Marked name(NodeId dir, std::string_view name, bool stays = false) {
     Forgets out;
     ChangeClock::Marked m{};
     NodeId was = core_.cache.invalidate_name(dir, name, out, &m);
     if (m.before <= marks.name) marks.name = m.at;
     core_.cache.invalidate_data(dir);
     if (was != NodeId::none) {
-      core_.cache.invalidate_attributes(was);  // links, time of change
+      if (stays)
+        core_.cache.invalidate_data(was);  // time of change
+      else
+        core_.cache.invalidate_attributes(was);  // links, too
       core_.cache.leave(was, 1, out);
     }
     core_.give_back(std::move(out));
+    return m;
   }
   void attributes(NodeId node) { mark(core_.cache.invalidate_attributes(node)); }
   void data(NodeId node) { mark(core_.cache.invalidate_data(node)); }
@@ -68,13 +74,21 @@ class Aftermath {
   }
   void renamed(const op::Rename& a, const Extra& extra) {
     bool swapped = a.flags & RENAME_EXCHANGE;
-    name(a.dir, a.name);
-    name(a.to_dir, a.to_name);
+    const auto since = marks.name;
+    const int64_t until = core_.cache.believed_until(a.dir, a.name, extra.victim, monotonic_ns());
+    name(a.dir, a.name, true);
+    const auto to = name(a.to_dir, a.to_name, swapped);
     for (NodeId n : {extra.victim, extra.target})
       if (n != NodeId::none) {
-        core_.cache.invalidate_attributes(n);
+        core_.cache.invalidate_data(n);
         core_.hub.others(who_.port, [&](Upcalls& up) { up.invalidate_attr(n); });
       }
+    // The name goes with the node.
+    if (!swapped && extra.victim != NodeId::none && until != 0 && to.before <= since) {
+      Forgets out;
+      core_.cache.put_name(a.to_dir, a.to_name, extra.victim, until, to.at, out);
+      core_.give_back(std::move(out));
+    }
     tell_name(a.dir, a.name);
     if (extra.target != NodeId::none && !swapped)
       gone(a.to_dir, a.to_name, extra.target);

@@ -28,7 +28,7 @@ Cache::~Cache() = default;
 
 // ---- hits ----
 
-std::optional<Entry> Cache::find(NodeId dir, std::string_view name, int64_t now) {
+std::optional<Entry> Cache::find(NodeId dir, std::string_view name, int64_t now, bool stale_will_do) {
   NameShard& s = names_of(dir, name);
   std::lock_guard lock(s.m);
   auto it = s.index.find({dir, name});
@@ -40,7 +40,7 @@ std::optional<Entry> Cache::find(NodeId dir, std::string_view name, int64_t now)
     NodeShard& ns = nodes_of(n.node);
     std::lock_guard node_lock(ns.m);
     Node& node = ns.nodes.at(n.node);
-    if (node.until <= now || node.data_stale) return {};
+    if (node.until <= now || (node.data_stale && !stale_will_do)) return {};
     e.node = n.node;
     e.generation = node.generation;
     e.attr = node.attr;
@@ -49,6 +49,13 @@ std::optional<Entry> Cache::find(NodeId dir, std::string_view name, int64_t now)
   }
   s.recent.splice(s.recent.begin(), s.recent, it->second);
   return e;
+}
+
+int64_t Cache::believed_until(NodeId dir, std::string_view name, NodeId node, int64_t now) {
+  NameShard& s = names_of(dir, name);
+  std::lock_guard lock(s.m);
+  const auto it = s.index.find({dir, name});
+  return it == s.index.end() || it->second->node != node || it->second->until <= now ? 0 : it->second->until;
 }
 
 bool Cache::knows(NodeId dir, std::string_view name, int64_t now) {
@@ -105,18 +112,17 @@ void Cache::enter(const Entry& e, int64_t now, Stamp since) {
 void Cache::enter_name(NodeId dir, std::string_view name, const Entry& e, int64_t now, Stamp name_since,
                        Stamp attr_since, Forgets& out) {
   if (e.node != NodeId::none) enter(e, now, attr_since);
-  if (e.entry_ttl == 0) return;
+  if (e.entry_ttl != 0) put_name(dir, name, e.node, end_of(e.entry_ttl, now), name_since, out);
+}
+
+void Cache::put_name(NodeId dir, std::string_view name, NodeId node, int64_t until, Stamp since, Forgets& out) {
   NameShard& s = names_of(dir, name);
   std::lock_guard lock(s.m);
-  if (!clock_.unchanged(key_of(dir, name), name_since)) return;
+  if (!clock_.unchanged(key_of(dir, name), since)) return;
   if (auto it = s.index.find({dir, name}); it != s.index.end()) remove(s, it->second, out);
-  s.recent.push_front({dir, std::string(name), e.node, end_of(e.entry_ttl, now)});
+  s.recent.push_front({dir, std::string(name), node, until});
   s.index.emplace(Key{dir, s.recent.front().name}, s.recent.begin());
-  if (e.node != NodeId::none) {
-    NodeShard& ns = nodes_of(e.node);
-    std::lock_guard node_lock(ns.m);
-    ns.nodes.at(e.node).users++;  // there: the caller is a user
-  }
+  if (node != NodeId::none) hold(node);  // there: the caller is a user
   if (s.recent.size() > per_shard_) remove(s, std::prev(s.recent.end()), out);
 }
 

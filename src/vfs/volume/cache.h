@@ -47,7 +47,11 @@ class Cache {
 
   // Hits. `now` is monotonic_ns().
   /// A name's answer; with a node, one user more, for the caller. node none: known to be missing.
-  std::optional<Entry> find(NodeId dir, std::string_view name, int64_t now);
+  std::optional<Entry> find(NodeId dir, std::string_view name, int64_t now) { return find(dir, name, now, false); }
+  /// The same for who wants to know which node it is, and whose: its size and times may be stale.
+  std::optional<Entry> find_node(NodeId dir, std::string_view name, int64_t now) { return find(dir, name, now, true); }
+  /// Until when the name is believed to lead to that node; 0: it is not.
+  int64_t believed_until(NodeId dir, std::string_view name, NodeId node, int64_t now);
   /// Whether find() would answer.
   bool knows(NodeId dir, std::string_view name, int64_t now);
   std::optional<Attributes> attributes(NodeId node, int64_t now);
@@ -60,6 +64,8 @@ class Cache {
   /// The same under a name. node none: the name is missing.
   void enter_name(NodeId dir, std::string_view name, const Entry& e, int64_t now, Stamp name_since, Stamp attr_since,
                   Forgets& out);
+  /// A name of a node that the caller is a user of.
+  void put_name(NodeId dir, std::string_view name, NodeId node, int64_t until, Stamp since, Forgets& out);
   void learn(NodeId node, const Attributes& a, int64_t now, Stamp since);
   void learn_acl(NodeId node, std::shared_ptr<const PosixAcl> acl, Stamp since);
 
@@ -120,6 +126,7 @@ class Cache {
   NameShard& names_of(NodeId dir, std::string_view name) { return names_[(key_of(dir, name) >> 7) % kShards]; }
   NodeShard& nodes_of(NodeId n) { return nodes_[key_of(n) % kShards]; }
   const NodeShard& nodes_of(NodeId n) const { return nodes_[key_of(n) % kShards]; }
+  std::optional<Entry> find(NodeId dir, std::string_view name, int64_t now, bool stale_will_do);
   void remove(NameShard& s, Recent::iterator at, Forgets& out);
   void put_attr(Node& n, NodeId id, const Attr& a, Ttl ttl, int64_t now, Stamp since);
 

@@ -51,6 +51,38 @@ TEST_F(CacheTest, WhatADoorDoesInvalidates) {
   EXPECT_EQ(d.release(f, c->opened.handle), 0);
 }
 
+TEST_F(CacheTest, AMovedNameIsKnownWhereItGoes) {
+  Door d(rig.v, {});
+  for (auto name : {"f", "h"}) ASSERT_TRUE(d.run(op::Mknod{{}, kRoot, name, S_IFREG | 0644, 0, {}}));
+  const NodeId f = d.node(kRoot, "f");
+  d.node(kRoot, "g");
+  const uint64_t looked = rig.gate.asked(Op::Lookup), stated = rig.gate.asked(Op::Getattr);
+  EXPECT_EQ(d.rename(kRoot, "f", kRoot, "g"), 0);
+  EXPECT_EQ(d.stat(f).nlink, 1u);
+  EXPECT_EQ(rig.gate.asked(Op::Getattr), stated + 1) << "its time of change is another";
+  EXPECT_EQ(d.node(kRoot, "g"), f);
+  EXPECT_EQ(d.rename(kRoot, "g", kRoot, "h"), 0);
+  EXPECT_EQ(d.unlink(kRoot, "h"), 0);
+  EXPECT_EQ(rig.gate.asked(Op::Lookup), looked);
+  EXPECT_EQ(d.node(kRoot, "h"), NodeId::none);
+  EXPECT_EQ(d.node(kRoot, "g"), NodeId::none);
+}
+
+// The provider has taken the name back while the rename was under way.
+TEST_F(CacheTest, AMovedNameIsNotKnownOverAChange) {
+  Door d(rig.v, {});
+  ASSERT_TRUE(d.run(op::Mknod{{}, kRoot, "f", S_IFREG | 0644, 0, {}}));
+  d.node(kRoot, "f");
+  rig.gate.hold(Op::Rename, Gate::Hold::answer);
+  auto slow = d.begin(op::Rename{{}, kRoot, "f", kRoot, "g", 0});
+  ASSERT_EQ(rig.gate.held(), 1u);
+  ASSERT_EQ(call_and_wait(rig.mem, op::Unlink{{}, kRoot, "g"}).code(), 0);
+  rig.gate.told()->invalidate_entry(kRoot, "g");
+  rig.gate.let_go();
+  EXPECT_TRUE(slow->wait());
+  EXPECT_EQ(d.node(kRoot, "g"), NodeId::none);
+}
+
 TEST_F(CacheTest, ProviderTakesWordsBack) {
   Door d(rig.v, {});
   ASSERT_TRUE(d.run(op::Mknod{{}, kRoot, "f", S_IFREG | 0644, 0, {}}));

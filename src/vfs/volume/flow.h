@@ -88,7 +88,7 @@ class Flow {
   /// A name's node, one user of it for *this, or none; then next(). From the cache or the provider.
   template <class Next>
   void find_child(NodeId dir, std::string_view name, NodeId& node, Attr& attr, Next next) {
-    if (auto e = core_.cache.find(dir, name, monotonic_ns())) {
+    if (auto e = core_.cache.find_node(dir, name, monotonic_ns())) {
       node = e->node;
       attr = e->attr;
       return next();

@@ -270,6 +270,23 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
   return real(fd, request, argument);
 }
 
+// No splicing: syscalls.h says why.
+#define ISTHMUS_FCNTL(name)                         \
+  int name(int fd, int command, ...) {              \
+    va_list more;                                   \
+    va_start(more, command);                        \
+    void* argument = va_arg(more, void*);           \
+    va_end(more);                                   \
+    if (command == F_SETPIPE_SZ && folder()) {      \
+      errno = EPERM;                                \
+      return -1;                                    \
+    }                                               \
+    static const auto real = next_of(&name, #name); \
+    return real(fd, command, argument);             \
+  }
+ISTHMUS_FCNTL(fcntl)
+ISTHMUS_FCNTL(fcntl64)
+
 int execve(const char* path, char* const argv[], char* const environment[]) noexcept {
   if (is_hidden(path)) {
     errno = ENOENT;
