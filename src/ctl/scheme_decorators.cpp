@@ -1,4 +1,5 @@
 #include "ctl/schemes.h"
+#include "fs/compress/compress_fs.h"
 #include "fs/fault/fault.h"
 #include "fs/trace/trace.h"
 
@@ -17,6 +18,15 @@ constexpr OptionHelp kFaultOptions[] = {
      "short=N "
      "or short=N%; CONDITION p=CHANCE, after=N, count=N, every=N, name=GLOB"},
     {"fault.seed=N", "repeats the chances of an earlier run; default: a random seed, which is logged"},
+};
+
+constexpr OptionHelp kCompressOptions[] = {
+    {"compress.level=N", "of zstd, 1 to 19; default 3"},
+    {"compress.frame=SIZE", "plain bytes that are compressed together; default 256k"},
+    {"compress.cache=SIZE", "memory for decoded data, and for data to be stored; default 64m"},
+    {"compress.write_after=SECONDS", "when a file that stays open is stored; default 30"},
+    {"compress.spool=SIZE", "disk for each file that cannot be read at random; default 1g"},
+    {"compress.spool_dir=DIR", "where; default: as archive: does"},
 };
 
 Expected<std::unique_ptr<FileSystem>> make_trace(std::unique_ptr<FileSystem> inner, const Source& source) {
@@ -38,11 +48,20 @@ Expected<std::unique_ptr<FileSystem>> make_fault(std::unique_ptr<FileSystem> inn
   return std::unique_ptr<FileSystem>(std::make_unique<fs::fault::Fault>(std::move(inner), std::move(options)));
 }
 
+Expected<std::unique_ptr<FileSystem>> make_compress(std::unique_ptr<FileSystem> inner, const Source& source) {
+  fs::compress::Options options;
+  std::string why;
+  if (!fs::compress::parse_options(source.options, options, why)) return bad_option(source, why);
+  return std::unique_ptr<FileSystem>(std::make_unique<fs::compress::CompressFs>(std::move(inner), std::move(options)));
+}
+
 }  // namespace
 
 const DecoratorKind kTraceDecorator{"trace", "writes down every operation, its answer and how long it took",
                                     kTraceOptions, make_trace};
 const DecoratorKind kFaultDecorator{"fault", "fails, delays or shortens operations by rule, for tests", kFaultOptions,
                                     make_fault};
+const DecoratorKind kCompressDecorator{"compress", "stores files compressed, as NAME.zst, and shows them plain",
+                                       kCompressOptions, make_compress};
 
 }  // namespace isthmus::ctl

@@ -12,7 +12,7 @@ std::span<const Scheme> schemes() {
 }
 
 std::span<const DecoratorKind> decorators() {
-  static const std::array kAll{kTraceDecorator, kFaultDecorator};
+  static const std::array kAll{kTraceDecorator, kFaultDecorator, kCompressDecorator};
   return kAll;
 }
 

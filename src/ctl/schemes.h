@@ -8,7 +8,7 @@ extern const Scheme kDirScheme, kMemScheme, kArchiveScheme, kMailScheme, kAddonS
     kUserfsScheme, kUserfsFdScheme, kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme, kFtpScheme, kFtpsScheme;
 /// The option of addon: that holds arguments; all others go behind -o.
 inline constexpr std::string_view kAddonArgs = "args";
-extern const DecoratorKind kTraceDecorator, kFaultDecorator;
+extern const DecoratorKind kTraceDecorator, kFaultDecorator, kCompressDecorator;
 
 /// The options that are not a decorator's.
 std::vector<std::pair<std::string, std::string>> own_options(const Source& source);

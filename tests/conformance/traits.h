@@ -44,6 +44,7 @@
   X(stable_inodes, "inode numbers do not change, and readdir and stat agree on them")               \
   X(d_type, "readdir tells the type")                                                               \
   X(dir_nlink, "the link count of a directory is 2 plus its sub-directories")                       \
+  X(dir_mtime, "writing to a file leaves the times of its directory alone")                         \
   X(large_files, "files larger than 4 GiB")                                                         \
   X(huge_files, "offsets near 2^63")                                                                \
   X(any_bytes_in_names, "names are bytes: everything but '/' and NUL")                              \

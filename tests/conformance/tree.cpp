@@ -104,6 +104,7 @@ class Comparison {
   }
 
   void compare_times(const std::string& path, const struct stat& a, const struct stat& b) {
+    if (S_ISDIR(a.st_mode) && !rules_.dir_mtime) return;
     if (rules_.recent_from != 0 && a.st_mtim.tv_sec >= rules_.recent_from) {
       if (b.st_mtim.tv_sec < rules_.recent_from)
         complain(path, "mtime", "recent", std::to_string(ns_of(b.st_mtim)) + " ns");

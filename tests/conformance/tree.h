@@ -14,6 +14,7 @@ struct TreeRules {
   std::int64_t recent_from = 0;
   bool xattrs = true;  // all names but security.* and the ACLs of the system.* name space
   bool dir_nlink = true;
+  bool dir_mtime = true;
   bool content = true;
   bool root = true;  // compare also the two top folders themselves
 };

@@ -134,6 +134,13 @@ endforeach()
 # Behind another process that answers packets, the userfs door over mem.
 conformance_variant(mem_over_userfs mem SOURCE "userfs:$<TARGET_FILE:isthmus> serve mem: --userfs -" SUITES folder model)
 
+# compress+ over a folder, and over mem. Not there: space cannot be promised before it is known how well data compresses; holes are
+# frames, not blocks; files without a name, birth times and white-outs are not kept; there is an end to sizes; a file that is stored anew
+# touches its directory (docs/compress.md).
+set(not_compressed name_max=251,-dir_mtime,-fallocate,-keep_size,-holes,-tmpfile,-huge_files,-btime,-rename_whiteout)
+conformance_variant(compressed_mem mem SOURCE compress+mem: TRAITS ${not_compressed} SUITES folder model crowd)
+conformance_variant(compressed_pass pass SOURCE compress+dir:{src} TRAITS ${not_compressed} SUITES folder model ONCE)
+
 # Under fault+. Delays may change no result. Injected errors may come for any operation, and nothing else may: after each the
 # operation is done again and must then do what it does on tmpfs; seeds are fixed, the schedule of the threads is not.
 set(errors *:EIO:p=0.004$<SEMICOLON>*:ENOMEM:p=0.003$<SEMICOLON>*:EINTR:p=0.003)

@@ -10,6 +10,7 @@
 #include "conformance/waist/waist.h"
 #include "doors/userfs/userfs_door.h"
 #include "fs/archive/archive_fs.h"
+#include "fs/compress/compress_fs.h"
 #include "fs/mem/mem_fs.h"
 #include "fs/pass/pass.h"
 #include "matrix/temp_folder.h"
@@ -96,6 +97,17 @@ Subject over_userfs(Subject of, const std::string& name, bool restart = false) {
   return of;
 }
 
+/// Files of `of` stored compressed, and seen plain.
+Subject compressed(Subject of, const std::string& name) {
+  of.name = name;
+  of.make = [make = of.make]() -> std::unique_ptr<FileSystem> {
+    return std::make_unique<fs::compress::CompressFs>(make(), fs::compress::Options{});
+  };
+  of.locks = of.export_handles = false;  // doors keep both
+  of.name_max = 251;                     // with the ending of what is stored
+  return of;
+}
+
 /// kSampleTree as an archive made by tar(1) with `flags`.
 Subject tar_subject(std::string name, const std::string& flags) {
   auto folder = std::make_shared<TempFolder>();
@@ -141,6 +153,12 @@ int main(int argc, char** argv) {
   all.push_back(over_userfs(mem_subject("", {}), "mem_over_userfs_restartable", true));
   all.push_back(over_userfs(pass_subject("", {}), "pass_over_userfs"));
   all.push_back(over_userfs(tar_subject("tar_served", "-cf"), "tar_over_userfs"));
+  all.push_back(compressed(mem_subject("", {}), "compressed_mem"));
+  all.push_back(compressed(mem_subject("", stateless), "compressed_mem_stateless"));
+  all.push_back(compressed(pass_subject("", {}), "compressed_pass"));
+  all.push_back(compressed(pass_subject("", no_handles), "compressed_pass_by_name"));
+  all.push_back(compressed(over_userfs(mem_subject("", {}), ""), "compressed_mem_over_userfs"));
+  all.push_back(compressed(tar_subject("tar_below", "-cf"), "compressed_tar"));
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

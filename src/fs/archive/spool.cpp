@@ -1,17 +1,14 @@
 #include "fs/archive/spool.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/unlinked_file.h"
 
 namespace isthmus::fs::archive {
 namespace {
@@ -21,44 +18,7 @@ constexpr size_t kSegments = 64, kBigSegments = 8, kMemorySegments = 16;
 // Small pieces are counted as this much, which bounds how many there are and so the memory of the table.
 constexpr uint64_t kGrain = 1024;
 
-Fd unlinked_file(int dir) {
-  Fd fd(::openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (fd) return fd;
-  // Not every file system has O_TMPFILE.
-  for (int i = 0; i < 16; i++) {
-    std::string name = fmt::format(".isthmus-{}-{:x}-{}", getpid(), monotonic_ns(), i);
-    fd.reset(::openat(dir, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (fd) {
-      ::unlinkat(dir, name.c_str(), 0);
-      return fd;
-    }
-    if (errno != EEXIST) break;
-  }
-  return fd;
-}
-
 }  // namespace
-
-Fd cache_directory(const std::string& given) {
-  std::vector<std::string> places;
-  auto add = [&](const char* root, const char* below) {
-    if (!root || root[0] != '/') return;
-    places.push_back(std::string(root) + below);
-    if (*below) ::mkdir(places.back().c_str(), 0700);
-  };
-  if (!given.empty()) {
-    places.push_back(given);
-  } else {
-    add(::getenv("XDG_CACHE_HOME"), "/isthmus");
-    add(::getenv("TMPDIR"), "");
-    places.push_back("/var/tmp");
-  }
-  for (auto& p : places) {
-    Fd dir(::open(p.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (dir && unlinked_file(dir.get())) return dir;
-  }
-  return {};
-}
 
 void Spool::Piece::append_to(Buffer& to, uint64_t from, size_t n) const {
   if (segment->fd)

@@ -42,7 +42,7 @@ class Spool {
   };
 
   struct Setup {
-    std::string directory;   ///< empty: chosen, see cache_directory()
+    std::string directory;   ///< empty: chosen, see cache_directory() in base/unlinked_file.h
     bool in_memory = false;  ///< memory files (memfd_create(2)) instead
     uint64_t size = uint64_t{1} << 30;
     std::string name;  ///< of the archive, for the log
@@ -94,9 +94,5 @@ class Spool {
   std::unordered_map<Key, Place, KeyHash> places_;
   uint64_t clock_ = 0;
 };
-
-/// A directory where an unlinked file can be made: the one given, or the first usable of $XDG_CACHE_HOME/isthmus (made
-/// if missing), $TMPDIR, /var/tmp. Opened at once, so that a later mount over it changes nothing.
-Fd cache_directory(const std::string& given);
 
 }  // namespace isthmus::fs::archive

@@ -92,6 +92,7 @@ bool same_trees(const World& world, const Traits& traits, bool injected) {
   rules.owners = traits.owners;
   rules.xattrs = traits.xattrs;
   rules.dir_nlink = traits.dir_nlink;
+  rules.dir_mtime = traits.dir_mtime;
   rules.time_ns = traits.time_ns;
   rules.recent_from = kRecent;
   std::vector<std::string> differences;

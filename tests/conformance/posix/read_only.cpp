@@ -105,6 +105,7 @@ TEST_F(ReadOnly, TreesAreTheSame) {
   rules.owners = traits.owners;
   rules.xattrs = traits.xattrs;
   rules.dir_nlink = traits.dir_nlink;
+  rules.dir_mtime = traits.dir_mtime;
   rules.time_ns = traits.time_ns;
   rules.root = false;
   for (const auto& line : compare_trees(options().expect, options().dir, rules)) ADD_FAILURE() << line;

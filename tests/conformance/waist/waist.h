@@ -23,6 +23,7 @@ struct Subject {
   bool fallocate = true;
   bool export_handles = true;
   bool special_files = true;
+  size_t name_max = 255;
 };
 
 inline std::ostream& operator<<(std::ostream& os, const Subject& s) { return os << s.name; }

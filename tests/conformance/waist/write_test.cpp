@@ -44,8 +44,9 @@ TEST_P(Writing, CreateIsExclusive) {
   EXPECT_EQ(f.create(kRoot, "a").code(), EEXIST);
   EXPECT_EQ(f.mkdir(kRoot, "a").code(), EEXIST);
   EXPECT_EQ(f.create(c.entry.node, "x").code(), ENOTDIR);
-  EXPECT_EQ(f.create(kRoot, std::string(256, 'n')).code(), ENAMETOOLONG);
-  EXPECT_TRUE(f.create(kRoot, std::string(255, 'n')));
+  const size_t longest = GetParam().name_max;
+  EXPECT_EQ(f.create(kRoot, std::string(longest + 1, 'n')).code(), ENAMETOOLONG);
+  EXPECT_TRUE(f.create(kRoot, std::string(longest, 'n')));
   EXPECT_EQ(c.entry.attr.mode, uint32_t{S_IFREG | 0644});
   close(c);
 }
