@@ -89,6 +89,20 @@ interface() {
 }
 interface fuse3 libfuse3-dev libfuse3.so.3 3.14 {fuse.h,fuse_lowlevel.h,fuse3/fuse.h}:{30,31,32,34,35,36,312,314}
 interface fuse libfuse-dev libfuse.so.2 2.9.2 fuse.h:{11,21,22} fuse_lowlevel.h:24 {fuse.h,fuse_lowlevel.h,fuse/fuse.h}:{25,26,27,28,29}
+# Programs that look for it by themselves, as autoconf's AC_CHECK_LIB and CMake's find_path and find_library do.
+echo 'char fuse_main(); int main() { return fuse_main(); }' >"$project/check.c"
+# shellcheck disable=SC2046  # lists of flags
+gcc $(pkg-config --cflags fuse) "$project/check.c" -o "$project/check" $(pkg-config --libs-only-L fuse) -lfuse || fail "AC_CHECK_LIB(fuse, fuse_main)"
+mkdir "$project/find"
+cat >"$project/find/CMakeLists.txt" <<'TEXT'
+cmake_minimum_required(VERSION 3.13)
+project(find C)
+find_path(INCLUDE fuse.h PATH_SUFFIXES osxfuse fuse)
+find_library(LIBRARY fuse)
+message(STATUS "found ${INCLUDE} ${LIBRARY}")
+TEXT
+cmake -S "$project/find" -B "$project/find/build" "-DCMAKE_INCLUDE_PATH=$prefix/include/isthmus" "-DCMAKE_LIBRARY_PATH=$prefix/lib/isthmus" >"$tmp/log" 2>&1 &&
+    grep -qF "found $prefix/include/isthmus/fuse $prefix/lib/isthmus/libfuse.so" "$tmp/log" || fail "cmake finds: $(cat "$tmp/log")"
 # libfuse3.so.4, by the fuse3.pc of its folder.
 export PKG_CONFIG_PATH=$prefix/lib/isthmus/so4/pkgconfig
 pkg-config --atleast-version=3.18 fuse3 || fail "so4's fuse3.pc says version $(pkg-config --modversion fuse3)"

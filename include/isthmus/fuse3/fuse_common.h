@@ -19,6 +19,9 @@
 #define ISTHMUS_FUSE3_SO 3
 #endif
 #endif
+#if ISTHMUS_FUSE3_SO >= 4
+#include <assert.h>
+#endif
 
 #define FUSE_MAJOR_VERSION 3
 #if ISTHMUS_FUSE3_SO >= 4
