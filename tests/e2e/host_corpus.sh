@@ -236,10 +236,11 @@ try() {
 }
 pkill_all() { others | awk '{print $1}' | while read -r pid; do kill -KILL "$pid" 2>/dev/null; done; rm -rf "${ISTHMUS_RUNTIME_DIR:?}"/*; }
 
-# The same daemon through both doors: litmus and smbclient.
+# The same daemon through both doors, in namespaces of its own: litmus and smbclient.
 through_doors() {
     local name=$1 is=0 did='' at=$tmp/smb
     prepare "$name" >"$tmp/why" 2>&1 || { table "$name" doors skip "${missing:-not prepared}"; return 0; }
+    set+=(-s isolate)
     serve --webdav --smb --user user --password-file "$tmp/password" --share share || { table "$name" doors FAIL "$(tail -n 3 "$tmp/server.log" | tr '\n' ' ')"; pkill_all; return 1; }
     rm -rf "$at" && mkdir "$at"
     {

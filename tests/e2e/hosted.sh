@@ -7,11 +7,13 @@ begin "$@"
 . "$top/tests/e2e/cli_lib.sh"
 . "$top/tests/e2e/webdav_lib.sh"
 
-none_left() { no_servers && ! pgrep -x 'mount.davfs|sshfs|bindfs|archivemount|fuse-zip' >/dev/null 2>&1; }
+# archivemount has a file in /tmp for each that is written, whatever TMPDIR says, and leaves some.
+mount -t tmpfs -o mode=1777 e2e /tmp || skip "no tmpfs can be mounted"
+none_left() { no_servers && ! pgrep -x 'mount.davfs|sshfs|bindfs|archivemount|fuse-zip|unionfs' >/dev/null 2>&1; }
 # clean_all WHAT: nothing is left of server, program and client.
 clean_all() {
     within 150 unmounted || fail "$1: still mounted"
-    within 150 none_left || fail "$1: left behind: $(pgrep -al 'isthmus|mount.davfs|sshfs|bindfs|archivemount|fuse-zip')"
+    within 150 none_left || fail "$1: left behind: $(pgrep -al 'isthmus|mount.davfs|sshfs|bindfs|archivemount|fuse-zip|unionfs')"
     clean "$1"
 }
 
@@ -185,7 +187,55 @@ case_archives() {
     done
 }
 
+# Daemons on their own libfuses, mounted by davfs2: written, compared, unmounted in order; and one that is killed.
+host_via() {
+    timeout 60 "$isthmus" host --via webdav "$@" >"$tmp/via.log" 2>&1 </dev/null || fail "host --via webdav $*: status $?: $(cat "$tmp/via.log")"
+    mountpoint -q "$mnt" || fail "host $*: not mounted"
+}
+case_host_via() {
+    local isolate
+    for isolate in '' --isolate; do
+        rm -rf "${src:?}"/*
+        host_via ${isolate:+"$isolate"} -- bindfs "$src" "$mnt"
+        change_by_davfs "host $isolate bindfs"
+        expect 0 "" unmount "$mnt"
+        cmp -s <(cat "$tmp/random"; echo tail) "$src/d/b" || fail "host $isolate bindfs: unmounted, and it is not below"
+        clean_all "host $isolate bindfs"
+    done
+    if has unionfs unionfs-fuse; then
+        rm -rf "${src:?}"/*
+        host_via -- unionfs "$src=RW" "$mnt"
+        change_by_davfs "host unionfs"
+        expect 0 "" unmount "$mnt"
+        clean_all "host unionfs"
+    fi
+    if has fuse-zip fuse-zip && has unzip unzip; then
+        rm -f "$tmp/host.zip"
+        (cd "$tmp/tree" && zip -qr "$tmp/host.zip" .)
+        host_via -- fuse-zip "$tmp/host.zip" "$mnt"
+        diff -r -x lost+found "$tmp/tree" "$mnt" || fail "host fuse-zip: not what was packed"
+        cp "$tmp/random" "$mnt/by_davfs" || fail "host fuse-zip: copy"
+        expect 0 "" unmount "$mnt"
+        clean_all "host fuse-zip"
+        unzip -p "$tmp/host.zip" by_davfs | cmp - "$tmp/random" || fail "host fuse-zip: the archive was not written"
+    fi
+    host_via -- bindfs "$src" "$mnt"
+    pkill -KILL -x bindfs
+    clean_all "host bindfs killed"
+    local status=0
+    "$isthmus" host --via smb -- bindfs "$src" "$mnt" >"$tmp/via.log" 2>&1 </dev/null || status=$?
+    if [[ $status = 4 ]]; then
+        echo "SKIP: host --via smb: $(head -n 1 "$tmp/via.log")"
+    else
+        [[ $status = 0 ]] || fail "host --via smb: status $status: $(cat "$tmp/via.log")"
+        change_by_davfs "host --via smb"
+        expect 0 "" unmount "$mnt"
+    fi
+    clean_all "host --via smb"
+}
+
 ! has bindfs bindfs || case_bindfs
 ! has sshfs sshfs || case_sshfs
 case_archives
+[[ -z $davfs ]] || ! command -v bindfs >/dev/null || case_host_via
 passed "FUSE programs through WebDAV"
