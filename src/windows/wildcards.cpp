@@ -52,8 +52,11 @@ bool Wildcards::matches(std::string_view text) const {
       const uint32_t wanted = pattern_[i];
       if (may_be_nothing(wanted, c)) at[i + 1] = true;
       if (c == kEndOfName) continue;
+      const bool ends = c == '.' && wanted == '>' && i + 1 == pattern_.size();
       if (wanted == '*' || (wanted == '<' && k != last_dot))
         next[i] = true;
+      else if (wanted == '<' || ends)
+        next[i + 1] = true;
       else if (wanted == '?' || (wanted == '>' && c != '.') || (wanted == '"' && c == '.') || wanted == c)
         next[i + 1] = true;
     }

@@ -7,8 +7,8 @@ namespace isthmus::windows {
 
 /// Names that a client of Windows looks for (MS-FSA section 2.1.4.4):
 ///   *  any characters          ?  one character
-///   <  any characters, but not the last dot of the name
-///   >  one character, or none in front of a dot and at the end
+///   <  any characters up to the last dot of the name, or with it
+///   >  one character, or none in front of a dot and at the end; at the pattern's end also a dot that ends the name
 ///   "  a dot, or nothing at the end
 /// Patterns are hostile: a match costs at most the product of the two lengths.
 class Wildcards {

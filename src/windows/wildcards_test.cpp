@@ -38,6 +38,12 @@ TEST(Wildcards, Matches) {
                                                                   {"*.txt", "a.b.TXT"},
                                                                   {"*.*", "a.b"},
                                                                   {"<", "a"},
+                                                                  {"<", "."},
+                                                                  {"<", ".."},
+                                                                  {"<", "a."},
+                                                                  {"<txt", "a.b.txt"},
+                                                                  {">", "."},
+                                                                  {">>>", "a."},
                                                                   {"<.txt", "a.b.txt"},
                                                                   {"<\"*", "a"},
                                                                   {"<\"*", "a.b.c"},
@@ -67,7 +73,9 @@ TEST(Wildcards, DoesNotMatch) {
                                                                                          {"<.txt", "a.txt.b"},
                                                                                          {">>>", "abcd"},
                                                                                          {">>>", "a.b"},
-                                                                                         {">", "."},
+                                                                                         {"<b", "a.bb.c"},
+                                                                                         {">", ".."},
+                                                                                         {">>", ".a"},
                                                                                          {"a\"b", "ab"},
                                                                                          {"a\"", "ab"},
                                                                                          {"*.txt", "txt"},
@@ -98,8 +106,9 @@ bool slow(std::string_view p, std::string_view n, size_t k = 0) {
     case '*':
       return slow(rest, n, k) || (!end && slow(p, n, k + 1));
     case '<':
-      return slow(rest, n, k) || (!end && !last_dot && slow(p, n, k + 1));
+      return slow(rest, n, k) || (!end && slow(last_dot ? rest : p, n, k + 1));
     case '>':
+      if (c == '.' && k + 1 == n.size() && rest.find_first_not_of('>') == rest.npos) return true;
       return (end || c == '.') ? slow(rest, n, k) : slow(rest, n, k + 1);
     case '"':
       return end ? slow(rest, n, k) : c == '.' && slow(rest, n, k + 1);

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include "doors/smb/apple.h"
 #include "doors/smb/durable.h"
 #include "doors/smb/errors.h"
+#include "doors/smb/extended.h"
 #include "doors/smb/facts.h"
 #include "doors/smb/oplock.h"
 #include "doors/smb/pipes.h"
@@ -45,6 +47,8 @@ struct Creation {
   bool posix = false;
   std::optional<uint32_t> posix_mode{};  ///< of a file that is made; none: the usual one
   std::optional<uint32_t> uid{}, gid{};  ///< of a file that is made; none: the server's
+  std::vector<smb2::Ea> eas{};           ///< of a file that is made or overwritten, as is the room that it is to have
+  uint64_t allocation = 0;
 
   uint32_t access = 0;  ///< wanted, then granted
   bool maximum = false;
@@ -146,7 +150,10 @@ NtStatus Creation::open_existing(Place& at) {
   if (!is_for(*wish.grant, at.entry.node)) return NtStatus::invalid_parameter;
   rights = rights_of(r, at.entry.node, at.entry.attr, may_delete_in(r, at.parent));
   if (const NtStatus s = grant(rights); s != NtStatus::success) return s;
-  const uint32_t attributes = attributes_of(r, at.entry.node, at.entry.attr, at.name);
+  // Who only reads does not ask for them here: the answer says them.
+  const bool to_change = overwrites() || (access & kWrites) || (m.options & smb2::kOptionDeleteOnClose);
+  const uint32_t attributes =
+      !posix && to_change ? attributes_of(r, at.entry.node, at.entry.attr, at.name) : smb2::kAttrNormal;
   if (!posix && !directory && (attributes & smb2::kAttrReadOnly)) {
     if (overwrites() || (windows::expand_generic(m.desired_access) & kWrites)) return NtStatus::access_denied;
     access &= ~kWrites;
@@ -255,7 +262,7 @@ std::string Creation::contexts_of(const Open& open, NodeId parent, const std::op
   }
   if (smb2::find_context(contexts, smb2::kContextOnDiskId))
     smb2::append_create_context(list, smb2::kContextOnDiskId,
-                                as_bytes(smb2::write_data(smb2::OnDiskIdResponse{attr.ino, 1})));
+                                as_bytes(smb2::write_data(smb2::OnDiskIdResponse{attr.ino, r.server.volume_serial})));
   if (const auto* c = smb2::find_context(contexts, smb2::kContextAapl))
     if (const std::string aapl = answer_aapl(r, c->data); !aapl.empty())
       smb2::append_create_context(list, smb2::kContextAapl, as_bytes(aapl));
@@ -277,6 +284,22 @@ void dress(const Creation& c, Request& r, NodeId node) {
   if (c.action != smb2::kActionCreated) drop_streams(r, node);
   if (!usual || c.action != smb2::kActionCreated)
     (void)set_attributes(r, node, c.attr, bits | ((c.attr.mode & S_IFMT) == S_IFREG ? smb2::kAttrArchive : 0));
+}
+
+/// Extended attributes and room that are asked for with a new file, or one that was overwritten.
+NtStatus furnish(Creation& c, Request& r, const Open& open) {
+  if (c.action == smb2::kActionOpened || c.named()) return NtStatus::success;
+  if (const Status s = set_extended(r, open.file->node, c.eas); !s)
+    return is_unsupported(s.error()) ? NtStatus::eas_not_supported : status_of(s.error());
+  if (c.allocation == 0 || !has_data(open) || !(c.access & kWrites)) return NtStatus::success;
+  op::Fallocate room;
+  room.node = open.file->node;
+  room.handle = open.handle;
+  room.mode = FALLOC_FL_KEEP_SIZE;
+  room.length = c.allocation;
+  if (const Status s = r.call(room); !s) return is_unsupported(s.error()) ? NtStatus::success : status_of(s.error());
+  if (const auto attr = r.attr_of(open.file->node)) c.attr = *attr;
+  return NtStatus::success;
 }
 
 /// A new file is its maker's, as Linux's client tells (idsfromsid). Only root's servers may give it away: others keep
@@ -333,6 +356,14 @@ Reply answer(Creation& c, Place& at) {
     return r.session->valid() ? NtStatus::network_name_deleted : NtStatus::user_session_deleted;
   }
   if (c.action != smb2::kActionOpened) dress(c, r, open->file->node);
+  if (const NtStatus s = furnish(c, r, *open); s != NtStatus::success) {
+    {
+      std::lock_guard lock(open->m);
+      open->delete_on_close |= c.action == smb2::kActionCreated;
+    }
+    close_open(r.server, open);
+    return s;
+  }
   if (c.action == smb2::kActionCreated) give_away(c, r, parent, open->file->node);
   if (c.action == smb2::kActionCreated && c.acl) give_acl(r, open->file->node, c.attr, *c.acl);
   if (c.named() && c.stream.action == smb2::kActionCreated)
@@ -485,6 +516,17 @@ std::optional<Reply> create(Request& r) {
       if (c.acl->group) c.gid = ids.identity_of(*c.acl->group).gid;
     }
     if (c.posix || c.posix_mode || !c.acl->has_dacl) c.acl.reset();
+  }
+  if (const auto* p = smb2::find_context(*contexts, smb2::kContextExtendedAttributes)) {
+    auto list = smb2::read_ea_list(p->data);
+    if (!list) return Reply(NtStatus::invalid_parameter);
+    if (m->options & smb2::kOptionNoEaKnowledge) return Reply(NtStatus::access_denied);
+    c.eas = std::move(*list);
+  }
+  if (const auto* p = smb2::find_context(*contexts, smb2::kContextAllocationSize)) {
+    const auto asked = smb2::read_data<smb2::AllocationSizeRequest>(p->data);
+    if (!asked) return Reply(NtStatus::invalid_parameter);
+    c.allocation = asked->size;
   }
   if (smb2::find_context(*contexts, smb2::kContextTimewarp)) return Reply(NtStatus::object_name_not_found);
   const ClientPath path = read_path(m->name, c.posix);

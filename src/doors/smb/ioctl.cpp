@@ -379,7 +379,8 @@ Output run(Request& r, const smb2::IoctlRequest& m) {
       return copychunk(r, m.input, false, m.max_output);
     case kFsctlSrvCopychunkWrite:
       return copychunk(r, m.input, true, m.max_output);
-    case kFsctlSrvEnumerateSnapshots:
+    case kFsctlSrvEnumerateSnapshots:  // section 3.3.5.15.1
+      if (m.max_output < no_snapshots().size()) return NtStatus::invalid_parameter;
       return no_snapshots();
     case kFsctlSetSparse:
       return set_sparse(r, m.input);

@@ -63,10 +63,8 @@ uint16_t security_mode(const Server& server) {
 bool answer_smb1(Server& server, const std::shared_ptr<Link>& link, Dialect dialect) {
   // The client goes on with SMB 2 where it may; else this is the answer to its NEGOTIATE.
   Agreed& agreed = link->agreed;
-  if (dialect != Dialect::any) {
-    agreed.dialect = dialect;
-    agreed.capabilities = capabilities_of(server, dialect, 0);
-  }
+  if (dialect != Dialect::any) agreed.dialect = dialect;
+  agreed.capabilities = capabilities_of(server, dialect == Dialect::any ? Dialect::smb210 : dialect, 0);
   if (!link->spend(0, 1)) return false;
   smb2::Header head;
   head.command = smb2::Command::negotiate;

@@ -47,10 +47,20 @@ uint32_t rights_for(FileInfoClass c) {
   }
 }
 
+/// What Windows' clients ask of pipes before they use them, as Windows answers: it goes with its last handle.
+Reply query_pipe(const smb2::QueryInfoRequest& m) {
+  const auto what = static_cast<FileInfoClass>(m.info_class);
+  if (what != FileInfoClass::standard) return NtStatus::not_supported;
+  smb2::FileFacts facts;
+  facts.allocation = 4096;
+  facts.delete_pending = true;
+  return data_reply(smb2::write_file_info(what, facts).value_or(""), m.max_output, smb2::minimum_size(what));
+}
+
 Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
   Open& open = *r.open;
   const auto what = static_cast<FileInfoClass>(m.info_class);
-  if (!open.file) return NtStatus::invalid_parameter;
+  if (open.pipe) return query_pipe(m);
   if (!open.may(rights_for(what))) return NtStatus::access_denied;
   // MS-SMB2 section 3.3.5.20.1.
   if (what == FileInfoClass::normalized_name && r.link->agreed.dialect < smb2::Dialect::smb311)
@@ -94,7 +104,7 @@ Reply query_file(Request& r, const smb2::QueryInfoRequest& m) {
     facts.mode = open.mode;
     facts.position = open.position;
   }
-  facts.volume_serial = 1;
+  facts.volume_serial = r.server.volume_serial;
   if (what == FileInfoClass::stream) {
     if (!open.file->directory && !open.reparse)
       facts.streams.push_back({*utf16_of("::$DATA"), attr->size, allocation_of(*attr)});
@@ -126,7 +136,8 @@ Reply query_volume(Request& r, const smb2::QueryInfoRequest& m) {
   auto fs = r.call(stat);
   if (!fs) return status_of(fs.error());
   smb2::VolumeFacts v;
-  v.serial = 1;
+  v.serial = r.server.volume_serial;
+  if (const auto root = r.attr_of(NodeId::root)) v.creation = times_of(*root).creation;
   v.label = utf16_of(fs->volume_name.empty() ? r.server.options.share : fs->volume_name).value_or("");
   const uint32_t unit = std::max(fs->fragment_size, 512u);
   v.bytes_per_sector = 512;
@@ -159,6 +170,8 @@ Reply query_volume(Request& r, const smb2::QueryInfoRequest& m) {
 
 Reply query_security(Request& r, const smb2::QueryInfoRequest& m) {
   if (!r.open->file) return NtStatus::invalid_parameter;
+  // Nobody has the right to audit lists (MS-FSA section 2.1.5.13).
+  if (m.additional & smb2::kSecuritySacl) return NtStatus::access_denied;
   // Who asks for nothing gets a descriptor without anything, whatever he may.
   if (m.additional != 0 && !r.open->may(Rights::kReadControl)) return NtStatus::access_denied;
   auto attr = r.attr_of(r.open->file->node);

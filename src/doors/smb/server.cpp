@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/endian.h"
 #include "doors/common/secret.h"
 #include "doors/smb/link.h"
 #include "doors/smb/oplock.h"
@@ -71,6 +72,7 @@ Server::Server(VolumePort& volume_port, Options door_options)
       read_only(options.read_only || volume_port.traits().read_only),
       name(options.server_name.empty() ? random_name() : options.server_name),
       guid(random_guid()),
+      volume_serial(load_le<uint32_t>(guid, 0).value_or(0) | 1),
       own(own_context(options.umask)),
       sids(sids_of(options.identities)),
       metrics(command_names()),

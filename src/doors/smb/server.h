@@ -36,6 +36,7 @@ struct Server final : Upcalls {
   const bool read_only;
   const std::string name;  ///< NetBIOS name
   const smb2::Guid guid;
+  const uint32_t volume_serial;
   const Context own;                     ///< of the server's user, as which all clients come
   const std::vector<windows::Sid> sids;  ///< of that user: itself, its groups, and what everybody is
   ntlm::Settings logons;

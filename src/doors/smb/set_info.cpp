@@ -341,6 +341,7 @@ NtStatus set_size(Request& r, Bytes data, bool allocation) {
 NtStatus set_security(Request& r, const smb2::SetInfoRequest& m) {
   Open& open = *r.open;
   if (!open.file) return NtStatus::invalid_parameter;
+  if (m.additional & smb2::kSecuritySacl) return NtStatus::access_denied;
   auto d = windows::read_security(m.data);
   if (!d) return NtStatus::invalid_security_descriptor;
   if ((m.additional & (smb2::kSecurityOwner | smb2::kSecurityGroup)) && !open.may(Rights::kWriteOwner))

@@ -91,9 +91,10 @@ class Client {
   std::string message(Command command, std::string_view body) {
     smb2::Header h;
     h.command = command;
-    h.credit_charge = 1;
+    h.credit_charge = charge;
     h.credits = 64;
-    h.message_id = next_id++;
+    h.message_id = next_id;
+    next_id += std::max<uint16_t>(charge, 1);
     h.session_id = session;
     h.tree_id = tree;
     h.status = channel_sequence;
@@ -235,7 +236,7 @@ class Client {
   }
 
   uint64_t session = 0, next_id = 0;
-  uint16_t channel_sequence = 0;
+  uint16_t channel_sequence = 0, charge = 1;
   bool replays = false;  ///< it sends again what it has sent before
   uint32_t tree = 0;
   bool signs = true, posix = false;
