@@ -52,7 +52,7 @@ head -c 3000000 /dev/urandom >"$tmp/data"
 
 for headers in debian ours; do
     bin=$tmp/$headers
-    serve "$bin/hello" -o fsname=the_name,attr_timeout=2,umask=077
+    serve "$bin/hello" -o fsname=the_name,attr_timeout=2,umask=077,allow_other,allow_root
     is "$(ls "$mnt")" hello "ls"
     is "$(cat "$mnt/hello")" 'Hello World!' "cat"
     is "$(stat -c %a "$mnt/hello")" 700 "-o umask"

@@ -21,13 +21,6 @@ struct GivenOptions {
   int nonempty = 0, help = 0;  // 2
 };
 
-/// False, after a message, where two exclude each other.
-inline bool may_stand_together(const GivenOptions& g) {
-  if (!g.allow_root || !g.allow_other) return true;
-  message(FUSE_LOG_ERR, "fuse: 'allow_other' and 'allow_root' options are mutually exclusive\n");
-  return false;
-}
-
 inline void put(const GivenOptions& g, fuse::MountOptions& o) {
   o.allow_root = g.allow_root;
   o.allow_other = g.allow_other || g.allow_root;

@@ -83,7 +83,8 @@ struct fuse_session {
 
   fuse_conn_info conn{};
   std::function<void(fuse_conn_info&)> before_init;  // has its word before the program's init(); null: none
-  std::atomic<bool> initialised{false};
+  std::atomic<bool> initialised{false};              // until destroy()
+  std::atomic<bool> had_init{false};                 // ever
   std::atomic<bool> exited{false};
   std::atomic<int> error{0};  // what the loop is to return: the number of a signal, or -errno
   const std::shared_ptr<isthmus::libfuse::Pulse> pulse = std::make_shared<isthmus::libfuse::Pulse>();

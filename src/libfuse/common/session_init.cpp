@@ -71,7 +71,7 @@ Status fuse_session::at_init(fuse::Agreement& a) {
     if (a.offered & p.flag) capable |= p.cap;
   offer(conn, capable);
   set_wants(conn, (kUsual | program->usual_wants()) & capable);
-  initialised = true;
+  initialised = had_init = true;
   if (before_init) before_init(conn);
 #if ISTHMUS_FUSE3_SO >= 4
   set_shown(conn, {conn.want, conn.want_ext});

@@ -98,7 +98,6 @@ bool parse_session_options(fuse_args& args, fuse_session& se) {
     if (parser.run() < 0) return false;
     parser.swap_args(args);
   }
-  if (!may_stand_together(g)) return false;
   se.debug = g.debug;
   put(g, se.options);
   return true;

@@ -106,7 +106,9 @@ bool parse(fuse_args& args, Given& g) {
   OptParser parser(args, &g, kTable, take);
   if (parser.run() < 0) return false;
   parser.swap_args(args);
-  return may_stand_together(g);
+  if (!g.allow_root || !g.allow_other) return true;
+  message(FUSE_LOG_ERR, "fuse: 'allow_other' and 'allow_root' options are mutually exclusive\n");
+  return false;
 }
 
 /// What is mounted over cannot be seen any more: users have to say that they know. What is not there is told later.

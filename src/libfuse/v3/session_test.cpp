@@ -419,6 +419,15 @@ TEST_F(Session, TheThreadOfALoopMayBeCancelled) {
   }
 }
 
+TEST_F(Session, BeforeInitThereIsNoNews) {
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_inval_inode)(se_, 1, 0, 0), -ENOSYS);
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_delete)(se_, 1, 2, "name", 4), -ENOSYS);
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_retrieve)(se_, 1, 100, 0, nullptr), -ENOSYS);
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_inval_inode)(nullptr, 1, 0, 0), -EINVAL);
+  init();
+  EXPECT_EQ(CALL(fuse_lowlevel_notify_inval_inode)(se_, 1, 0, 0), 0);
+}
+
 TEST_F(Session, AConfigurationOfBefore312IsRefused) {
   fuse_loop_config_v1 old{1, 10};
   EXPECT_EQ(CALL(fuse_session_loop_mt)(se_, reinterpret_cast<fuse_loop_config*>(&old)), -EINVAL);
