@@ -10,6 +10,7 @@ using namespace wire::fuse;
 
 namespace {
 
+constexpr uint32_t kPruneMinor = 45;     // NotifyCode::Prune
 constexpr uint32_t kBlockSizeMinor = 9;  // Attr.blksize and flags
 constexpr size_t kLateAttr = 2 * sizeof(uint32_t);
 
@@ -25,7 +26,7 @@ FuseHost::Size FuseHost::attr_size() const {
   return {n, n};
 }
 
-Result<Entry> FuseHost::take_entry(const EntryOut& out, uint64_t parent, uint32_t type) {
+Result<Entry> FuseHost::take_entry(const EntryOut& out, uint64_t parent, uint32_t type, std::string_view name) {
   if (out.nodeid == 0) return err(EIO);
   auto entry = from_wire(out);
   const bool impossible =
@@ -35,6 +36,7 @@ Result<Entry> FuseHost::take_entry(const EntryOut& out, uint64_t parent, uint32_
     return err(EIO);
   }
   entry->node = nodes_.enter(out);
+  if (minor_ >= kPruneMinor && !name.empty()) nodes_.note_name(out.nodeid, parent, name);
   return entry;
 }
 
@@ -46,6 +48,7 @@ Result<Attributes> FuseHost::take_attributes(NodeId node, const AttrOut& out) {
     return err(EIO);
   }
   n->gid.store(attr->gid, std::memory_order_relaxed);
+  n->size.store(attr->size, std::memory_order_relaxed);
   return Attributes{*attr, to_ttl(out.attr_valid, out.attr_valid_nsec)};
 }
 
@@ -57,6 +60,7 @@ Result<Attributes> FuseHost::take_statx(NodeId node, const StatxOut& out) {
     return err(EIO);
   }
   n->gid.store(attr->gid, std::memory_order_relaxed);
+  n->size.store(attr->size, std::memory_order_relaxed);
   return Attributes{*attr, to_ttl(out.attr_valid, out.attr_valid_nsec)};
 }
 

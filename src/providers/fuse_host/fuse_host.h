@@ -181,8 +181,9 @@ class FuseHost final : public Provider<FuseHost> {
 
   Size entry_size() const;
   Size attr_size() const;
-  /// The node of an entry, its lookup counted; or EIO, and the lookup is given back.
-  Result<Entry> take_entry(const wire::fuse::EntryOut& out, uint64_t parent, uint32_t type);
+  /// The node of an entry, its lookup counted; or EIO, and the lookup is given back. `name`: in its parent; may be
+  /// empty.
+  Result<Entry> take_entry(const wire::fuse::EntryOut& out, uint64_t parent, uint32_t type, std::string_view name);
   /// Attributes of a node; a bad node, and EIO, if they are of another type.
   Result<Attributes> take_attributes(NodeId node, const wire::fuse::AttrOut& out);
   Result<Attributes> take_statx(NodeId node, const wire::fuse::StatxOut& out);

@@ -154,17 +154,24 @@ bool FuseHost::on_retrieve(Bytes body) {
   return true;
 }
 
-/// Nodes that the daemon would like to forget.
+/// Nodes that the daemon would like to forget: what holds one that nobody uses is its name in a cache.
 bool FuseHost::on_prune(Bytes body) {
   if (body.size() < sizeof(NotifyPruneOut)) return false;
   const auto n = take_as<NotifyPruneOut>(body);
   Bytes list = body.subspan(sizeof n);
   if (n.count > kMostPruned || list.size() != n.count * sizeof(uint64_t)) return false;
-  bool known = false;
-  for (; !list.empty(); list = list.subspan(sizeof(uint64_t)))
-    known |= nodes_.of_daemon(take_as<uint64_t>(list)).has_value();
-  // What holds a node that nobody uses is its name in a cache.
-  if (known) up()->invalidate_all_names();
+  bool some_have_more = false;
+  for (; !list.empty(); list = list.subspan(sizeof(uint64_t))) {
+    const auto id = take_as<uint64_t>(list);
+    if (!nodes_.of_daemon(id)) continue;
+    const auto name = nodes_.name_of(id);
+    const auto dir = name ? nodes_.of_daemon(name->dir) : std::nullopt;
+    if (dir && name->only)
+      up()->invalidate_entry(*dir, name->name);
+    else
+      some_have_more = true;
+  }
+  if (some_have_more) up()->invalidate_all_names();
   return true;
 }
 

@@ -111,6 +111,11 @@ TEST_F(FuseHostNews, WantsToForgetNodes) {
   EXPECT_EQ(up.all().size(), 1u) << "nobody has it";
   daemon.tell(NotifyCode::Prune,
               text_of_struct(NotifyPruneOut{2, 0, 0}) + text_of_struct(uint64_t{999}) + text_of_struct(uint64_t{77}));
+  EXPECT_TRUE(soon([&] { return up.all().size() == 2; }));
+  EXPECT_EQ(up.all()[1], "entry 1 f") << "its name, and no other";
+  // With two names nobody knows which one a cache has.
+  EXPECT_TRUE(look("another name of it"));
+  daemon.tell(NotifyCode::Prune, text_of_struct(NotifyPruneOut{1, 0, 0}) + text_of_struct(uint64_t{77}));
   EXPECT_TRUE(soon([&] { return up.heard("all"); }));
 }
 

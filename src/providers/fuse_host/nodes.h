@@ -5,6 +5,8 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "vfs/node_table.h"
@@ -16,11 +18,12 @@ namespace isthmus::fuse_host {
 /// A node of the daemon's: what its number means, as long as it has one meaning. A kernel's inode.
 struct Node {
   Node(uint64_t i, uint64_t g, uint32_t t, uint32_t group) : id(i), generation(g), type(t), gid(group) {}
-  const uint64_t id;          ///< the daemon's number
-  const uint64_t generation;  ///< of the number
-  const uint32_t type;        ///< S_IFMT
-  std::atomic<uint32_t> gid;  ///< as last heard
-  std::atomic<Errno> bad{};   ///< what every use of it answers; Errno{}: it is good
+  const uint64_t id;              ///< the daemon's number
+  const uint64_t generation;      ///< of the number
+  const uint32_t type;            ///< S_IFMT
+  std::atomic<uint32_t> gid;      ///< as last heard
+  std::atomic<uint64_t> size{0};  ///< the same
+  std::atomic<Errno> bad{};       ///< what every use of it answers; Errno{}: it is good
 };
 
 /// The nodes that the daemon has been asked for, by our numbers and by its own, with the lookups it has counted of
@@ -38,6 +41,15 @@ class Nodes {
   Node* find(NodeId node) const { return table_.find(node); }
   /// Ours, for the daemon's number; nothing: nobody has it.
   std::optional<NodeId> of_daemon(uint64_t id) const;
+  /// A name by which a node was found: its directory, by the daemon's number.
+  struct Name {
+    uint64_t dir = 0;
+    std::string name{};
+    bool only = true;  ///< none was noted before
+  };
+  void note_name(uint64_t id, uint64_t dir, std::string_view name);
+  /// The last that was noted.
+  std::optional<Name> name_of(uint64_t id) const;
   /// `count` lookups less. The daemon's number; nothing for a node that is not there.
   std::optional<uint64_t> forget(NodeId node, uint64_t count);
 
@@ -46,6 +58,7 @@ class Nodes {
   struct Shard {
     mutable std::mutex m;  // a leaf
     std::unordered_map<uint64_t, NodeId> nodes;
+    std::unordered_map<uint64_t, Name> names;  // of those
   };
   Shard& shard_of(uint64_t id) { return shards_[id % kShards]; }
 

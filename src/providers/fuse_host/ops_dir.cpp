@@ -86,7 +86,7 @@ class FuseHost::Listing {
     DirEntry e{.ino = d.ino, .cookie = d.off, .type = d.type, .name = name};
     if (out.nodeid == 0 || !counted(name)) return a.sink->add(e);
     // One that cannot be is a name without attributes.
-    auto entry = host.take_entry(out, dir, 0);
+    auto entry = host.take_entry(out, dir, 0, name);
     if (entry) e.with = &*entry;
     if (a.sink->add(e)) return true;
     if (entry && host.nodes_.forget(entry->node, 1)) host.connection_.forget(out.nodeid, 1);

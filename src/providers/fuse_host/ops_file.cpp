@@ -78,38 +78,106 @@ void FuseHost::truncate_opened(Call<op::Open> c, Opened o) {
       });
 }
 
-/// A read of any size: piece by piece.
+/// A read of any size, in as many requests as it takes. They are sent at once where the daemon takes several of one
+/// file (ASYNC_READ), as far as the file is known to go: what is only tried goes alone.
 class FuseHost::Reading {
  public:
-  static void go_on(FuseHost& host, Call<op::Read> c, Handle handle, std::shared_ptr<std::string> room, size_t have) {
-    const auto a = *c;
-    bool probes = false;
-    ReadIn in{};
-    in.fh = handle.fh;
-    in.offset = a.offset + have;
-    in.size = static_cast<uint32_t>(host.read_at_once(a.size - have, probes));
-    in.flags = a.flags != 0 ? a.flags : handle.flags;
-    if (a.lock_owner != 0) {
-      in.read_flags = kReadLockowner;
-      in.lock_owner = a.lock_owner;
-    }
-    host.ask(Opcode::Read, a.node, std::move(c), {bytes_of(in)}, up_to(in.size),
-             [&host, handle, room = std::move(room), have, asked = in.size, probes](Call<op::Read> call,
-                                                                                    Result<Bytes> r) mutable {
-               const size_t got = r ? r->size() : 0;
-               if (probes) host.probed(got);
-               // Its pieces were mixed with others'; it has to be asked for again, in parts that come whole.
-               if (!r && r.error() == err(EIO) && asked > kWholeData && host.connection_.comes_in_pieces())
-                 return go_on(host, std::move(call), handle, std::move(room), have);
-               if (!r && have == 0) return call.fail(r.error());
-               const bool into = call->into.size() >= call->size;
-               if (into && got > 0) memcpy(call->into.data() + have, r->data(), got);
-               if (!into && r) room->append(as_text(*r));
-               if (got == asked && have + got < call->size)
-                 return go_on(host, std::move(call), handle, std::move(room), have + got);
-               call.reply(into ? Buffer::filled(have + got) : Buffer::own(std::move(*room)));
-             });
+  Reading(FuseHost& host, Call<op::Read> call, const Handle& handle, const Node& node)
+      : host_(host), call_(std::move(call)), handle_(handle), node_(node.id), known_size_(node.size) {
+    room_ = call_->into;
+    if (room_.size() >= call_->size) return;
+    own_ = std::make_unique_for_overwrite<std::byte[]>(call_->size);
+    room_ = {own_.get(), call_->size};
   }
+
+  static void go_on(const std::shared_ptr<Reading>& self) {
+    Reading& r = *self;
+    const auto& a = *r.call_;
+    const Context& ctx = r.call_.context();
+    r.pieces_.clear();
+    for (size_t at = r.have_; at < a.size && r.pieces_.size() < kMostAtOnce && r.may_ask(at);) {
+      Piece p{.at = at};
+      p.asked = r.host_.read_at_once(a.size - at, p.probes);
+      at += p.asked;
+      r.pieces_.push_back(p);
+      if (p.probes) break;
+    }
+    r.left_ = r.pieces_.size();
+    std::optional<Context> others;
+    if (r.pieces_.size() > 1) others.emplace(ctx).cancel = nullptr;  // which tells one request
+    // The last that is answered goes on: nothing of the call may be looked at when it is sent.
+    for (size_t i = 0, n = r.pieces_.size(); i < n; i++) {
+      ReadIn in{};
+      in.fh = r.handle_.fh;
+      in.offset = a.offset + r.pieces_[i].at;
+      in.size = static_cast<uint32_t>(r.pieces_[i].asked);
+      in.flags = a.flags != 0 ? a.flags : r.handle_.flags;
+      if (a.lock_owner != 0) {
+        in.read_flags = kReadLockowner;
+        in.lock_owner = a.lock_owner;
+      }
+      const Bytes body = bytes_of(in);
+      r.host_.connection_.ask({.opcode = Opcode::Read, .node = r.node_, .most = in.size}, i == 0 ? ctx : *others,
+                              std::span(&body, 1), std::make_unique<Waiter>(self, i));
+    }
+  }
+
+ private:
+  static constexpr size_t kMostAtOnce = 16;
+
+  struct Piece {
+    size_t at = 0, asked = 0, got = 0;
+    Errno error{};
+    bool probes = false;
+  };
+  class Waiter final : public Connection::Waiter {
+   public:
+    Waiter(std::shared_ptr<Reading> of, size_t piece) : of_(std::move(of)), piece_(piece) {}
+    void answered(Errno e, Bytes body) noexcept override {
+      Piece& p = of_->pieces_[piece_];
+      p.error = e;
+      p.got = body.size();
+      if (!body.empty()) memcpy(of_->room_.data() + p.at, body.data(), body.size());
+      if (p.probes) of_->host_.probed(p.got);
+      if (of_->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) all_answered(of_);
+    }
+
+   private:
+    const std::shared_ptr<Reading> of_;
+    const size_t piece_;
+  };
+
+  bool may_ask(size_t at) const {
+    return at == have_ || (host_.has(kInitAsyncRead) && call_->offset + at < known_size_);
+  }
+
+  static void all_answered(const std::shared_ptr<Reading>& self) {
+    Reading& r = *self;
+    for (const Piece& p : r.pieces_) {
+      // Its pieces were mixed with others'; it has to be asked for again, in parts that come whole.
+      if (p.error == err(EIO) && p.asked > kWholeData && r.host_.connection_.comes_in_pieces()) return go_on(self);
+      if (p.error != Errno{} && r.have_ == 0) return r.call_.fail(p.error);
+      r.have_ += p.got;
+      if (p.got < p.asked) return r.reply();
+    }
+    if (r.have_ < r.call_->size) return go_on(self);
+    r.reply();
+  }
+  void reply() {
+    if (!own_) return call_.reply(Buffer::filled(have_));
+    const Bytes all(own_.get(), have_);
+    call_.reply(Buffer::keep(std::shared_ptr<const std::byte[]>(std::move(own_)), all));
+  }
+
+  FuseHost& host_;
+  Call<op::Read> call_;
+  const Handle handle_;
+  const uint64_t node_, known_size_;
+  MutableBytes room_;
+  std::unique_ptr<std::byte[]> own_;  // where the caller has none
+  size_t have_ = 0;                   // from the beginning on
+  std::vector<Piece> pieces_;         // each its answer's alone until left_ is 0
+  std::atomic<size_t> left_{0};
 };
 
 /// How much to ask for. A daemon that splices sends long answers in pieces, which can be put together when no other
@@ -133,7 +201,9 @@ void FuseHost::read(Call<op::Read> c) {
   auto handle = find_handle(c->handle, Opcode::Open, c->flags);
   if (!handle) return c.fail(handle.error());
   if (c->size == 0 || c->offset >= kMostOffset) return c.reply({});
-  Reading::go_on(*this, std::move(c), *handle, std::make_shared<std::string>(), 0);
+  auto n = nodes_.get(c->node, Op::Read);
+  if (!n) return c.fail(n.error());
+  Reading::go_on(std::make_shared<Reading>(*this, std::move(c), *handle, **n));
 }
 
 class FuseHost::Writing {

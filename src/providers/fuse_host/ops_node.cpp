@@ -17,6 +17,9 @@ namespace {
 
 constexpr uint32_t kUmaskMinor = 12;  // MknodIn and CreateIn have it since
 
+std::string_view created_name(const op::Create& a) { return a.name; }
+std::string_view created_name(const op::Tmpfile&) { return {}; }
+
 bool is_dots(std::string_view name) { return name == "." || name == ".."; }
 
 /// The longest that every kernel sends; a daemon may have room for no more.
@@ -49,7 +52,8 @@ void FuseHost::ask_entry(Opcode opcode, NodeId dir, Call<T> call, Parts parts, u
             none.entry_ttl = to_ttl(out.entry_valid, out.entry_valid_nsec);
             return c.reply(none);
           }
-        c.finish(take_entry(out, parent, type));
+        const std::string_view name = c->name;
+        c.finish(take_entry(out, parent, type, name));
       },
       extension ? extension->bytes().size() : 0);
 }
@@ -67,7 +71,7 @@ void FuseHost::ask_created(Opcode opcode, Call<T> call, Parts parts, const Exten
         if (!r) return c.fail(r.error());
         const auto out = take_as<EntryOut>(r->first(entry_size().least));
         const auto opened = take_as<OpenOut>(r->subspan(entry_size().least));
-        auto entry = take_entry(out, parent, S_IFREG);
+        auto entry = take_entry(out, parent, S_IFREG, created_name(*c));
         if (!entry) {
           release_unused(out.nodeid, opened, flags);
           return c.fail(entry.error());
@@ -90,7 +94,7 @@ void FuseHost::lookup(Call<op::Lookup> c) {
       [this](Call<op::Lookup> call, Result<Bytes> r) {
         if (!r) return call.fail(r.error());
         const auto out = take_as<EntryOut>(*r);
-        if (out.nodeid != kRootId) return call.finish(take_entry(out, 0, 0));
+        if (out.nodeid != kRootId) return call.finish(take_entry(out, 0, 0, {}));
         connection_.forget(kRootId, 1);
         auto root = from_wire(out);
         if (root && !S_ISDIR(root->attr.mode)) root = Result<Entry>(err(EIO));
@@ -257,7 +261,8 @@ void FuseHost::link(Call<op::Link> c) {
   ask_of(Opcode::Link, (*to)->id, std::move(c), {bytes_of(in), text(a.to_name), kNul}, entry_size(),
          [this, parent = (*to)->id, type = (*from)->type](Call<op::Link> call, Result<Bytes> r) {
            if (!r) return call.fail(r.error() == err(ENOSYS) ? err(EPERM) : r.error());
-           call.finish(take_entry(take_as<EntryOut>(*r), parent, type));
+           const std::string_view name = call->to_name;
+           call.finish(take_entry(take_as<EntryOut>(*r), parent, type, name));
          });
 }
 
@@ -305,7 +310,7 @@ void FuseHost::export_to_node(Call<op::ExportToNode> c) {
              if (out.nodeid != 0) connection_.forget(out.nodeid, 1);
              return call.fail(ESTALE);
            }
-           if (id != kRootId) return call.finish(take_entry(out, 0, 0));
+           if (id != kRootId) return call.finish(take_entry(out, 0, 0, {}));
            connection_.forget(kRootId, 1);
            auto root = from_wire(out);
            if (root) root->node = NodeId::root;
