@@ -94,6 +94,7 @@ install(FILES ${PROJECT_BINARY_DIR}/fuse.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 # The program and its papers.
 if(TARGET isthmus)
   install(TARGETS isthmus RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS isthmus_net RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/isthmus)
 endif()
 file(GLOB pages CONFIGURE_DEPENDS docs/man/*.1)
 install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -1,6 +1,7 @@
 // The one binary. CLI11 stays in this file: it takes seconds to compile.
 #include <CLI/CLI.hpp>
 
+#include "cli/begin.h"
 #include "cli/commands.h"
 #include "ctl/exit_codes.h"
 #include "ctl/logging.h"
@@ -309,6 +310,7 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     if (auto status = isthmus::ctl::as_fusermount(argc, argv)) return *status;
+    isthmus::cli::begin(argc, argv);
     return isthmus::cli::dispatch(argc, argv);
   } catch (const std::exception& e) {
     std::cerr << "isthmus: " << e.what() << "\n";

@@ -90,16 +90,24 @@ std::optional<std::string> first_in(const std::vector<std::string>& folders, std
 
 namespace {
 
-/// Where our libraries are, if they are.
-Expected<std::string> where_libraries_are() {
+/// The folder of the program that runs.
+Expected<std::string> own_folder() {
   char self[PATH_MAX];
   ssize_t n = readlink("/proc/self/exe", self, sizeof self);
   if (n <= 0) return Problem{last_errno(), "/proc/self/exe cannot be read: isthmus does not know where it is", {}};
-  std::string home = folder_of(std::string(self, static_cast<size_t>(n)));
-  // In a build tree the program is in src/cli.
-  constexpr std::string_view kBuilt = "/src/cli";
-  if (home.ends_with(kBuilt)) return home.substr(0, home.size() - kBuilt.size()) + "/libfuse";
-  return home + "/" ISTHMUS_LIBFUSE_FROM_BIN;
+  return folder_of(std::string(self, static_cast<size_t>(n)));
+}
+
+// In a build tree the program is in src/cli.
+constexpr std::string_view kBuilt = "/src/cli";
+
+/// Where our libraries are, if they are.
+Expected<std::string> where_libraries_are() {
+  auto home = own_folder();
+  if (!home) return home;
+  if (home->ends_with(kBuilt)) return home->substr(0, home->size() - kBuilt.size()) + "/libfuse";
+  if (!our_sonames(*home).empty()) return home;  // isthmus-net is among them
+  return *home + "/" ISTHMUS_LIBFUSE_FROM_BIN;
 }
 
 /// Its real name, which goes into a list of the dynamic linker's.
@@ -120,6 +128,12 @@ Expected<std::string> our_library_folder() {
     return Problem{err(ENOENT), "no libfuse of ours in " + *folder,
                    "it is installed with isthmus, and built by: ninja libfuse2 libfuse3"};
   return real_name(*folder);
+}
+
+Expected<std::string> net_program() {
+  auto home = own_folder();
+  if (!home) return home;
+  return (home->ends_with(kBuilt) ? *home : *home + "/" ISTHMUS_LIBFUSE_FROM_BIN) + "/isthmus-net";
 }
 
 Expected<std::string> our_preload_library() {

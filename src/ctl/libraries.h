@@ -15,6 +15,8 @@ Expected<std::string> our_library_folder();
 Expected<std::string> our_preload_library();
 /// The sonames in it, "libfuse3.so.3".
 std::vector<std::string> our_sonames(const std::string& folder);
+/// The program that has net_schemes(), too; it lies beside those, and in a build tree beside this one.
+Expected<std::string> net_program();
 
 /// Where the dynamic linker finds libraries when `first` is in front of LD_LIBRARY_PATH: ld.so(8). Its cache is not
 /// read, but the folders that it is made of (/etc/ld.so.conf).

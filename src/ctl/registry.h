@@ -50,6 +50,8 @@ struct DecoratorKind {
 
 /// The one list of what can be mounted; parser, help and completions come from it.
 std::span<const Scheme> schemes();
+/// More of them, which live for good. Before anybody else asks, at the start of the program.
+void add_schemes(std::span<const Scheme> more);
 std::span<const DecoratorKind> decorators();
 const Scheme* find_scheme(std::string_view name);
 const DecoratorKind* find_decorator(std::string_view name);

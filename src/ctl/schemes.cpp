@@ -1,15 +1,24 @@
 #include "ctl/schemes.h"
 
 #include <array>
+#include <vector>
 
 namespace isthmus::ctl {
 
-std::span<const Scheme> schemes() {
-  static const std::array kAll{kDirScheme,       kArchiveScheme,   kMailScheme,   kMemScheme,      kAddonScheme,
-                               kRunScheme,       kHostScheme,      kUserfsScheme, kUserfsFdScheme, kUserfsUnixScheme,
-                               kUserfsTcpScheme, kUserfsSshScheme, kFtpScheme,    kFtpsScheme};
-  return kAll;
+namespace {
+
+std::vector<Scheme>& table() {
+  static std::vector<Scheme> all{kDirScheme,        kArchiveScheme,   kMemScheme,      kAddonScheme,
+                                 kRunScheme,        kHostScheme,      kUserfsScheme,   kUserfsFdScheme,
+                                 kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme};
+  return all;
 }
+
+}  // namespace
+
+std::span<const Scheme> schemes() { return table(); }
+
+void add_schemes(std::span<const Scheme> more) { table().insert(table().end(), more.begin(), more.end()); }
 
 std::span<const DecoratorKind> decorators() {
   static const std::array kAll{kTraceDecorator, kFaultDecorator, kCompressDecorator};

@@ -4,8 +4,8 @@
 /// The factories behind the registry's tables, one file a scheme.
 namespace isthmus::ctl {
 
-extern const Scheme kDirScheme, kMemScheme, kArchiveScheme, kMailScheme, kAddonScheme, kRunScheme, kHostScheme,
-    kUserfsScheme, kUserfsFdScheme, kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme, kFtpScheme, kFtpsScheme;
+extern const Scheme kDirScheme, kMemScheme, kArchiveScheme, kAddonScheme, kRunScheme, kHostScheme, kUserfsScheme,
+    kUserfsFdScheme, kUserfsUnixScheme, kUserfsTcpScheme, kUserfsSshScheme;
 /// The option of addon: that holds arguments; all others go behind -o.
 inline constexpr std::string_view kAddonArgs = "args";
 extern const DecoratorKind kTraceDecorator, kFaultDecorator, kCompressDecorator;

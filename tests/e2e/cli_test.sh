@@ -245,6 +245,16 @@ expect 0 '' mount --log "$tmp/log" --log-level debug mem: "$mnt"
 expect 0 '' unmount "$mnt"
 expect 1 'log file' mount --log /no/such/log mem: "$mnt"
 expect 0 'fusermount3' doctor
+
+# --- sources of another program, which is not where it should be
+mkdir "$tmp/alone"
+cp "$isthmus" "$tmp/alone/isthmus"
+whole=$isthmus
+isthmus=$tmp/alone/isthmus
+expect 1 'isthmus-net' mount ftp: "$mnt"
+expect 1 'isthmus-net' serve trace+mail:/tmp --webdav
+isthmus=$whole
+expect 5 'mail' mount mail:/no/such/mail "$mnt"
 timeout 20 "$isthmus" doctor --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) > 10' || fail "doctor --json"
 clean 'at the end'
 passed "command line as root"

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "ctl/net/net_schemes.h"
 #include "ctl/schemes.h"
 #include "fs/mail/mail_fs.h"
 

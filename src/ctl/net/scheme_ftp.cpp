@@ -1,3 +1,4 @@
+#include "ctl/net/net_schemes.h"
 #include "ctl/schemes.h"
 #include "fs/ftp/ftp_fs.h"
 
