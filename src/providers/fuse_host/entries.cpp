@@ -1,8 +1,10 @@
 /// What an answer says of nodes and open files, before it is believed.
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "providers/fuse_host/ask.h"
 #include "providers/fuse_host/convert.h"
+#include "providers/fuse_host/read_ahead.h"
 
 namespace isthmus::fuse_host {
 
@@ -65,14 +67,15 @@ Result<Attributes> FuseHost::take_statx(NodeId node, const StatxOut& out) {
 }
 
 HandleId FuseHost::add_handle(const OpenOut& out, uint32_t flags) {
-  auto made = handles_.emplace(1, Handle{out.fh, flags, out.open_flags});
+  auto ahead = flags & O_DIRECTORY ? nullptr : std::make_shared<ReadAhead>(*this);
+  auto made = handles_.emplace(1, Handle{out.fh, flags, out.open_flags, std::move(ahead)});
   return HandleId{raw(made.id)};
 }
 
 // A daemon may take its numbers for addresses: it never hears one that it has not given.
 Result<FuseHost::Handle> FuseHost::find_handle(HandleId handle, Opcode by, uint32_t flags) const {
   if (handle != HandleId::none) return find_handle(handle);
-  if (lacks(by)) return Handle{0, flags, cuse_ ? kFopenDirectIo : 0};
+  if (lacks(by)) return Handle{0, flags, cuse_ ? kFopenDirectIo : 0, nullptr};
   return err(EBADF);
 }
 
@@ -89,6 +92,10 @@ Result<FuseHost::Handle> FuseHost::end_handle(HandleId handle) {
   disarm_poll(handle);
   handles_.erase(NodeId{raw(handle)});
   return h;
+}
+
+void FuseHost::data_changes(NodeId node) {
+  if (Node* n = nodes_.find(node)) n->changes.fetch_add(1, std::memory_order_acq_rel);
 }
 
 /// What the daemon has opened for nobody.

@@ -127,6 +127,7 @@ class FuseHost final : public Provider<FuseHost> {
   using Opcode = wire::fuse::Opcode;
   using Parts = std::initializer_list<Bytes>;
   class Listing;
+  class ReadAhead;
   class Reading;
   class Writing;
   class Extension;
@@ -134,8 +135,9 @@ class FuseHost final : public Provider<FuseHost> {
   /// An open file or directory of the daemon's.
   struct Handle {
     uint64_t fh = 0;
-    uint32_t flags = 0;       ///< of open(2)
-    uint32_t open_flags = 0;  ///< kFopen...
+    uint32_t flags = 0;                     ///< of open(2)
+    uint32_t open_flags = 0;                ///< kFopen...
+    std::shared_ptr<ReadAhead> ahead = {};  ///< null: nothing of it is read before it is asked for
   };
   /// How long a good answer's body is.
   struct Size {
@@ -196,6 +198,10 @@ class FuseHost final : public Provider<FuseHost> {
   void release_unused(uint64_t node, const wire::fuse::OpenOut& out, uint32_t flags);
   uint32_t mode_for_daemon(const Context& ctx, uint32_t mode) const;
   uint32_t umask_for_daemon(const Context& ctx) const;
+  void read_now(Call<op::Read> c);
+  void release_now(Call<op::Release> c, const Handle& handle);
+  /// Its data is another, by us or by what the daemon tells: before and after.
+  void data_changes(NodeId node);
   size_t read_at_once(size_t wanted, bool& probes);
   void probed(size_t got);
 
@@ -219,6 +225,7 @@ class FuseHost final : public Provider<FuseHost> {
   Connection connection_;
   Nodes nodes_;
   NodeTable<Handle> handles_;
+  std::atomic<size_t> read_ahead_bytes_{0};
   LockTable locks_;  // what the daemon leaves to us
   std::mutex polls_m_;
   std::unordered_map<HandleId, NodeId> polls_;  // of which news is wanted

@@ -45,6 +45,7 @@ bool FuseHost::on_news(int code, Bytes body) {
       const auto node = nodes_.of_daemon(n->ino);
       if (!node) return true;
       if (n->off < 0) return up.invalidate_attr(*node), true;
+      data_changes(*node);
       up.invalidate_node(*node, static_cast<uint64_t>(n->off), static_cast<uint64_t>(std::max<int64_t>(n->len, 0)));
       return true;
     }
@@ -79,6 +80,7 @@ bool FuseHost::on_news(int code, Bytes body) {
       const Bytes data = body.subspan(sizeof n);
       if (data.size() != n.size || n.offset > INT64_MAX - data.size()) return false;
       if (const auto node = nodes_.of_daemon(n.nodeid)) {
+        data_changes(*node);
         up.invalidate_attr(*node);  // the file may be longer by it
         up.store(*node, n.offset, Buffer::view(data));
       }

@@ -18,12 +18,13 @@ namespace isthmus::fuse_host {
 /// A node of the daemon's: what its number means, as long as it has one meaning. A kernel's inode.
 struct Node {
   Node(uint64_t i, uint64_t g, uint32_t t, uint32_t group) : id(i), generation(g), type(t), gid(group) {}
-  const uint64_t id;              ///< the daemon's number
-  const uint64_t generation;      ///< of the number
-  const uint32_t type;            ///< S_IFMT
-  std::atomic<uint32_t> gid;      ///< as last heard
-  std::atomic<uint64_t> size{0};  ///< the same
-  std::atomic<Errno> bad{};       ///< what every use of it answers; Errno{}: it is good
+  const uint64_t id;                 ///< the daemon's number
+  const uint64_t generation;         ///< of the number
+  const uint32_t type;               ///< S_IFMT
+  std::atomic<uint32_t> gid;         ///< as last heard
+  std::atomic<uint64_t> size{0};     ///< the same
+  std::atomic<uint32_t> changes{0};  ///< of its data, as far as they are known here
+  std::atomic<Errno> bad{};          ///< what every use of it answers; Errno{}: it is good
 };
 
 /// The nodes that the daemon has been asked for, by our numbers and by its own, with the lookups it has counted of

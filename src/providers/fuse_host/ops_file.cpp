@@ -4,6 +4,7 @@
 
 #include "providers/fuse_host/ask.h"
 #include "providers/fuse_host/convert.h"
+#include "providers/fuse_host/read_ahead.h"
 #include "vfs/then.h"
 
 namespace isthmus::fuse_host {
@@ -54,6 +55,7 @@ void FuseHost::open(Call<op::Open> c) {
           drop(Op::Open);
           o.flags = kOpenedKeepCache;
         }
+        if (call->flags & O_TRUNC) data_changes(call->node);
         if ((call->flags & O_TRUNC) && !(r && has(kInitAtomicOTrunc)) && !cuse_)
           return truncate_opened(std::move(call), o);
         call.reply(o);
@@ -68,6 +70,7 @@ void FuseHost::truncate_opened(Call<op::Open> c, Opened o) {
   if (c->kill_suidgid && has(kInitHandleKillprivV2)) in.valid |= kFattrKillSuidgid;
   ask(Opcode::Setattr, node, std::move(c), {bytes_of(in)}, attr_size(),
       [this, o](Call<op::Open> call, Result<Bytes> r) {
+        data_changes(call->node);
         if (r)
           if (auto attr = take_attributes(call->node, take_as<AttrOut>(*r)); !attr) r = attr.error();
         if (r) return call.reply(o);
@@ -199,6 +202,13 @@ void FuseHost::probed(size_t got) {
 
 void FuseHost::read(Call<op::Read> c) {
   auto handle = find_handle(c->handle, Opcode::Open, c->flags);
+  if (handle && handle->ahead && ReadAhead::is_for(*this, *handle, *c, c.context().door))
+    return handle->ahead->read(std::move(c));
+  read_now(std::move(c));
+}
+
+void FuseHost::read_now(Call<op::Read> c) {
+  auto handle = find_handle(c->handle, Opcode::Open, c->flags);
   if (!handle) return c.fail(handle.error());
   if (c->size == 0 || c->offset >= kMostOffset) return c.reply({});
   auto n = nodes_.get(c->node, Op::Read);
@@ -230,6 +240,7 @@ class FuseHost::Writing {
     w.host.ask(Opcode::Write, a.node, std::move(c), {bytes_of(in, length), piece}, exactly<WriteOut>(),
                [self = std::move(self), asked = in.size](Call<op::Write> call, Result<Bytes> r) mutable {
                  Writing& s = *self;
+                 s.host.data_changes(call->node);
                  if (!r && s.done == 0) return call.fail(r.error());
                  const size_t taken = r ? take_as<WriteOut>(*r).size : 0;
                  if (taken > asked || (r && taken == 0 && s.done == 0)) return call.fail(EIO);
@@ -262,6 +273,7 @@ void FuseHost::write_at(Call<op::Write> c, uint64_t offset) {
   if (all->empty()) return c.reply(0);
   if (offset > kMostOffset || all->size() > kMostOffset - offset) return c.fail(EFBIG);
   writing->all = *all;
+  data_changes(c->node);
   Writing::go_on(std::move(writing), std::move(c));
 }
 
@@ -294,8 +306,10 @@ void FuseHost::copy(Opcode opcode, Call<op::CopyRange> c) {
   // The old one's answer has 32 bits.
   const uint64_t most = std::min(a.length, wide ? kMostOffset : uint64_t{UINT32_MAX} & ~uint64_t{4095});
   const CopyFileRangeIn in{from_handle->fh, a.from_offset, (*to)->id, to_handle->fh, a.to_offset, most, a.flags};
+  data_changes(a.to);
   ask(opcode, a.from, std::move(c), {bytes_of(in)}, wide ? exactly<CopyFileRangeOut>() : exactly<WriteOut>(),
       [this, most, wide](Call<op::CopyRange> call, Result<Bytes> r) {
+        data_changes(call->to);
         if (!r && r.error() == err(ENOSYS)) {
           if (wide) return copy(Opcode::CopyFileRange, std::move(call));
           return drop_to_default(std::move(call));
@@ -330,8 +344,16 @@ void FuseHost::release(Call<op::Release> c) {
   const Node* n = nodes_.find(a.node);
   // Of a daemon that keeps no state of opens.
   if (!n || a.handle == HandleId::none) return c.reply({});
+  if (handle->ahead && handle->ahead->end(c, *handle)) return;
+  release_now(std::move(c), *handle);
+}
+
+void FuseHost::release_now(Call<op::Release> c, const Handle& handle) {
+  const auto a = *c;
+  const Node* n = nodes_.find(a.node);
+  if (!n) return c.reply({});
   const bool flock = a.unlock_flock && !locks_are_ours(true);
-  const ReleaseIn in{handle->fh, handle->flags & ~kNotForOpen, flock ? kReleaseFlockUnlock : 0, a.lock_owner};
+  const ReleaseIn in{handle.fh, handle.flags & ~kNotForOpen, flock ? kReleaseFlockUnlock : 0, a.lock_owner};
   ask_of(Opcode::Release, n->id, std::move(c), {bytes_of(in)}, {},
          // It is closed, whatever the daemon says, or whether it knows the request.
          [](Call<op::Release> call, const Result<Bytes>&) { call.reply({}); });
@@ -350,8 +372,13 @@ void FuseHost::fallocate(Call<op::Fallocate> c) {
   auto handle = find_handle(a.handle, Opcode::Open);
   if (!handle) return c.fail(handle.error());
   if (a.offset > kMostOffset || a.length > kMostOffset - a.offset) return c.fail(EFBIG);
+  data_changes(a.node);
   const FallocateIn in{handle->fh, a.offset, a.length, static_cast<uint32_t>(a.mode), 0};
-  ask_optional(Opcode::Fallocate, a.node, std::move(c), {bytes_of(in)});
+  ask(Opcode::Fallocate, a.node, std::move(c), {bytes_of(in)}, {}, [this](Call<op::Fallocate> call, Result<Bytes> r) {
+    data_changes(call->node);
+    if (!r && r.error() == err(ENOSYS)) return drop_to_default(std::move(call));
+    call.finish(r ? Status(Unit{}) : Status(r.error()));
+  });
 }
 
 void FuseHost::seek_hole(Call<op::SeekHole> c) {

@@ -76,6 +76,7 @@ void FuseHost::ask_created(Opcode opcode, Call<T> call, Parts parts, const Exten
           release_unused(out.nodeid, opened, flags);
           return c.fail(entry.error());
         }
+        if (flags & O_TRUNC) data_changes(entry->node);
         Opened o = from_wire(opened, false);
         o.handle = add_handle(opened, flags);
         c.reply({*entry, o});
@@ -158,7 +159,10 @@ void FuseHost::setattr(Call<op::Setattr> c) {
   if ((in.valid & kFattrSize) && in.size > INT64_MAX) return c.fail(EFBIG);
   auto handle = find_handle(a.handle);
   if (!handle) return c.fail(handle.error());
-  auto answer = [this](Call<op::Setattr> call, Result<Bytes> r) {
+  const bool resizes = in.valid & kFattrSize;
+  if (resizes) data_changes(a.node);
+  auto answer = [this, resizes](Call<op::Setattr> call, Result<Bytes> r) {
+    if (resizes) data_changes(call->node);
     if (!r) return call.fail(r.error());
     call.finish(take_attributes(call->node, take_as<AttrOut>(*r)));
   };
