@@ -218,12 +218,15 @@ Result<Attributes> MailFs::setattr(const Context& ctx, const op::Setattr& a) {
 
 Result<MailFs::Node> MailFs::child_of_folder(const Node& dir, std::string_view name, Cancel* cancel) {
   const uint32_t folder = dir.folder->index;
-  if (const auto number = number_of_name(name)) {
-    if (Status loaded = store_->load(folder, cancel); !loaded) return loaded.error();
-    if (const auto m = mailbox_->find(folder, *number)) return node_of(*m, kMessageItself);
-  }
   auto f = mailbox_->find_folder(folder, name);
-  if (!f) return err(ENOENT);
+  if (!f) {
+    const auto number = dir.folder->holds_messages ? number_of_name(name) : std::nullopt;
+    if (!number) return err(ENOENT);
+    if (Status loaded = store_->load(folder, cancel); !loaded) return loaded.error();
+    const auto m = mailbox_->find(folder, *number);
+    if (!m) return err(ENOENT);
+    return node_of(*m, kMessageItself);
+  }
   return Node{.id = folder_node(f->index), .file = f->index, .message = std::nullopt, .folder = std::move(f)};
 }
 

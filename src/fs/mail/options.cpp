@@ -19,8 +19,9 @@ bool set_mail_option(MailOptions& o, std::string_view key, std::string_view valu
   if (key == "timeout") return seconds(o.timeout_ms);
   if (key == "poll") return seconds(o.poll_ms);
   if (key == "ro" && value.empty()) return o.read_only = true;
-  if (key == "tls" && (value == "required" || value == "no")) {
-    o.tls = value == "required";
+  if (key == "insecure" && value.empty()) return o.insecure = true;
+  if (key == "tls" && (value == "require" || value == "off")) {
+    o.tls = value == "require";
     return true;
   }
   if (key == "max_message") {
@@ -29,8 +30,7 @@ bool set_mail_option(MailOptions& o, std::string_view key, std::string_view valu
     if (!n) why = fmt::format("max_message: '{}' is no number of bytes", value);
     return n.has_value();
   }
-  for (auto& [name, to] :
-       {std::pair{"trash", &o.trash}, {"password_file", &o.password_file}, {"netrc", &o.netrc}, {"cacert", &o.cacert}})
+  for (auto& [name, to] : {std::pair{"trash", &o.trash}, {"password_file", &o.password_file}, {"cacert", &o.cacert}})
     if (key == name && !value.empty()) {
       *to = value;
       return true;

@@ -15,6 +15,7 @@ struct MailOptions {
   std::string netrc;          ///< a file in the form of ~/.netrc; empty: that
   std::string cacert;         ///< certificates (PEM) that the server's is checked against; empty: the system's
   bool tls = true;            ///< imap://: STARTTLS or nothing
+  bool insecure = false;      ///< any certificate will do
   uint32_t timeout_ms = 30'000;              ///< for an answer, and for a connection
   uint32_t poll_ms = 60'000;                 ///< between questions for news where the server does not tell
   uint64_t max_message = uint64_t{1} << 30;  ///< bytes of one message that is fetched
