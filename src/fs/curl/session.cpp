@@ -1,6 +1,7 @@
 #include "fs/curl/session.h"
 
 #include <netdb.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ namespace isthmus::fs::curl {
 namespace {
 
 constexpr int kLookMs = 1000;  // between looks at the clock
+constexpr int kLastWordsMs = 200;
 constexpr int64_t kNsPerMs = 1'000'000;
 
 /// libcurl's own state, once a process.
@@ -172,12 +174,15 @@ int Session::on_close(void* self, curl_socket_t socket) {
   {
     std::lock_guard lock(s.m_);
     const bool control = !s.sockets_.empty() && s.sockets_.front() == socket;
-    std::erase(s.sockets_, socket);
-    if (control && s.plain_) {
+    if (control && s.plain_ && !s.aborted()) {
+      // It may be on its way still.
+      pollfd p{socket, POLLIN, 0};
+      ::poll(&p, 1, kLastWordsMs);
       char words[1024];
       const ssize_t n = ::recv(socket, words, sizeof words, MSG_DONTWAIT);
       if (n > 0) s.last_words_.assign(words, static_cast<size_t>(n));
     }
+    std::erase(s.sockets_, socket);
   }
   return ::close(socket);
 }

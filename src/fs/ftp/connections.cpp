@@ -24,10 +24,9 @@ bool too_many(const Said& s) {
 }  // namespace
 
 bool Connections::is_crowded() const {
-  if (jobs_.empty() && streams_.empty()) return false;
-  for (auto& c : connections_)
-    if (c.free()) return streams_running_ >= most_streams() && jobs_.empty();
-  return alive() >= limit_;
+  if (!streams_.empty() && streams_running_ >= most_streams()) return true;
+  const bool free = std::any_of(connections_.begin(), connections_.end(), [](const Connection& c) { return c.free(); });
+  return !jobs_.empty() && !free && alive() >= limit_;
 }
 
 size_t Connections::alive() const {
@@ -52,6 +51,7 @@ void Connections::submit(Job job) {
     std::lock_guard lock(m_);
     refused = stopping_;
     if (!refused) {
+      if (job.patience_ms) job.until_ns = monotonic_ns() + job.patience_ms * int64_t{1'000'000};
       (job.stream ? streams_ : jobs_).push_back(std::move(job));
       size_t waiting = jobs_.size() + (streams_running_ < most_streams() ? streams_.size() : 0);
       for (auto& c : connections_) waiting -= std::min<size_t>(waiting, c.free());
@@ -83,12 +83,22 @@ bool Connections::take(Job& job) {
   return false;
 }
 
-void Connections::fail_all(const Said& said, std::unique_lock<std::mutex>& lock) {
-  std::deque<Job> jobs = std::exchange(jobs_, {});
-  for (auto& s : streams_) jobs.push_back(std::move(s));
-  streams_.clear();
+/// all: also those that are patient.
+void Connections::fail_jobs(const Said& said, bool all, std::unique_lock<std::mutex>& lock) {
+  std::vector<Job> failed;
+  const int64_t t = monotonic_ns();
+  // What a server says on purpose it will say again.
+  const bool lasting = said.error == err(EACCES) || said.error == err(EKEYREJECTED) || said.error == err(EPROTO) ||
+                       said.error == err(ENOENT);
+  for (auto* queue : {&jobs_, &streams_})
+    std::erase_if(*queue, [&](Job& j) {
+      if (!all && !lasting && t < j.until_ns) return false;
+      failed.push_back(std::move(j));
+      return true;
+    });
   lock.unlock();
-  for (auto& j : jobs) j.fail(said);
+  for (auto& j : failed) j.fail(said);
+  failed.clear();
   lock.lock();
 }
 
@@ -96,8 +106,9 @@ void Connections::fail_all(const Said& said, std::unique_lock<std::mutex>& lock)
 bool Connections::log_in(Connection& c, std::unique_lock<std::mutex>& lock) {
   c.logged_in = false;
   while (!stopping_ && !(jobs_.empty() && streams_.empty())) {
-    if (monotonic_ns() < down_until_ns_) {
-      fail_all(Said(down_), lock);
+    if (const int64_t left = down_until_ns_ - monotonic_ns(); left > 0) {
+      fail_jobs(Said(down_), false, lock);
+      if (!jobs_.empty() || !streams_.empty()) changed_.wait_for(lock, std::chrono::nanoseconds(left));
       continue;
     }
     lock.unlock();
@@ -178,7 +189,7 @@ void Connections::stop(uint32_t patience_ms) {
   std::unique_lock lock(m_);
   changed_.wait_for(lock, std::chrono::milliseconds(patience_ms), [&] { return jobs_.empty() && running_ == 0; });
   stopping_ = true;
-  fail_all({.error = err(ECONNABORTED), .lost = true}, lock);
+  fail_jobs({.error = err(ECONNABORTED), .lost = true}, true, lock);
   changed_.notify_all();
   for (auto& c : connections_) c.remote->abort();
   changed_.wait(lock, [&] { return connections_.empty(); });

@@ -20,7 +20,9 @@ class Connections {
   struct Job {
     std::function<void(Remote&)> run;       ///< on a connection's thread, logged in
     std::function<void(const Said&)> fail;  ///< instead, when no connection can be had
-    bool stream = false;  ///< may last for long: one connection is kept free of those, where there are two
+    bool stream = false;       ///< may last for long: one connection is kept free of those, where there are two
+    uint32_t patience_ms = 0;  ///< for how long a server that cannot be reached is tried again before it fails
+    int64_t until_ns = 0;      ///< of Connections
   };
 
   Connections(std::shared_ptr<Server> server, uint32_t most, uint32_t idle_ms)
@@ -49,7 +51,7 @@ class Connections {
 
   void serve(Connection& c);
   bool log_in(Connection& c, std::unique_lock<std::mutex>& lock);
-  void fail_all(const Said& said, std::unique_lock<std::mutex>& lock);
+  void fail_jobs(const Said& said, bool all, std::unique_lock<std::mutex>& lock);
   bool take(Job& job);
   size_t most_streams() const { return limit_ > 1 ? limit_ - 1 : 1; }
   bool is_crowded() const;

@@ -18,6 +18,9 @@
 /// What FtpFs knows. All of it is guarded by FtpFs::m_, but for what says otherwise.
 namespace isthmus::fs::ftp {
 
+/// Who lists a folder, or makes a file, wants to know what is there now, not what was a while ago.
+inline constexpr uint32_t kListedMs = 2'000;
+
 /// Goes on with something, without the lock; Errno{}: it went well.
 using Then = std::function<void(Errno)>;
 

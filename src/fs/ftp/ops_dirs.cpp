@@ -7,9 +7,6 @@
 namespace isthmus::fs::ftp {
 namespace {
 
-// Who lists a folder wants to see what is there now, not what was a while ago.
-constexpr uint32_t kListedMs = 2'000;
-
 uint32_t type_of(Kind k) {
   switch (k) {
     case Kind::folder:

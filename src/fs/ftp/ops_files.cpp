@@ -85,7 +85,7 @@ void FtpFs::create(Call<op::Create> c) {
     if (static_cast<unsigned char>(ch) < 0x20) return c.fail(EINVAL);  // libcurl asks for no such file
   const NodePtr dir = *found;
   Answer<op::Create> a(std::move(c));
-  with_listing(dir, options_.cache_ms, [this, a, dir, name, flags, mode](Errno e) {
+  with_listing(dir, kListedMs, [this, a, dir, name, flags, mode](Errno e) {
     // What cannot be listed may still be written to: a drop box.
     if (e != Errno{} && e != err(EACCES)) return a.fail(e);
     Lock locked(m_);
@@ -146,8 +146,12 @@ void FtpFs::create(Call<op::Create> c) {
 void FtpFs::flush(Call<op::Flush> c) {
   Lock lock(m_);
   auto h = handle_of(c->handle);
+  // A shell opens a file to write to, moves the descriptor and closes the first one, which is a flush: what has only
+  // been emptied keeps its content on the server until there is another, or until the last close.
+  const Draft* d = h ? h->node->draft.get() : nullptr;
+  const bool emptied = d && d->exists && d->size == 0 && !d->uploading;
   lock.unlock();
-  if (!h || !h->writes) return c.reply({});
+  if (!h || !h->writes || emptied) return c.reply({});
   Answer<op::Flush> a(std::move(c));
   with_uploaded(h->node, [a](Errno e) { a.finish(e == Errno{} ? Status(Unit{}) : Status(e)); });
 }

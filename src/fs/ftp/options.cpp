@@ -191,6 +191,7 @@ bool set_ftp_option(FtpOptions& o, V key, V value, std::string& why) {
     return true;
   }
   if (key == "hosts") {
+    if (value.empty()) return refuse("give names of hosts");
     for (V rest = value; !rest.empty();) {
       const size_t comma = std::min(rest.find(','), rest.size());
       auto p = parse_place(rest.substr(0, comma));
@@ -198,7 +199,7 @@ bool set_ftp_option(FtpOptions& o, V key, V value, std::string& why) {
       o.hosts.push_back(p->host);
       rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
-    return !o.hosts.empty() || refuse("give names of hosts");
+    return true;
   }
   why = fmt::format("no option '{}'", key);
   return false;

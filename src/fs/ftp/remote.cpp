@@ -196,6 +196,17 @@ Said Remote::list(const std::string& path, std::vector<Facts>& out) {
   const std::string at = path.empty() ? "/" : path;
   if (server_.features.machine_lists && !server_.no_machine_lists) {
     Said s = list_once(at, true, false, out, self);
+    if (s.ok() && std::any_of(out.begin(), out.end(), [](auto& f) { return f.kind == Kind::unknown; })) {
+      // Links, of which some do not say here where they lead; the other form does.
+      std::vector<Facts> again;
+      if (Said t = list_once(at, false, true, again, self); t.lost) return t;
+      for (auto& f : out) {
+        auto it = std::lower_bound(again.begin(), again.end(), f, [](auto& a, auto& b) { return a.name < b.name; });
+        if (f.kind != Kind::unknown || it == again.end() || it->name != f.name || it->kind != Kind::link) continue;
+        f.kind = Kind::link;
+        f.target = it->target;
+      }
+    }
     if (s.code != 500 && s.code != 502 && s.code != 504) return s;
     server_.no_machine_lists = true;
   }
@@ -275,8 +286,10 @@ Said Remote::set_time(const std::string& path, Time t) {
 Said Remote::facts(const std::string& path, Facts& out) {
   out = {};
   std::vector<Reply> replies;
+  Said s;
+  bool link = false;
   if (server_.features.machine_lists && !server_.no_machine_lists) {
-    Said s = command({"MLST " + path});
+    s = command({"MLST " + path});
     if (s.ok()) {
       for (auto& line : lines_) {
         if (line.empty() || line[0] != ' ') continue;
@@ -284,20 +297,19 @@ Said Remote::facts(const std::string& path, Facts& out) {
         const std::string facts = line.substr(1, std::min(line.find(' ', 1), line.size()) - 1);
         const auto kind = wire::ftp::parse_mlsd(facts + " x", out);
         if (kind == wire::ftp::Line::self) out.kind = Kind::folder;
-        if (kind == wire::ftp::Line::entry || kind == wire::ftp::Line::self) {
-          out.name.clear();
-          return s;
-        }
+        out.name.clear();
+        link = kind == wire::ftp::Line::entry && out.kind == Kind::unknown;
+        if (!link && (kind == wire::ftp::Line::entry || kind == wire::ftp::Line::self)) return s;
       }
-      return {.error = err(EIO), .code = s.code, .text = s.text};
-    }
-    if (s.code != 500 && s.code != 502 && s.code != 504) {
+      if (!link) return {.error = err(EIO), .code = s.code, .text = s.text};
+    } else if (s.code != 500 && s.code != 502 && s.code != 504) {
       if (s.vague) s.error = err(ENOENT);
       return s;
+    } else {
+      server_.no_machine_lists = true;
     }
-    server_.no_machine_lists = true;
   }
-  Said s = command({"*TYPE I", "*SIZE " + path, "*MDTM " + path}, &replies);
+  s = command({"*TYPE I", "*SIZE " + path, "*MDTM " + path}, &replies);
   if (!s.ok()) return s;
   if (replies.size() == 3 && replies[2].code == 213) {
     out.modified = wire::ftp::parse_time(replies[2].text);
@@ -306,6 +318,11 @@ Said Remote::facts(const std::string& path, Facts& out) {
   if (replies.size() == 3 && replies[1].code == 213) {
     out.size = parse_number(replies[1].text);
     out.kind = Kind::file;
+    return s;
+  }
+  if (link) {
+    // It leads to a folder, or nowhere. As a folder it would lead `rm -r` to what lies elsewhere.
+    out.kind = Kind::link;
     return s;
   }
   s = command({"CWD " + path});

@@ -20,14 +20,16 @@ std::string in_folder(const std::string& path, const std::string& name) {
 }  // namespace
 
 void FtpFs::start_upload(const NodePtr& node) {
-  submit(
-      node->site, true, [this, node](Remote& r) { run_upload(node, r); },
-      [this, node](Errno e) {
-        Lock lock(m_);
-        auto d = node->draft;
-        lock.unlock();
-        if (d) finish_upload(node, d, {.error = e, .lost = true});
-      });
+  node->site->connections.submit({.run = [this, node](Remote& r) { run_upload(node, r); },
+                                  .fail =
+                                      [this, node](const Said& s) {
+                                        Lock lock(m_);
+                                        auto d = node->draft;
+                                        lock.unlock();
+                                        if (d) finish_upload(node, d, s);
+                                      },
+                                  .stream = true,
+                                  .patience_ms = options_.retry_ms});
 }
 
 void FtpFs::run_upload(const NodePtr& node, Remote& r) {
@@ -60,7 +62,13 @@ void FtpFs::run_upload(const NodePtr& node, Remote& r) {
     pause = std::min(pause * 2, 2'000u);
     if (Said c = r.connect(); !c.ok()) said = c;
   }
-  if (said.stopped && !r.aborted() && !r.connected()) (void)r.connect();
+  if (!said.ok() && !said.stopped && !r.aborted() && (r.connected() || (said.lost && r.connect().ok()))) {
+    lock.lock();
+    const std::string beside = d->beside.empty() ? "" : in_folder(path_of(*node), d->beside);
+    d->stale = true;
+    lock.unlock();
+    if (!beside.empty()) (void)r.command({"*DELE " + beside});
+  }
   finish_upload(node, d, said);
 }
 
@@ -266,7 +274,12 @@ Said FtpFs::put_beside(const NodePtr& node, const std::shared_ptr<Draft>& d, Rem
     if (!s.ok() && complete) {
       // The rename whose answer got lost was done.
       s = r.size(path, there);
-      if (s.lost || (s.ok() && there == end)) return s;
+      if (s.lost) return s;
+      if (s.ok() && there == end) {
+        lock.lock();
+        d->beside_done = false;
+        return s;
+      }
     }
   }
   lock.lock();
@@ -313,6 +326,13 @@ Said FtpFs::replace(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote
   const std::string beside = in_folder(path, d->beside);
   lock.unlock();
   if (done) return {};
+  // A file that was new when it was made, and that others have made meanwhile, is theirs.
+  Facts others;
+  if (!existed)
+    if (Said t = r.facts(path, others); t.ok() || t.lost) {
+      if (!t.lost) (void)r.command({"*DELE " + beside});
+      return t.lost ? t : Said{.error = err(EEXIST), .text = "somebody else has made it meanwhile"};
+    }
   Said s = set_attributes(d, r, beside, existed, before);
   if (s.lost) return s;
   s = move(r, beside, path, beside + ".old", existed);

@@ -70,6 +70,7 @@ Result<std::shared_ptr<Draft>> FtpFs::draft_of(Node& node) {
   auto d = std::make_shared<Draft>(std::move(*fd));
   d->exists = true;
   d->size = d->synced = d->have_from = node.facts.size.value_or(0);
+  d->in_order = d->size == 0;
   d->mtime = node.facts.modified.value_or(began_);
   node.draft = d;
   return d;
@@ -200,7 +201,8 @@ void FtpFs::write_some(const std::shared_ptr<Handle>& h, Answer<op::Write> a, ui
   d->version++;
   d->mtime = now();
   d->want_time.reset();
-  const bool begin = !d->uploading && !d->dead && d->in_order && d->synced == 0 && d->size >= kStreamFrom &&
+  const bool all_new = d->have_from == 0 && (d->overwritten || !d->exists);
+  const bool begin = !d->uploading && !d->dead && d->in_order && all_new && d->size >= kStreamFrom &&
                      !options_.in_place && options_.connections > 1;
   if (begin) d->uploading = true;
   if (d->remote) d->remote->wake();
@@ -222,6 +224,8 @@ void FtpFs::truncate(const NodePtr& node, uint64_t size, Then then) {
   std::unique_lock io(d->io);
   lock.lock();
   if (size == d->size) {
+    // Empty as far as is known: what is written from now on takes the place of whatever is there.
+    if (size == 0 && d->exists) d->overwritten = d->in_order = true;
     settle(node, lock);
     lock.unlock();
     io.unlock();
