@@ -132,6 +132,12 @@ if command -v curl >/dev/null; then
     [[ $(cat "$tmp/body") = "Über uns" ]] || fail "WebDAV: Subject"
     code 200 "${url}001/Message-ID"
     id=$(cat "$tmp/body")
+    printf '1\n' >"$tmp/one"
+    code 204 -T "$tmp/one" "${url}001/flags/flagged"
+    code 200 "${url}001/flags/list"
+    grep -q flagged "$tmp/body" && ls "$box/cur" | grep -q ':2,F' || fail "WebDAV: a flag"
+    echo nonsense >"$tmp/two"
+    [[ $(curl -s -o "$tmp/body" -w '%{http_code}' -T "$tmp/two" "${url}001/flags/list") = 4* ]] || fail "WebDAV: nonsense was taken for a flag"
     left=$(find "$box/new" "$box/cur" -type f | wc -l)
     code 204 -X DELETE "${url}001/"
     code 404 "${url}001/Subject"

@@ -188,6 +188,19 @@ TEST_F(FaultsTest, EveryStepOfAPutMayFail) {
   }
 }
 
+TEST_F(FaultsTest, AFileSystemThatMakesNoFilesHasThemWritten) {
+  start({}, {}, "create:ENOSYS:after=1");
+  EXPECT_EQ(ask("PUT", "/a", {}, "what is there, and long").status, 201);
+  const std::string etag = ask("GET", "/a").field("etag");
+  EXPECT_EQ(ask("PUT", "/a", {{"If-Match", "\"other\""}}, "refused").status, 412);
+  EXPECT_EQ(ask("PUT", "/a", {{"If-Match", etag}}, "new").status, 204);
+  EXPECT_EQ(ask("GET", "/a").body, "new");
+  EXPECT_EQ(ask("PUT", "/a", {}, "").status, 204);
+  EXPECT_EQ(ask("GET", "/a").body, "");
+  EXPECT_GE(ask("PUT", "/b", {}, "none is made").status, 400);
+  EXPECT_EQ(ask("GET", "/b").status, 404);
+}
+
 TEST_F(FaultsTest, TreesChangePlacesInOneStep) {
   start({}, {}, "rename:EIO:after=3:count=1");  // after two uploads, and the exchange
   for (const char* dir : {"/a", "/b"}) ask("MKCOL", dir);

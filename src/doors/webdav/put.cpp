@@ -32,7 +32,7 @@ class Put final : public Method {
     if (auto refused = refused_content(x_, found_)) return refused;
     // macOS' client tells the size of what it sends in chunks.
     const uint64_t told = parse_number(x_.request.field("X-Expected-Entity-Length"), uint64_t{1} << 62).value_or(0);
-    return begin_content(x_, found_, x_.request.content_length.value_or(told), replacement_);
+    return begin_content(x_, found_, x_.request.content_length.value_or(told), true, replacement_);
   }
 
   std::optional<Answer> body(Bytes part) override {
@@ -60,9 +60,10 @@ std::optional<Answer> refused_content(Exchange& x, const Found& at) {
   return x.locked(x.names, at.exists() ? Exchange::kItself : Exchange::kItself | Exchange::kMember);
 }
 
-std::optional<Answer> begin_content(Exchange& x, const Found& at, uint64_t size, std::optional<Replacement>& made) {
+std::optional<Answer> begin_content(Exchange& x, const Found& at, uint64_t size, bool whole,
+                                    std::optional<Replacement>& made) {
   made.emplace(x, at);
-  Status ready = made->create();
+  Status ready = made->create(whole);
   if (ready && size >= kReserve) {
     Status reserved =
         x.files.call(op::Fallocate{{}, made->file().node(), made->file().handle(), FALLOC_FL_KEEP_SIZE, 0, size});
@@ -83,7 +84,8 @@ Answer finish_content(Exchange& x, Replacement& replacement) {
     const int status = status_of(now.error());
     return plain_answer(status == 404 ? 409 : status, text_of(now.error()));
   }
-  if (auto refused = refused_content(x, *now)) return std::move(*refused);
+  if (!replacement.in_place())
+    if (auto refused = refused_content(x, *now)) return std::move(*refused);
   // rclone and others tell the file's own time (ownCloud's field).
   auto mtime = parse_number(x.request.field("X-OC-Mtime"), INT64_MAX);
   if (mtime) replacement.set_mtime({static_cast<int64_t>(*mtime), 0});

@@ -9,8 +9,9 @@ namespace isthmus::webdav {
 /// Why new content cannot come to what `at` is, by its kind, by the request's conditions and by locks.
 std::optional<Answer> refused_content(Exchange& x, const Found& at);
 /// Makes the file that the content goes to, with room for `size` bytes where the file system can reserve it. An answer:
-/// it cannot be.
-std::optional<Answer> begin_content(Exchange& x, const Found& at, uint64_t size, std::optional<Replacement>& made);
+/// it cannot be. whole: as Replacement::create().
+std::optional<Answer> begin_content(Exchange& x, const Found& at, uint64_t size, bool whole,
+                                    std::optional<Replacement>& made);
 /// The content is complete: looks again at what is there now, and gives it the name.
 Answer finish_content(Exchange& x, Replacement& replacement);
 

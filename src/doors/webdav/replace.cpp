@@ -31,12 +31,25 @@ Status Replacement::may_replace() {
   return beside_.exists() ? x_.files.call(op::Access{{}, beside_.node(), W_OK}) : Status(Unit{});
 }
 
-Status Replacement::create() {
+/// A file system with the files that it has, which are for writing into: what they take as a command, for instance.
+Status Replacement::open_in_place() {
+  auto file = x_.files.open(beside_.node(), O_WRONLY);
+  if (!file) return file.error();
+  SetAttr cut;
+  cut.mask = kSetSize;
+  if (auto set = x_.files.call(op::Setattr{{}, beside_.node(), file->handle(), cut}); !set) return set.error();
+  file_ = std::move(*file);
+  in_place_ = true;
+  return Unit{};
+}
+
+Status Replacement::create(bool whole) {
   if (Status may = may_replace(); !may) return may;
   // Whom an ACL lets read is told at the end; until then it is the owner's alone.
   const uint32_t mode = beside_.exists() ? 0600 : kNewMode;
   std::string name = temporary_name();
   auto made = x_.files.call(op::Create{{}, beside_.parent(), name, S_IFREG | mode, O_WRONLY | O_CREAT | O_EXCL});
+  if (!made && whole && beside_.exists() && is_unsupported(made.error())) return open_in_place();
   if (!made) return made.error();
   temporary_ = std::move(name);
   node_ = made->entry.node;
@@ -165,6 +178,11 @@ Status Replacement::take_name(const Found& at, bool if_free) {
 }
 
 Result<std::optional<Attr>> Replacement::commit(const Found& at, bool if_free) {
+  if (in_place_) {
+    if (Status closed = file_.close(); !closed) return closed.error();
+    auto is = x_.files.call(op::Getattr{{}, beside_.node()});
+    return is ? std::optional(is->attr) : std::nullopt;
+  }
   const bool several_names = at.exists() && at.attr().nlink > 1;
   if (at.exists() && !several_names)
     if (Status kept = keep_what_was(at); !kept) return kept.error();

@@ -17,12 +17,15 @@ class Replacement {
   Replacement(const Replacement&) = delete;
   Replacement& operator=(const Replacement&) = delete;
 
-  Status create();
+  /// whole: the content comes at once. Then a file system that makes no files may take it into the one that is there.
+  Status create(bool whole);
   /// Goes on with a file that leave() has left behind. ENOENT: it is gone.
   Status resume(const std::string& temporary);
   /// Closes the file and leaves it where it is, under the name that is answered; empty: commit() has used it up.
   std::string leave();
   const OpenFile& file() const { return file_; }
+  /// The content goes into the file that is there, which is another one by now.
+  bool in_place() const { return in_place_; }
   void set_mtime(Time t) { mtime_ = t; }
   /// `at`: what the name leads to now. It has the new content from then on; on an error it has the old. `if_free`:
   /// EEXIST, if somebody has taken the name meanwhile. None: it has it, but nobody can tell what it looks like.
@@ -30,6 +33,7 @@ class Replacement {
 
  private:
   Status may_replace();
+  Status open_in_place();
   Status keep_what_was(const Found& at);
   Status rewrite(const Found& at);
   void save_aside(const Found& at, Errno why);
@@ -40,6 +44,7 @@ class Replacement {
   std::string temporary_;  // name; empty: nothing to remove
   NodeId node_ = NodeId::none;
   OpenFile file_;
+  bool in_place_ = false;  // file_ is the one that is there
   std::optional<Time> mtime_;
 };
 

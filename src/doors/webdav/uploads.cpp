@@ -45,7 +45,7 @@ class Begin final : public Method {
     }
     if (auto refused = refused_content(x_, *found)) return refused;
     std::optional<Replacement> made;
-    if (auto refused = begin_content(x_, *found, *length, made)) return refused;
+    if (auto refused = begin_content(x_, *found, *length, false, made)) return refused;
     auto upload = std::make_shared<Upload>();
     upload->names = x_.names;
     upload->length = *length;

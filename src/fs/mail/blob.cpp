@@ -11,13 +11,12 @@
 namespace isthmus::fs::mail {
 namespace {
 
-constexpr size_t kInMemory = size_t{256} << 10;
-
-Status write_all(int fd, std::string_view bytes) {
+Status write_behind(Spool& spool, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    const ssize_t n = ::pwrite(spool.fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(spool.end));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return last_errno();
+    spool.end += static_cast<uint64_t>(n);
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   return Unit{};
@@ -34,7 +33,7 @@ std::shared_ptr<const Blob> Blob::of(std::string text) {
 
 std::shared_ptr<const Blob> Blob::of(Fd fd, uint64_t offset, uint64_t size) {
   auto made = std::make_shared<Blob>();
-  made->fd_ = std::move(fd);
+  made->fd_ = std::make_shared<const Fd>(std::move(fd));
   made->offset_ = offset;
   made->size_ = size;
   return made;
@@ -43,7 +42,7 @@ std::shared_ptr<const Blob> Blob::of(Fd fd, uint64_t offset, uint64_t size) {
 Buffer Blob::read(uint64_t offset, size_t size) const {
   if (offset >= size_) return {};
   size = static_cast<size_t>(std::min<uint64_t>(size, size_ - offset));
-  if (fd_) return Buffer::file(fd_.get(), offset_ + offset, size, shared_from_this());
+  if (fd_) return Buffer::file(fd_->get(), offset_ + offset, size, shared_from_this());
   return Buffer::keep(shared_from_this(), as_bytes(std::string_view(text_).substr(offset, size)));
 }
 
@@ -56,7 +55,7 @@ Result<size_t> Blob::copy(uint64_t offset, MutableBytes to) const {
   }
   size_t got = 0;
   while (got < to.size()) {
-    const ssize_t n = ::pread(fd_.get(), to.data() + got, to.size() - got, static_cast<off_t>(offset_ + offset + got));
+    const ssize_t n = ::pread(fd_->get(), to.data() + got, to.size() - got, static_cast<off_t>(offset_ + offset + got));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return last_errno();
     if (n == 0) break;
@@ -88,19 +87,24 @@ Result<Fd> nameless_file() {
 }
 
 Status BlobWriter::spill() {
-  auto made = nameless_file();
-  if (!made) return made.error();
-  file_ = std::move(*made);
-  if (auto done = write_all(file_.get(), text_); !done) return done;
+  if (!spool_) spool_ = std::make_shared<Spool>();
+  if (!spool_->fd) {
+    auto made = nameless_file();
+    if (!made) return made.error();
+    spool_->fd = std::move(*made);
+  }
+  begin_ = spool_->end;
+  spilled_ = true;
+  if (auto done = write_behind(*spool_, text_); !done) return done;
   text_ = {};
   return Unit{};
 }
 
 Status BlobWriter::append(std::string_view bytes) {
-  if (!file_ && text_.size() + bytes.size() > kInMemory)
+  if (!spilled_ && text_.size() + bytes.size() > in_memory_)
     if (auto done = spill(); !done) return done;
-  if (file_) {
-    if (auto done = write_all(file_.get(), bytes); !done) return done;
+  if (spilled_) {
+    if (auto done = write_behind(*spool_, bytes); !done) return done;
   } else {
     text_ += bytes;
   }
@@ -110,9 +114,17 @@ Status BlobWriter::append(std::string_view bytes) {
 
 Result<std::shared_ptr<const Blob>> BlobWriter::finish() {
   const uint64_t size = std::exchange(size_, 0);
-  if (file_) return Blob::of(std::move(file_), 0, size);
-  text_.shrink_to_fit();
-  return Blob::of(std::move(text_));
+  if (!spilled_) {
+    text_.shrink_to_fit();
+    return Blob::of(std::move(text_));
+  }
+  auto made = std::make_shared<Blob>();
+  made->fd_ = std::shared_ptr<const Fd>(spool_, &spool_->fd);
+  made->offset_ = begin_;
+  made->size_ = size;
+  spool_.reset();
+  spilled_ = false;
+  return std::shared_ptr<const Blob>(std::move(made));
 }
 
 }  // namespace isthmus::fs::mail

@@ -26,19 +26,30 @@ class Blob : public std::enable_shared_from_this<Blob> {
   /// All of it; for those known to be small.
   Result<std::string> text() const;
   /// The file, if it is one; -1. For opening it once more by /proc/self/fd.
-  int fd() const { return fd_.get(); }
+  int fd() const { return fd_ ? fd_->get() : -1; }
   uint64_t offset() const { return offset_; }
 
  private:
+  friend class BlobWriter;
   std::string text_;
-  Fd fd_;
+  std::shared_ptr<const Fd> fd_;  // null: text_ has it
   uint64_t offset_ = 0, size_ = 0;
 };
 
-/// Makes a Blob piece by piece: in memory as long as it is small, then in a file without a name, below $TMPDIR or in
-/// /var/tmp.
+/// A file without a name, made when it is needed, in which several blobs lie one behind the other.
+struct Spool {
+  Fd fd;
+  uint64_t end = 0;  ///< bytes
+};
+
+/// Makes a Blob piece by piece: in memory up to `in_memory` bytes, then in `spool`, of which one writer at a time makes
+/// use; without one in a file of its own. Files lie below $TMPDIR or in /var/tmp.
 class BlobWriter {
  public:
+  static constexpr size_t kInMemory = size_t{256} << 10;
+  explicit BlobWriter(std::shared_ptr<Spool> spool = nullptr, size_t in_memory = kInMemory)
+      : spool_(std::move(spool)), in_memory_(in_memory) {}
+
   Status append(std::string_view bytes);
   uint64_t size() const { return size_; }
   /// The writer is empty afterwards.
@@ -47,9 +58,11 @@ class BlobWriter {
  private:
   Status spill();
 
+  std::shared_ptr<Spool> spool_;
+  size_t in_memory_;
   std::string text_;
-  Fd file_;
-  uint64_t size_ = 0;
+  uint64_t begin_ = 0, size_ = 0;  // in the spool; bytes
+  bool spilled_ = false;
 };
 
 /// A file without a name, for this user's eyes, below $TMPDIR or in /var/tmp.

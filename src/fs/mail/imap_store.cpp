@@ -23,6 +23,8 @@ constexpr int64_t kFreshNs = 2 * kNsPerSec;               // a list is not read 
 constexpr int64_t kIdleNs = int64_t{9} * 60 * kNsPerSec;  // RFC 2177: less than 29 minutes; routers forget sooner
 constexpr int64_t kSoonNs = 100'000'000, kLaterNs = 3 * kNsPerSec;  // without work, until the folder on top is watched
 constexpr int64_t kFirstPauseNs = kNsPerSec, kMostPauseNs = 60 * kNsPerSec;  // between tries to connect
+constexpr int64_t kYoungNs = 10 * kNsPerSec;                                 // of a connection
+constexpr int kMostYoungLosses = 4;
 constexpr int kPasswordTries = 3;
 
 Problem no_user(const std::string& url) {
@@ -221,9 +223,18 @@ void ImapStore::forget_connection(Errno why) {
   client_.reset();
   selected_ = UINT32_MAX;
   idle_folder_ = UINT32_MAX;
-  pause_ns_ = 0;
   retry_ns_ = 0;
-  if (!stopping_) log(LogLevel::warning, "{}: the connection is lost: {}", address_.host, text_of(why));
+  // One that never lasts is not made again and again.
+  young_losses_ = monotonic_ns() - connected_ns_ < kYoungNs ? young_losses_ + 1 : 0;
+  if (young_losses_ == 0) pause_ns_ = 0;
+  if (young_losses_ > kMostYoungLosses) pause();
+  if (!stopping_ && young_losses_ <= kMostYoungLosses + 1)
+    log(LogLevel::warning, "{}: the connection is lost: {}", address_.host, text_of(why));
+}
+
+void ImapStore::pause() {
+  pause_ns_ = std::clamp(pause_ns_ * 2, kFirstPauseNs, kMostPauseNs);
+  retry_ns_ = monotonic_ns() + pause_ns_;
 }
 
 Status ImapStore::connected() {
@@ -232,13 +243,15 @@ Status ImapStore::connected() {
   if (monotonic_ns() < retry_ns_) return err(EHOSTDOWN);
   auto made = imap::Client::connect(address_, terms_, [this] { return stopping_.load(); });
   if (!made) {
-    if (pause_ns_ == 0 && !stopping_) log(LogLevel::warning, "{}", made.problem().what);
-    pause_ns_ = std::clamp(pause_ns_ * 2, kFirstPauseNs, kMostPauseNs);
-    retry_ns_ = monotonic_ns() + pause_ns_;
+    if (!std::exchange(down_, true) && !stopping_) log(LogLevel::warning, "{}", made.problem().what);
+    pause();
     return made.problem().code;
   }
-  if (pause_ns_ != 0) log(LogLevel::warning, "{}: connected again", address_.host);
-  pause_ns_ = 0;
+  if (std::exchange(down_, false)) {
+    log(LogLevel::warning, "{}: connected again", address_.host);
+    pause_ns_ = 0;
+  }
+  connected_ns_ = monotonic_ns();
   client_ = std::move(*made);
   return Unit{};
 }

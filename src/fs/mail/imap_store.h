@@ -105,6 +105,7 @@ class ImapStore final : public Store {
   Status expunge(Box& box, const Message& m, const std::string& uid);
   bool in_trash(const std::string& name) const;
   void forget_connection(Errno why);
+  void pause();
 
   const imap::Address address_;
   const curl::Terms terms_;
@@ -122,7 +123,9 @@ class ImapStore final : public Store {
   // Of the thread of the connection, and of open() and start() before it.
   std::unique_ptr<imap::Client> client_;
   int64_t retry_ns_ = 0;  // no connection is tried before
-  int64_t pause_ns_ = 0;
+  int64_t pause_ns_ = 0, connected_ns_ = 0;
+  int young_losses_ = 0;  // of connections that did not last, one after the other
+  bool down_ = false;
   std::map<uint32_t, Box> boxes_;
   std::string root_name_ = "INBOX", trash_name_;
   char delimiter_ = '/';

@@ -222,6 +222,21 @@ TEST_F(ImapTest, LostConnections) {
   EXPECT_EQ(mail->cat("003/raw"), letter("s3"));
 }
 
+TEST_F(ImapTest, ConnectionsThatNeverLast) {
+  letters(1);
+  auto mail = mount();
+  server.set_fault([](const std::string& c) -> std::optional<std::string> {
+    if (c.starts_with("SELECT") || c.starts_with("FETCH") || c == "IDLE") return "close";
+    return std::nullopt;
+  });
+  server.cut();
+  EXPECT_TRUE(within_a_minute([&] { return server.count("LOGIN") > 3; }));
+  ::poll(nullptr, 0, 2000);
+  EXPECT_LE(server.count("LOGIN"), 12u) << "made again and again";
+  server.set_fault(nullptr);
+  EXPECT_TRUE(within_a_minute([&] { return mail->cat("001/raw") == letter("s1"); }));
+}
+
 TEST_F(ImapTest, AServerThatHangs) {
   letters(2);
   options.timeout_ms = 300;

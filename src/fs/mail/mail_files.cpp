@@ -89,6 +89,8 @@ Result<size_t> MailFs::write(const Context& ctx, const op::Write& a) {
   std::string room;
   auto bytes = a.data->in_one_piece(room);
   if (!bytes) return bytes.error();
+  // The end of a line that came alone.
+  if (a.offset > 0 && as_text(*bytes).find_first_not_of(" \t\r\n") == std::string_view::npos) return size;
   FlagChange change;
   if (const auto flag = n->flag()) {
     const auto value = parse_flag_value(as_text(*bytes));

@@ -175,7 +175,7 @@ Status Mbox::heads(const Message& wanted, const std::function<bool(uint64_t)>&, 
 Result<std::shared_ptr<const Blob>> Mbox::copy(const Message& m, bool unquote, Cancel* cancel) {
   BlobWriter to;
   Status done = with_file(m, cancel, [&](int fd, const Message& now) -> Status {
-    to = {};
+    to = BlobWriter();
     Unquoter unquoter;
     const bool quoted = unquote && now.facts.place != kByLength;
     std::string piece, text;

@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kFrom = "From ";
 constexpr size_t kWindow = size_t{256} << 10;
 constexpr size_t kLineShown = 1024;  // bytes of a line that are looked at
-constexpr uint64_t kMostMessages = 10'000'000;
+constexpr uint64_t kMostMessages = 2'000'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

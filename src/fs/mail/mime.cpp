@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <gmime/gmime.h>
 #include <strings.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <span>
@@ -24,6 +24,8 @@ constexpr size_t kMostBoundaries = 20'000;  // lines that may be boundaries
 constexpr size_t kMostAttachments = 5'000;
 constexpr int kDeepest = 100;
 constexpr size_t kPiece = size_t{64} << 10;
+// Attachments up to this size stay in memory, until they are that many bytes; the others share a file.
+constexpr size_t kSmall = size_t{64} << 10, kMostSmall = size_t{4} << 20;
 
 template <class T>
 struct Unref {
@@ -51,7 +53,7 @@ Result<size_t> count_boundaries(const Blob& raw) {
 }
 
 Result<Ref<GMimeStream>> stream_of(const Blob& raw) {
-  if (raw.size() <= kParsedInMemory) {
+  if (raw.fd() < 0 || raw.size() <= kParsedInMemory) {
     auto text = raw.text();
     if (!text) return text.error();
     return Ref<GMimeStream>(g_mime_stream_mem_new_with_buffer(text->data(), text->size()));
@@ -203,15 +205,14 @@ class Collector {
 
   Status attach(GMimePart* part, const std::string& otherwise) {
     if (full()) return Unit{};
-    BlobWriter data;
+    BlobWriter data = writer();
     if (Status done = for_each_decoded(part, [&](std::string_view piece) { return data.append(piece); }); !done)
       return done;
-    auto made = data.finish();
-    if (!made) return made.error();
     const char* named = g_mime_part_get_filename(part);
-    add(named ? named : "", otherwise, std::move(*made));
-    return Unit{};
+    return add(named ? named : "", otherwise, data);
   }
+
+  BlobWriter writer() const { return BlobWriter(spool_, in_memory_ < kMostSmall ? kSmall : 0); }
 
   Status attach_message(GMimeMessagePart* part) {
     GMimeMessage* message = g_mime_message_part_get_message(part);
@@ -222,21 +223,33 @@ class Collector {
     if (g_mime_object_write_to_stream(GMIME_OBJECT(message), nullptr, out.get()) < 0 ||
         g_mime_stream_flush(out.get()) < 0)
       return err(EIO);
-    struct stat st {};
-    if (::fstat(file->get(), &st) < 0) return last_errno();
+    BlobWriter data = writer();
+    std::string piece(kPiece, '\0');
+    for (uint64_t at = 0;;) {
+      const ssize_t n = ::pread(file->get(), piece.data(), piece.size(), static_cast<off_t>(at));
+      if (n < 0) return last_errno();
+      if (n == 0) break;
+      at += static_cast<uint64_t>(n);
+      if (Status done = data.append(std::string_view(piece).substr(0, static_cast<size_t>(n))); !done) return done;
+    }
     const char* named = g_mime_object_get_content_disposition_parameter(GMIME_OBJECT(part), "filename");
     if (!named) named = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "name");
-    add(named ? named : "", "message.eml", Blob::of(std::move(*file), 0, static_cast<uint64_t>(st.st_size)));
-    return Unit{};
+    return add(named ? named : "", "message.eml", data);
   }
 
-  void add(std::string_view named, const std::string& otherwise, std::shared_ptr<const Blob> data) {
-    content_.attachments.push_back({names_.add(safe_name(base_name(named), otherwise)), std::move(data)});
+  Status add(std::string_view named, const std::string& otherwise, BlobWriter& data) {
+    auto made = data.finish();
+    if (!made) return made.error();
+    in_memory_ += (*made)->weight();
+    content_.attachments.push_back({names_.add(safe_name(base_name(named), otherwise)), std::move(*made)});
+    return Unit{};
   }
 
   Content content_;
   BlobWriter body_;
   UniqueNames names_;
+  const std::shared_ptr<Spool> spool_ = std::make_shared<Spool>();
+  size_t in_memory_ = 0;          // bytes of attachments
   std::vector<GMimePart*> html_;  // of the message that is visited
   size_t leaves_ = 0;
   bool some_text_ = false;

@@ -152,5 +152,24 @@ TEST(Mime, LargeOnesGoThroughFiles) {
   EXPECT_EQ(*(*blob)->text(), text) << "nothing moved the file's own place";
 }
 
+TEST(Mime, ManyAttachmentsTakeOneFile) {
+  std::string text = "Content-Type: multipart/mixed; boundary=b\n\n";
+  for (int i = 0; i < 300; i++)
+    text += "--b\nContent-Type: application/x\n\n" + std::string(60'000, static_cast<char>('a' + i % 26)) + "\n";
+  auto made = parse_message(*Blob::of(text + "--b--\n"));
+  ASSERT_TRUE(made);
+  ASSERT_EQ(made->attachments.size(), 300u);
+  std::set<int> files;
+  size_t in_memory = 0;
+  for (size_t i = 0; i < 300; i++) {
+    const Blob& data = *made->attachments[i].data;
+    EXPECT_EQ(*data.text(), std::string(60'000, static_cast<char>('a' + i % 26)));
+    if (data.fd() >= 0) files.insert(data.fd());
+    in_memory += data.weight();
+  }
+  EXPECT_EQ(files.size(), 1u);
+  EXPECT_LT(in_memory, 6u << 20);
+}
+
 }  // namespace
 }  // namespace isthmus::fs::mail
