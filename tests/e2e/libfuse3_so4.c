@@ -312,6 +312,7 @@ static void custom(int killpriv) {
   const struct fuse_custom_io io = {.read = on_custom_read, .writev = on_custom_writev, .clone_fd = on_clone};
   CHECK(se && fuse_session_custom_io(se, &io, sizeof io, -1) == -EBADF);
   CHECK(fuse_session_custom_io(se, NULL, sizeof io, ends[0]) == -EINVAL);
+  fuse_session_set_debug(se, killpriv);  // once with a trace
   CHECK(fuse_session_custom_io(se, &io, sizeof io, ends[0]) == 0);
   struct fuse_loop_config* config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_clone_fd(config, 1);

@@ -56,7 +56,7 @@ out=$("$tmp/so4" nothing 2>&1) || fail "so4 nothing: $out"
 [[ $out = *good* && $out = *'cannot serve under a mount service'* && $out = *'serves file systems, not character devices'* ]] ||
     fail "so4 nothing: $out"
 [[ $out = *'on standard error'* && $out != *'not on standard error'* ]] || fail "syslog: $out"
-out=$(timeout 60 "$tmp/so4" custom 2>&1) && [[ $out = *good ]] || fail "so4 custom: $out"
+out=$(timeout 60 "$tmp/so4" custom 2>&1) && [[ $out = *good && $out = *' setattr('* ]] || fail "so4 custom: $out"
 
 mkdir -p "$src/folder"
 echo abc >"$src/backing"

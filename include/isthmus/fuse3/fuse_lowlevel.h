@@ -273,7 +273,7 @@ int fuse_session_custom_io_30(struct fuse_session* se, const struct fuse_custom_
 int fuse_session_custom_io_317(struct fuse_session* se, const struct fuse_custom_io* io, size_t op_size, int fd);
 #define fuse_session_custom_io(se, io, op_size, fd) fuse_session_custom_io_317(se, io, op_size, fd)
 #endif
-void fuse_session_set_debug(struct fuse_session* se, int debug);  ///< as -o debug
+void fuse_session_set_debug(struct fuse_session* se, int debug);  ///< as -o debug, before serving
 /// Accepted: INIT is answered when serving begins, as mount(2) does not wait for it on any Linux so far.
 void fuse_session_set_sync_init(struct fuse_session* se, bool sync_init);
 /// Calls `cb` when `timeout_sec` seconds have passed since the connection was cut or the session told to exit, and

@@ -12,6 +12,8 @@
 #include "doors/fuse/news.h"
 #include "libfuse/common/exports.h"
 #include "libfuse/common/session.h"
+#include "libfuse/common/trace.h"
+#include "providers/libfuse/common/no_throw.h"
 #include "run/threads.h"
 
 using namespace isthmus;
@@ -20,6 +22,11 @@ using namespace isthmus::libfuse;
 ISTHMUS_EXPORT void fuse_session_set_debug(fuse_session* se, int debug) {
   se->debug = debug;
   set_log_level(debug ? LogLevel::debug : LogLevel::info);
+  if (!debug || se->trace || se->current) return;
+  no_throw(false, [&] {
+    if (auto trace = make_trace(se->program->files(), true)) se->trace = std::move(*trace);
+    return true;
+  });
 }
 
 ISTHMUS_EXPORT void fuse_session_set_sync_init(fuse_session*, bool) {}
