@@ -14,8 +14,17 @@ namespace isthmus {
 namespace {
 
 constexpr int kWaitMs = 500;
+constexpr int kPipeBytes = 1 << 20;
+
+/// A pipe gets room for the largest packets, so that a packet is not handed over in pieces of 64 KiB, with a change of
+/// threads for each. Other descriptors, and pipes that may not grow, stay as they are.
+void widen(int fd) { fcntl(fd, F_SETPIPE_SZ, kPipeBytes); }
 
 }  // namespace
+
+PacketReader::PacketReader(int fd, int wake, LengthOf length_of) : fd_(fd), wake_(wake), length_of_(length_of) {
+  widen(fd);
+}
 
 MutableBytes Room::of(size_t size, size_t keep) {
   if (size > size_) {
@@ -93,6 +102,7 @@ PacketWriter::PacketWriter(Fd fd) : fd_(std::move(fd)) {
   struct stat st {};
   socket_ = fstat(fd_.get(), &st) == 0 && S_ISSOCK(st.st_mode);
   if (socket_) return;
+  widen(fd_.get());
   const std::string path = "/proc/self/fd/" + std::to_string(fd_.get());
   Fd own(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (own)

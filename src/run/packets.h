@@ -31,7 +31,7 @@ class PacketReader {
 
   /// Reads `fd` when it is readable, so that it may be blocking or not. Once `wake` (-1: none) is readable, next()
   /// fails by ECANCELED. Both are borrowed.
-  PacketReader(int fd, int wake, LengthOf length_of) : fd_(fd), wake_(wake), length_of_(length_of) {}
+  PacketReader(int fd, int wake, LengthOf length_of);
 
   /// Waits for a whole packet and puts it into `room`. ENOTCONN: the stream is at its end; EPROTO or what length_of
   /// says: it is in the middle of a packet, or in none; EINTR: by a signal, what has come is kept and the next call

@@ -85,10 +85,10 @@ void UserfsHost::ask_entry(const Now& now, Call<T> call, const In<O>& in) {
 template <Opcode O, class T>
 void UserfsHost::ask_created(const Now& now, Call<T> call, const In<O>& in) {
   const uint32_t flags = in.flags;
-  const auto end = [this, now, flags](const packets::CreateReply& made) {
-    if (made.opened.fh != 0 && supports(Opcode::close))
-      tell<Opcode::close>(now, {made.entry.handle, made.opened.fh, flags, 0, 0});
-    give_back(now, made.entry.handle);
+  const auto end = [this, now, flags](const packets::CreateReply& late) {
+    if (late.opened.fh != 0 && supports(Opcode::close))
+      tell<Opcode::close>(now, {late.entry.handle, late.opened.fh, flags, 0, 0});
+    give_back(now, late.entry.handle);
   };
   ask<O>(
       now, std::move(call), in,
@@ -102,10 +102,11 @@ void UserfsHost::ask_created(const Now& now, Call<T> call, const In<O>& in) {
           }
           return c.fail(EIO);
         }
-        Created made{*entry, {}};
-        made.opened.handle = add_open(now.life, {Kind::file, r->entry.handle, flags, r->opened.fh});
-        made.opened.flags = r->opened.flags & 127;
-        c.reply(made);
+        if (entry->attr.size == 0) made(entry->node);
+        Created answer{*entry, {}};
+        answer.opened.handle = add_open(now.life, {Kind::file, r->entry.handle, flags, r->opened.fh});
+        answer.opened.flags = r->opened.flags & 127;
+        c.reply(answer);
       },
       end);
 }

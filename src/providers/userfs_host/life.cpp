@@ -353,6 +353,7 @@ bool UserfsHost::restart() {
     old = connection_;
     keep = std::move(keep_);
     given_.clear();
+    given_due_ = 0;
     iput_asked_ = false;
   }
   if (old) old->close();
@@ -456,11 +457,28 @@ void UserfsHost::on_news(const NewsReply& news) {
   changed_.notify_all();
 }
 
+/// With `lock` of m_.
+void UserfsHost::send_due(std::unique_lock<std::mutex>& lock) {
+  if (given_due_ == 0 || monotonic_ns() < given_due_) return;
+  given_due_ = 0;
+  if (iput_asked_ || given_.empty() || !connection_ || state_ != State::up) return;
+  iput_asked_ = true;
+  const Now now{this, connection_, life_};
+  lock.unlock();
+  send_given(now, true);
+  lock.lock();
+}
+
 void UserfsHost::pass_news_on() {
   std::unique_lock lock(m_);
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || news_come_ || !news_.empty(); });
+    const auto ready = [this] { return stopping_ || news_come_ || !news_.empty(); };
+    if (given_due_ == 0)
+      changed_.wait(lock, [&] { return ready() || given_due_ != 0; });
+    else
+      changed_.wait_for(lock, std::chrono::nanoseconds(given_due_ - monotonic_ns()), ready);
     if (stopping_) return;
+    send_due(lock);
     const auto news = std::exchange(news_, {});
     const bool again = std::exchange(news_come_, false);
     const uint32_t life = news_life_;

@@ -8,6 +8,8 @@ using wire::userfs::kMostXattr;
 
 namespace {
 
+constexpr std::string_view kCapability = "security.capability";
+
 std::vector<packets::Label> labels_of(std::span<const op::Label> labels) {
   std::vector<packets::Label> w;
   for (auto& l : labels) w.push_back({l.name, as_text(l.value)});
@@ -147,6 +149,7 @@ void UserfsHost::access(Call<op::Access> c) {
 
 void UserfsHost::get_xattr(Call<op::GetXattr> c) {
   const auto& a = *c;
+  if (a.name == kCapability && was_just_made(a.node)) return c.fail(ENODATA);
   auto now = present(c);
   if (!now) return;
   const packets::XattrRequest in{now->handle(a.node), a.name};
@@ -159,6 +162,7 @@ void UserfsHost::get_xattr(Call<op::GetXattr> c) {
 
 void UserfsHost::set_xattr(Call<op::SetXattr> c) {
   const auto& a = *c;
+  if (a.name == kCapability) (void)was_just_made(a.node);
   auto now = present(c);
   if (!now) return;
   if (a.value.size() > kMostXattr) return c.fail(E2BIG);

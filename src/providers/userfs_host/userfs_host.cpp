@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "providers/userfs_host/ask.h"
 
@@ -80,7 +81,7 @@ Result<Entry> UserfsHost::entry_of(const Now& now, const packets::Entry& w, bool
   return e;
 }
 
-/// One request at a time; what comes meanwhile goes into the next.
+/// Many at a time, or those of a moment: each alone would cost as much as what the client waits for.
 void UserfsHost::give_back(const Now& now, uint32_t handle, uint64_t count) {
   if (handle == 0 || handle == root_.load(std::memory_order_relaxed) || !supports(Opcode::iput)) return;
   {
@@ -89,23 +90,49 @@ void UserfsHost::give_back(const Now& now, uint32_t handle, uint64_t count) {
     for (; count > 0; count -= std::min<uint64_t>(count, UINT32_MAX))
       given_.push_back({handle, static_cast<uint32_t>(std::min<uint64_t>(count, UINT32_MAX))});
     if (iput_asked_) return;
-    iput_asked_ = true;
+    iput_asked_ = given_.size() >= kGivenTogether;
+    if (!iput_asked_) return expect_given();
   }
-  send_given(now);
+  send_given(now, false);
 }
 
-void UserfsHost::send_given(const Now& now) {
+/// With m_ held: they go soon.
+void UserfsHost::expect_given() {
+  if (given_due_ != 0 || given_.empty()) return;
+  given_due_ = monotonic_ns() + kGivenNs;
+  changed_.notify_all();
+}
+
+/// One request at a time; few wait for more, unless `few`.
+void UserfsHost::send_given(const Now& now, bool few) {
   constexpr size_t kMost = 4096;
   packets::IputRequest in;
   {
     std::lock_guard lock(m_);
     if (now.life != life_.load(std::memory_order_relaxed)) return;  // what was given is gone
+    iput_asked_ = !given_.empty() && (few || given_.size() >= kGivenTogether);
+    if (!iput_asked_) return expect_given();
     const size_t n = std::min(given_.size(), kMost);
     in.given.assign(given_.begin(), given_.begin() + static_cast<ptrdiff_t>(n));
     given_.erase(given_.begin(), given_.begin() + static_cast<ptrdiff_t>(n));
-    iput_asked_ = n > 0;
   }
-  if (!in.given.empty()) tell<Opcode::iput>(now, in, [this, now] { send_given(now); });
+  tell<Opcode::iput>(now, in, [this, now] { send_given(now, false); });
+}
+
+/// Kernels ask whether a file has capabilities before its first byte is written. One that was made a moment ago, and is
+/// empty, has none that writing would not take.
+void UserfsHost::made(NodeId node) {
+  std::lock_guard lock(m_);
+  made_[raw(node) % made_.size()] = {node, monotonic_ns() + kMadeNs};
+}
+
+bool UserfsHost::was_just_made(NodeId node) {
+  std::lock_guard lock(m_);
+  Made& m = made_[raw(node) % made_.size()];
+  if (m.node != node) return false;
+  const bool is = monotonic_ns() < m.until;
+  m = {};
+  return is;
 }
 
 }  // namespace isthmus::userfs_host

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -154,6 +155,7 @@ class UserfsHost final : public Provider<UserfsHost> {
   void ask_news();
   void on_news(const packets::NewsReply& news);
   void pass_news_on();
+  void send_due(std::unique_lock<std::mutex>& lock);
   void tell_news(uint32_t life, const packets::NewsItem& item, const std::string& name);
 
   /// The session that an operation is asked in: what it is converted for is what it is sent to.
@@ -193,8 +195,14 @@ class UserfsHost final : public Provider<UserfsHost> {
   Result<Entry> entry_of(const Now& now, const packets::Entry& w, bool named = true);
   Errno bad_answer();
   void give_back(const Now& now, uint32_t handle, uint64_t count = 1);
-  void send_given(const Now& now);
+  void expect_given();
+  void send_given(const Now& now, bool few);
+  void made(NodeId node);
+  bool was_just_made(NodeId node);
   size_t most_data() const { return most_data_.load(std::memory_order_relaxed); }
+
+  static constexpr size_t kGivenTogether = 64;
+  static constexpr int64_t kGivenNs = 100'000'000, kMadeNs = 1'000'000'000;
 
   const Options options_;
   static_assert(wire::userfs::kOpcodeEnd <= 64);
@@ -215,7 +223,13 @@ class UserfsHost final : public Provider<UserfsHost> {
   std::unordered_map<uint64_t, Reopen> opens_;  // by HandleId, where there may be a restart
   uint64_t last_open_ = 0;
   std::vector<packets::Given> given_;  // to be told, when iput has been answered
+  int64_t given_due_ = 0;              // when they go, however few; 0: that is not settled
   bool iput_asked_ = false, stopping_ = false, ended_ = false;
+  struct Made {
+    NodeId node = NodeId::none;
+    int64_t until = 0;
+  };
+  std::array<Made, 64> made_;  // by number; see was_just_made()
   std::condition_variable changed_;
   struct NewsOwned {
     packets::NewsItem item;

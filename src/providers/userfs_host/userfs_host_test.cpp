@@ -371,6 +371,51 @@ TEST(Forgetting, GivesHandlesBackTogether) {
   EXPECT_EQ(peer.wait_for(Opcode::iput).as<packets::IputRequest>().given.size(), 3u);
 }
 
+TEST(Forgetting, WaitsForMoreButNotForLong) {
+  TestPeer peer({Opcode::lookup, Opcode::iput}, [](const TestPeer::Asked& a) {
+    return a.header.op == Opcode::lookup ? entry_reply(a.header, 2) : reply_to(a.header, "");
+  });
+  Mounted m(peer);
+  auto e = m.lookup("file");
+  ASSERT_TRUE(e);
+  for (int i = 0; i < 640; i++) EXPECT_TRUE(m.call(op::Forget{{}, e->node, 1}));
+  size_t given = 0, asked = 0;
+  for (; given < 640; asked++) given += peer.wait_for(Opcode::iput).as<packets::IputRequest>().given.size();
+  EXPECT_EQ(given, 640u);
+  EXPECT_LE(asked, 11u);
+  EXPECT_TRUE(m.call(op::Forget{{}, e->node, 1}));
+  EXPECT_EQ(peer.wait_for(Opcode::iput).as<packets::IputRequest>().given.size(), 1u) << "alone, after a moment";
+}
+
+TEST(Capabilities, OfANewFileAreKnown) {
+  TestPeer peer({Opcode::create, Opcode::getxattr, Opcode::setxattr}, [](const TestPeer::Asked& a) {
+    if (a.header.op != Opcode::create) return reply_to(a.header, "", ENODATA);
+    packets::CreateReply made;
+    made.entry.handle = 2;
+    made.entry.attr.mode = 0100644;
+    made.entry.attr.nlink = 1;
+    made.opened.fh = 5;
+    return reply_to(a.header, encode(made));
+  });
+  Mounted m(peer);
+  op::Create c;
+  c.dir = NodeId::root;
+  c.name = "file";
+  auto made = m.call(c);
+  ASSERT_TRUE(made);
+  const op::GetXattr get{{}, made->entry.node, "security.capability"};
+  EXPECT_EQ(m.call(get).code(), ENODATA);
+  EXPECT_EQ(peer.count(Opcode::getxattr), 0u) << "before the first byte is written kernels ask";
+  EXPECT_EQ(m.call(op::GetXattr{{}, made->entry.node, "user.other"}).code(), ENODATA);
+  EXPECT_EQ(m.call(get).code(), ENODATA);
+  EXPECT_EQ(peer.count(Opcode::getxattr), 2u) << "once, and nothing but that";
+  made = m.call(c);
+  ASSERT_TRUE(made);
+  (void)m.call(op::SetXattr{{}, made->entry.node, "security.capability", as_bytes("x")});
+  EXPECT_EQ(m.call(get).code(), ENODATA);
+  EXPECT_EQ(peer.count(Opcode::getxattr), 3u) << "somebody has given it some";
+}
+
 TEST(News, AreAskedForAndPassedOn) {
   TestPeer peer({Opcode::lookup, Opcode::news}, nullptr);
   Mounted m(peer);
