@@ -1,6 +1,7 @@
 // A hostile daemon behind the driver (providers/fuse_host): it says anything to each request, and news between. Every
 // operation is answered once, whatever it says; what is passed on is what the waist allows.
-// Input: a byte with the length of the answer to INIT, and that answer; then records of what the daemon says: a byte
+// Input: a byte with the length of the answer to INIT, and that answer; above 191 it is a character device's daemon
+// (CUSE), whose answer to CUSE_INIT follows; then records of what the daemon says: a byte
 // with its kind, two with a length, the bytes. An answer and an error end what is said to one request. The operations
 // are chosen by bytes from the end of the input. When there are no more records the daemon hangs up.
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "providers/fuse_host/fuse_host.h"
+#include "providers/fuse_host/cuse_host.h"
 #include "tests/fuzz/check.h"
 #include "vfs/sync.h"
 #include "wire/fuse/opcodes.h"
@@ -66,6 +67,15 @@ class Daemon {
         std::string out = input_.some(input_.byte() % (sizeof(InitOut) + 1));
         if (out.size() >= sizeof(uint32_t)) out.replace(0, sizeof(uint32_t), std::string("\7\0\0\0", 4));
         say(h.unique, 0, out);
+        continue;
+      }
+      if (h.opcode == static_cast<uint32_t>(Opcode::CuseInit)) {
+        input_.byte();  // what kind it is
+        std::string out = input_.some(sizeof(CuseInitOut));
+        out.resize(sizeof(CuseInitOut));
+        out.replace(0, 8, std::string("\7\0\0\0\37\0\0\0", 8));
+        const uint8_t length = input_.byte();
+        say(h.unique, 0, out + (length & 1 ? std::string("DEVNAME=name\0", 13) : input_.some(length)));
         continue;
       }
       if (!answer(h.unique)) break;
@@ -178,6 +188,7 @@ class User {
         a.node = n;
         a.handle = handle_;
         a.size = what & 64 ? 100'000 : 5000;
+        a.offset = std::exchange(offset_, offset_ + a.size);  // one behind the other: some is read ahead
         auto r = call(a);
         check(!r || r->size() <= a.size);
         return;
@@ -257,7 +268,9 @@ class User {
  private:
   template <class T>
   Result<typename T::Reply> call(T args) {
-    return call_and_wait(fs_, std::move(args));
+    Context ctx;
+    ctx.door = DoorKind::webdav;
+    return call_and_wait(fs_, std::move(args), ctx);
   }
   template <class R>
   static void ignore(const R&) {}
@@ -279,7 +292,19 @@ class User {
   FileSystem& fs_;
   std::vector<NodeId> nodes_{NodeId::root};
   HandleId handle_{};
+  uint64_t offset_ = 0;
 };
+
+template <class Host>
+void use(Expected<std::unique_ptr<Host>> made, const uint8_t* data, size_t size) {
+  Upcalls up;
+  if (!made || !(*made)->start(up)) return;
+  {
+    User user(**made);
+    for (size_t i = 0; i < std::min<size_t>(size, 40); i++) user.one(data[size - 1 - i]);
+  }
+  (*made)->stop();
+}
 
 }  // namespace
 
@@ -293,18 +318,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return 0;
   Fd ours(ends[0]), daemons(ends[1]);
-  Upcalls up;
   Daemon daemon(std::move(daemons), Input(input));
   fuse_host::Options options;
   options.block_device = true;
-  auto made = fuse_host::FuseHost::connect(std::move(ours), std::move(options), [] { return false; });
-  if (!made) return 0;
-  fuse_host::FuseHost& host = **made;
-  if (!host.start(up)) return 0;
-  {
-    User user(host);
-    for (size_t i = 0; i < std::min<size_t>(size, 40); i++) user.one(data[size - 1 - i]);
-  }
-  host.stop();
+  const auto stop = [] { return false; };
+  if (size > 0 && data[0] > 191)
+    use(fuse_host::CuseHost::connect(std::move(ours), std::move(options), stop), data, size);
+  else
+    use(fuse_host::FuseHost::connect(std::move(ours), std::move(options), stop), data, size);
   return 0;
 }

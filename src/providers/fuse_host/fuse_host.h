@@ -224,8 +224,8 @@ class FuseHost final : public Provider<FuseHost> {
   const Options options_;
   Connection connection_;
   Nodes nodes_;
-  NodeTable<Handle> handles_;
   std::atomic<size_t> read_ahead_bytes_{0};
+  NodeTable<Handle> handles_;
   LockTable locks_;  // what the daemon leaves to us
   std::mutex polls_m_;
   std::unordered_map<HandleId, NodeId> polls_;  // of which news is wanted
