@@ -62,14 +62,13 @@ class Starting {
     auto folder = make_folder();
     if (!folder) return folder.problem();
     folder_ = *folder;
-    auto temporary = make_temporary();
-    if (temporary) temporary_ = *temporary;
     Fd listener;
     if (job_.way == WayIn::own) {
       auto made = control::listen_for_program(folder_ + "/socket");
       if (!made) return made.problem();
       listener = std::move(*made);
     }
+    if (auto temporary = make_temporary()) temporary_ = *temporary;  // else it has its starter's
     auto started = start();
     if (!started) return started.problem();
     daemon_ = std::move(*started);
