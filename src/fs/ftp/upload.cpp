@@ -11,7 +11,7 @@
 namespace isthmus::fs::ftp {
 namespace {
 
-constexpr int64_t kIdleNs = 20 * kNsPerSec;  // an upload that waits for its writer gives its connection back
+constexpr int64_t kWriterIdleNs = 20 * kNsPerSec;  // an upload that waits for its writer gives its connection back
 
 std::string in_folder(const std::string& path, const std::string& name) {
   return path.substr(0, path.rfind('/') + 1) + name;
@@ -156,7 +156,7 @@ Said FtpFs::send(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote& r
              const bool crowded = connections.crowded();
              Lock l(m_);
              const bool idle = d->waiting.empty() && d->size == d->sent && !d->at_end;
-             return d->dead || (idle && (crowded || monotonic_ns() - moved > kIdleNs));
+             return d->dead || (idle && (crowded || monotonic_ns() - moved > kWriterIdleNs));
            }});
 }
 
