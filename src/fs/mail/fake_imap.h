@@ -44,7 +44,7 @@ class FakeImap {
         ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&at), &size) < 0)
       throw std::runtime_error("listen");
     port_ = ntohs(at.sin_port);
-    boxes["INBOX"];
+    boxes.emplace("INBOX", Box());
     thread_ = std::thread([this] { accept_all(); });
   }
   ~FakeImap() {
@@ -55,6 +55,15 @@ class FakeImap {
 
   std::string url(const std::string& folder = "") const {
     return "imap://me@127.0.0.1:" + std::to_string(port_) + "/" + folder;
+  }
+  /// f() while no conversation looks at what follows.
+  template <class F>
+  auto locked(F f) {
+    std::lock_guard lock(m);
+    return f();
+  }
+  Box box(const std::string& name) {
+    return locked([&] { return boxes[name]; });
   }
   /// As mail delivery does it: news for who waits.
   void deliver(const std::string& text) {

@@ -22,8 +22,20 @@ struct ImapTest : ::testing::Test {
   std::unique_ptr<Mail> mount(const std::string& folder = "") {
     return std::make_unique<Mail>(server.url(folder), options);
   }
+  void add(const std::string& box, const std::string& text) {
+    server.locked([&] { server.boxes[box].add(text); });
+  }
+  void flag(size_t i, const std::string& flags) {
+    server.locked([&] { server.boxes["INBOX"].letters[i].flags = flags; });
+  }
+  void make(const std::string& box) {
+    server.locked([&] { server.boxes.emplace(box, FakeImap::Box()); });
+  }
+  void can(const std::string& capabilities) {
+    server.locked([&] { server.capabilities = capabilities; });
+  }
   void letters(int n) {
-    for (int i = 1; i <= n; i++) server.boxes["INBOX"].add(letter("s" + std::to_string(i)));
+    for (int i = 1; i <= n; i++) add("INBOX", letter("s" + std::to_string(i)));
   }
   TempFolder t;
   MailOptions options;
@@ -32,9 +44,9 @@ struct ImapTest : ::testing::Test {
 
 TEST_F(ImapTest, AsFiles) {
   letters(2);
-  server.boxes["INBOX"].letters[1].flags = "\\Seen $Label Bad,Word";
-  server.boxes["Archive/2024"].add(letter("old"));
-  server.boxes["Entw&APw-rfe"];
+  flag(1, "\\Seen $Label Bad,Word");
+  add("Archive/2024", letter("old"));
+  make("Entw&APw-rfe");
   auto mail = mount();
   EXPECT_THAT(mail->list(""), ElementsAre("001", "002", "Archive", "Entw\xc3\xbcrfe"));
   EXPECT_EQ(mail->cat("001/Subject"), "s1\n");
@@ -49,8 +61,8 @@ TEST_F(ImapTest, AsFiles) {
 }
 
 TEST_F(ImapTest, OneFolder) {
-  server.boxes["Archive"].add(letter("top"));
-  server.boxes["Archive/2024"].add(letter("old"));
+  add("Archive", letter("top"));
+  add("Archive/2024", letter("old"));
   auto mail = mount("Archive");
   EXPECT_THAT(mail->list(""), ElementsAre("001", "2024"));
   EXPECT_EQ(mail->cat("001/Subject"), "top\n");
@@ -69,8 +81,8 @@ TEST_F(ImapTest, HeadsComeTogether) {
 TEST_F(ImapTest, LargeOnesComeInPieces) {
   std::string body;
   for (int i = 0; i < 60'000; i++) body += "line " + std::to_string(i) + " of a large message, and what not\r\n";
-  server.boxes["INBOX"].add(letter("large", body));
-  server.boxes["INBOX"].add(letter("exact", std::string((1u << 20) - letter("exact", "").size(), 'x')));
+  add("INBOX", letter("large", body));
+  add("INBOX", letter("exact", std::string((1u << 20) - letter("exact", "").size(), 'x')));
   auto mail = mount();
   EXPECT_EQ(mail->cat("001/raw"), letter("large", body));
   EXPECT_EQ(mail->cat("002/raw").size(), 1u << 20);
@@ -82,10 +94,10 @@ TEST_F(ImapTest, Flags) {
   letters(1);
   auto mail = mount();
   EXPECT_EQ(mail->put("001/flags/seen", "1\n"), 0);
-  EXPECT_EQ(server.boxes["INBOX"].letters[0].flags, "\\Seen");
+  EXPECT_EQ(server.box("INBOX").letters[0].flags, "\\Seen");
   EXPECT_EQ(mail->cat("001/flags/seen"), "1\n");
   EXPECT_EQ(mail->put("001/flags/seen", "0\n"), 0);
-  EXPECT_EQ(server.boxes["INBOX"].letters[0].flags, "");
+  EXPECT_EQ(server.box("INBOX").letters[0].flags, "");
   EXPECT_EQ(mail->put("001/flags/seen", "0\n"), 0);
   EXPECT_EQ(server.count("STORE"), 2u) << "what is so already needs no command";
   server.set_fault([](const std::string& c) {
@@ -113,7 +125,7 @@ TEST_F(ImapTest, NewsComeByThemselves) {
 
 TEST_F(ImapTest, NewsWithoutIdle) {
   letters(1);
-  server.capabilities = "IMAP4rev1";
+  can("IMAP4rev1");
   options.poll_ms = 100;
   auto mail = mount();
   EXPECT_THAT(mail->list(""), ElementsAre("001"));
@@ -123,39 +135,39 @@ TEST_F(ImapTest, NewsWithoutIdle) {
 
 TEST_F(ImapTest, RemovedMessagesGoToTrash) {
   letters(3);
-  server.boxes["INBOX"].letters[0].flags = "\\Deleted";  // somebody else's wish
+  flag(0, "\\Deleted");  // somebody else's wish
   auto mail = mount();
   EXPECT_EQ(mail->rmdir("002"), 0);
   EXPECT_EQ(mail->rm_r("003"), 0);
   EXPECT_THAT(mail->list(""), ElementsAre("001", "Trash"));
-  ASSERT_EQ(server.boxes["Trash"].letters.size(), 2u);
-  EXPECT_EQ(server.boxes["Trash"].letters[0].text, letter("s2"));
-  EXPECT_EQ(server.boxes["INBOX"].letters.size(), 1u);
+  ASSERT_EQ(server.box("Trash").letters.size(), 2u);
+  EXPECT_EQ(server.box("Trash").letters[0].text, letter("s2"));
+  EXPECT_EQ(server.box("INBOX").letters.size(), 1u);
   EXPECT_THAT(mail->list("Trash"), ElementsAre("001", "002"));
   EXPECT_EQ(mail->rmdir("Trash/001"), 0);
-  ASSERT_EQ(server.boxes["Trash"].letters.size(), 1u);
-  EXPECT_EQ(server.boxes["Trash"].letters[0].text, letter("s3"));
+  ASSERT_EQ(server.box("Trash").letters.size(), 1u);
+  EXPECT_EQ(server.box("Trash").letters[0].text, letter("s3"));
   EXPECT_EQ(mail->rmdir("002"), ENOENT);
 }
 
 TEST_F(ImapTest, RemovingWithoutMove) {
   letters(3);
-  server.boxes["INBOX"].letters[0].flags = "\\Deleted";
-  server.capabilities = "IMAP4rev1 UIDPLUS";
+  flag(0, "\\Deleted");
+  can("IMAP4rev1 UIDPLUS");
   auto mail = mount();
   EXPECT_EQ(mail->rmdir("002"), 0);
-  EXPECT_EQ(server.boxes["Trash"].letters.size(), 1u);
-  EXPECT_EQ(server.boxes["INBOX"].letters.size(), 2u) << "the other one that is marked stays";
+  EXPECT_EQ(server.box("Trash").letters.size(), 1u);
+  EXPECT_EQ(server.box("INBOX").letters.size(), 2u) << "the other one that is marked stays";
   EXPECT_THAT(mail->list(""), ElementsAre("001", "003", "Trash"));
 }
 
 TEST_F(ImapTest, RemovingWithNothingButCopy) {
   letters(2);
-  server.capabilities = "IMAP4rev1";
+  can("IMAP4rev1");
   auto mail = mount();
   EXPECT_EQ(mail->rmdir("001"), 0);
-  EXPECT_EQ(server.boxes["Trash"].letters.size(), 1u);
-  EXPECT_EQ(server.boxes["INBOX"].letters[0].flags, "\\Deleted");
+  EXPECT_EQ(server.box("Trash").letters.size(), 1u);
+  EXPECT_EQ(server.box("INBOX").letters[0].flags, "\\Deleted");
   EXPECT_THAT(mail->list(""), ElementsAre("002", "Trash")) << "it is not shown any more";
   EXPECT_THAT(mail->list("Trash"), ElementsAre("001"));
   EXPECT_EQ(mail->rmdir("Trash/001"), EOPNOTSUPP) << "EXPUNGE would take all";
@@ -171,11 +183,11 @@ TEST_F(ImapTest, TrashByItsMark) {
                                        "* LIST (\\Trash) \".\" \"INBOX.Papierkorb\"\r\nTAG OK\r\n")
                                  : std::nullopt;
   });
-  server.boxes["INBOX.Papierkorb"];
+  make("INBOX.Papierkorb");
   auto mail = mount();
   EXPECT_THAT(mail->list(""), ElementsAre("001", "Papierkorb"));
   EXPECT_EQ(mail->rmdir("001"), 0);
-  EXPECT_EQ(server.boxes["INBOX.Papierkorb"].letters.size(), 1u);
+  EXPECT_EQ(server.box("INBOX.Papierkorb").letters.size(), 1u);
 }
 
 TEST_F(ImapTest, AnotherUidValidity) {
@@ -270,7 +282,7 @@ TEST_F(ImapTest, HostileServers) {
   };
   for (auto& what : hostile) {
     FakeImap other;
-    other.boxes["INBOX"].add(letter("s1"));
+    other.locked([&] { other.boxes["INBOX"].add(letter("s1")); });
     Mail mail(other.url(), options);
     EXPECT_EQ(mail.list("").size(), 1u);
     other.set_fault([&](const std::string& c) -> std::optional<std::string> {
