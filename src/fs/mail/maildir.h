@@ -66,7 +66,7 @@ class Maildir final : public Store {
   const MailOptions options_;
   Mailbox& mailbox_;
 
-  std::mutex folders_m_;  // held while the mailbox learns of folders; m_ may be taken inside
+  std::mutex folders_m_;  // held while folders are looked for; m_ may be taken inside
   std::mutex m_;          // guards looks_; held while a folder is read
   std::unordered_map<uint32_t, Look> looks_;
 

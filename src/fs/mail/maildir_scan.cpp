@@ -87,6 +87,7 @@ void want_folders_in(int root, AllWanted& all, const std::string& place, int dep
 }  // namespace
 
 Mailbox::AllNews Maildir::find_folders() {
+  const std::lock_guard lock(folders_m_);  // what was seen first is told first
   AllWanted all;
   for_each_name(root_.get(), "", [&](std::string_view name, int type) {
     const std::string place(name);
@@ -97,7 +98,6 @@ Mailbox::AllNews Maildir::find_folders() {
   });
   want_folders_in(root_.get(), all, "", 0);
   Mailbox::AllNews news;
-  const std::lock_guard lock(folders_m_);
   for (auto& [place, w] : all) {
     const auto parent = w.parent.empty() ? mailbox_.folder(kRootFolder) : mailbox_.folder_at(w.parent);
     if (parent) mailbox_.add_folder(parent->index, w.name, place, w.holds_messages, news);
