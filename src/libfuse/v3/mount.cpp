@@ -21,8 +21,7 @@ namespace {
 /// Messages by functions of the program.
 class CustomTransport final : public fuse::Transport {
  public:
-  CustomTransport(const fuse_custom_io& io, int fd, const fuse_session& se)
-      : io_(io), fd_(fd), session_(se), userdata_(se.program->userdata()) {}
+  CustomTransport(const fuse_custom_io& io, int fd, const fuse_session& se) : io_(io), fd_(fd), session_(se) {}
   void open_lane([[maybe_unused]] unsigned lane) override {
 #if ISTHMUS_FUSE3_SO >= 4
     if (!session_.clone_fd || !io_.clone_fd) return;
@@ -32,7 +31,7 @@ class CustomTransport final : public fuse::Transport {
 #endif
   }
   Result<size_t> receive(unsigned lane, MutableBytes into) override {
-    ssize_t n = io_.read(fd_of(lane), into.data(), into.size(), userdata_);
+    ssize_t n = io_.read(fd_of(lane), into.data(), into.size(), userdata());
     if (n == 0) return err(ENODEV);
     if (n < 0) return last_errno();
     return static_cast<size_t>(n);
@@ -47,12 +46,13 @@ class CustomTransport final : public fuse::Transport {
   void hang_up() override {}
 
  private:
+  void* userdata() const { return session_.program->userdata(); }
   int fd_of(unsigned lane) const { return lanes_[lane] ? lanes_[lane].get() : fd_.get(); }
   Status write(int fd, std::span<const iovec> message) {
     auto* parts = const_cast<iovec*>(message.data());
     size_t whole = 0;
     for (const iovec& part : message) whole += part.iov_len;
-    ssize_t n = io_.writev(fd, parts, static_cast<int>(message.size()), userdata_);
+    ssize_t n = io_.writev(fd, parts, static_cast<int>(message.size()), userdata());
     if (n < 0) return last_errno();
     // What is left of a message cannot be told from another one. 0 is what Debian's example hello_ll_uds returns after
     // it has written all, and the original takes that.
@@ -62,7 +62,6 @@ class CustomTransport final : public fuse::Transport {
   const fuse_custom_io io_;
   Fd fd_;
   const fuse_session& session_;
-  void* const userdata_;
   std::array<Fd, fuse::DevTransport::kMaxLanes> lanes_;  // each is its thread's; none: fd_
 };
 
