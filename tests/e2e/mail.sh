@@ -123,6 +123,7 @@ echo 1 >"$mnt/004/flags/answered" && ls "$box/cur" | grep -q ':2,R$' || fail "us
 deliver "$box" "über userfs" 9999999999.userfs.host
 within 100 holds "über userfs" "$mnt/001/Subject" || within 100 grep -qs "über userfs" "$mnt"/*/Subject || fail "userfs: new mail"
 unmount_it userfs
+printf '1\n' >"$tmp/one"
 if command -v curl >/dev/null; then
     . "$top/tests/e2e/webdav_lib.sh"
     serve "mail:$box" --webdav
@@ -132,7 +133,6 @@ if command -v curl >/dev/null; then
     [[ $(cat "$tmp/body") = "Über uns" ]] || fail "WebDAV: Subject"
     code 200 "${url}001/Message-ID"
     id=$(cat "$tmp/body")
-    printf '1\n' >"$tmp/one"
     code 204 -T "$tmp/one" "${url}001/flags/flagged"
     code 200 "${url}001/flags/list"
     grep -q flagged "$tmp/body" && ls "$box/cur" | grep -q ':2,F' || fail "WebDAV: a flag"
@@ -146,6 +146,23 @@ if command -v curl >/dev/null; then
     stop
 else
     echo "SKIP: WebDAV: no curl here (Debian package curl)"
+fi
+
+if command -v smbclient >/dev/null; then
+    # shellcheck source=/dev/null
+    . "$top/tests/e2e/smb_lib.sh"
+    box=$src/by_smb
+    make_mail maildir "$box" 1
+    serve "mail:$box" --smb
+    does "get 002/subject $tmp/got"
+    [[ $(cat "$tmp/got") = "Grüße mit Anhängen" ]] || fail "SMB: Subject: $(cat "$tmp/got")"
+    does "put $tmp/one 002/flags/seen" && ls "$box/cur" | grep -q ':2,S$' || fail "SMB: a flag: $(ls "$box/cur")"
+    does "deltree 002" && [[ $(find "$box/.Trash/cur" -name '*:2,S' | wc -l) = 1 ]] || fail "SMB: deltree: $out"
+    does "ls" && [[ $out = *Trash* && $out != *"  002 "* ]] || fail "SMB: after deltree: $out"
+    stop
+    box=$src/Maildir
+else
+    echo "SKIP: SMB: no smbclient here (Debian package smbclient)"
 fi
 
 # ---- what cannot be mounted ----
@@ -223,7 +240,7 @@ start_dovecot() {
         { echo "SKIP: IMAP: Dovecot does not start: $(tail -n 3 "$home/out" "$home/log")"; passed "mail without IMAP"; exit 0; }
 }
 start_dovecot
-echo 'a secret "word"' >"$home/password"
+echo 'a secret "word"' >"$home/password" && chmod 600 "$home/password"
 options=(-s "password_file=$home/password" -s "cacert=$home/cert.pem")
 
 expect 5 "TLS" mount -s "password_file=$home/password" "mail:imaps://me@localhost:$tls_port/" "$mnt"  # a certificate that nobody knows
@@ -301,4 +318,4 @@ within 900 rebuilt || fail "IMAP: after a new UIDVALIDITY: $(ls "$mnt")"
 [[ $(cat "$mnt/1010/Subject") = "nach dem Umbau" && ! -e $mnt/001 ]] || fail "IMAP: another message has an old number"
 unmount_it IMAP
 kill "$imapd" && wait "$imapd" 2>/dev/null
-passed "Maildir, mbox, IMAP; userfs and WebDAV"
+passed "Maildir, mbox, IMAP; userfs, WebDAV and SMB"
