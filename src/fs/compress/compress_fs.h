@@ -176,6 +176,8 @@ class CompressFs final : public Provider<CompressFs> {
   Status store_locked(const NodeRef& n, bool durable, bool& swapped);
   Status put_in_place(Node& n, Image& image, Image::Stored& stored, const InnerRef& inner, const Attr& was, Time mtime);
   Result<bool> put_by_name(const NodeRef& n, Image::Stored& stored, const InnerRef& inner, const Attr& was);
+  void redo(const Node& n, const InnerRef& inner, const Attr& a);
+  Status redo_from(OpenBelow& whole, const InnerRef& inner, uint64_t size, std::string_view name);
   Status make_durable(Node& n);
   Status sync_names(Node& n);
   void clean(Node& n);
@@ -187,6 +189,8 @@ class CompressFs final : public Provider<CompressFs> {
   Shared shared_;
   std::unique_ptr<News> news_;
   std::unique_ptr<NodeTable<Handle>> handles_;
+
+  std::mutex redo_m_;  // held while files are stored in place, and while that is done again; before the leaves
 
   std::mutex m_;  // a leaf: guards the rest
   std::condition_variable wake_;

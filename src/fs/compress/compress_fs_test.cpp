@@ -257,6 +257,32 @@ TEST(Compress, HardLinksStay) {
   EXPECT_THAT(r.stored->list(), ElementsAre("b.zst"));
 }
 
+TEST(Compress, StoringInPlaceIsDoneAgainAfterAKill) {
+  testing::LogCatcher logged;
+  Rig r;
+  const std::string old = pattern(300'000, 5), fresh = pattern(400'000, 9);
+  ASSERT_EQ(r.stored->put("a.zst", packed(old)), 0);
+  ASSERT_EQ(r.stored->link("a.zst", "b.zst"), 0);
+  const std::string redo = redo_name(r.stored->stat("a.zst").ino);
+  // Killed when half of it was copied.
+  const std::string whole = packed(fresh),
+                    half = whole.substr(0, whole.size() / 2) + packed(old).substr(whole.size() / 2);
+  ASSERT_EQ(r.stored->put(redo, whole), 0);
+  ASSERT_EQ(r.stored->put("a.zst", half), 0);
+  EXPECT_THAT(r.shown->list(), ElementsAre("a", "b"));
+  EXPECT_EQ(*r.shown->get("b"), fresh);
+  EXPECT_EQ(r.unpacked("a.zst"), fresh);
+  EXPECT_FALSE(r.stored->has(redo));
+  EXPECT_TRUE(logged.has("that was done again"));
+  // Killed before it began.
+  ASSERT_EQ(r.stored->put(redo, packed(old)), 0);
+  r.shown->forget(r.shown->node("a"));
+  File f(*r.shown, "a", O_RDONLY);
+  EXPECT_EQ(*f.read(0, 100), fresh.substr(0, 100));
+  f.close();
+  EXPECT_FALSE(r.stored->has(redo));
+}
+
 TEST(Compress, FilesOfOthers) {
   Rig r;
   const std::string content = pattern(20'000'000), two = packed(content.substr(0, 1'000'000)) + packed("tail");

@@ -12,17 +12,22 @@ namespace isthmus::fs::compress {
 /// The plain size of what `inner` was when it had the attributes `a`. A damaged file has none: it is shown as empty, so
 /// that it can be removed, and not opened.
 Result<uint64_t> CompressFs::plain_size(const Context& ctx, Node& n, const InnerRef& inner, const Attr& a) {
+  Attr is = a;
+  if (a.nlink > 1) {
+    redo(n, inner, a);
+    if (auto now = attr_below(*inner)) is = *now;
+  }
   auto file = OpenBelow::open(inner, O_RDONLY);
   std::string why;
-  auto layout =
-      file ? read_layout(**file, a.size, false, why, [&ctx] { return ctx.cancelled(); }) : Result<Layout>(file.error());
+  auto layout = file ? read_layout(**file, is.size, false, why, [&ctx] { return ctx.cancelled(); })
+                     : Result<Layout>(file.error());
   if (!layout) {
     if (layout.error() == err(EINTR) || layout.error() == err(ENOMEM)) return layout.error();
     log(LogLevel::error, "compress: '{}' cannot be decoded: {}", label(n),
         why.empty() ? text_of(layout.error()) : std::string_view(why));
   }
   std::lock_guard lock(n.m);
-  n.known = {Stamp::of(a), layout ? std::optional(layout->plain) : std::nullopt};
+  n.known = {Stamp::of(is), layout ? std::optional(layout->plain) : std::nullopt};
   return n.known->second.value_or(0);
 }
 

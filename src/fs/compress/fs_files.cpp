@@ -20,6 +20,10 @@ Status CompressFs::load(Node& n) {
   auto base = OpenBelow::open(inner, O_RDONLY);
   if (!base) return base.error();
   auto a = (*base)->attr();
+  if (a && a->nlink > 1) {
+    redo(n, inner, *a);
+    a = (*base)->attr();
+  }
   if (!a) return a.error();
   std::string why;
   auto layout = read_layout(**base, a->size, true, why);

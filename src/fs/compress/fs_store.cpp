@@ -233,8 +233,10 @@ Status CompressFs::put_in_place(Node& n, Image& image, Image::Stored& stored, co
                                 Time mtime) {
   auto target = OpenBelow::open(inner, O_RDWR);
   if (!target) return target.error();
-  // From here to the end a crash leaves a damaged file, and the whole new one beside it.
+  std::lock_guard redoing(redo_m_);
+  // From here to the end a crash leaves a damaged file, and the whole new one beside it, from which redo() mends it.
   Status s = stored.file->file().fsync();
+  if (s) s = stored.file->rename(redo_name(was.ino));
   if (s) s = (*target)->copy_from(stored.file->file(), 0, 0, stored.size);
   if (s && stored.size < was.size) s = (*target)->truncate(stored.size);
   if (s) s = (*target)->fsync();
@@ -251,6 +253,56 @@ Status CompressFs::put_in_place(Node& n, Image& image, Image::Stored& stored, co
   if (now) n.live->stored = Stamp::of(*now);
   if (now && n.cached) n.cached = Stamp::of(*now);
   return Unit{};
+}
+
+/// Where a server died while it stored the file in place, that is done again.
+void CompressFs::redo(const Node& n, const InnerRef& inner, const Attr& a) {
+  std::vector<NodeRef> directories;
+  {
+    std::lock_guard lock(n.m);
+    for (auto& p : n.places) directories.push_back(p.directory);
+    if (n.home) directories.push_back(n.home);
+  }
+  const std::string name = redo_name(a.ino);
+  for (auto& d : directories) {
+    const InnerRef dir = d->inner();
+    auto there = look(own(), dir->node, name);
+    if (!there || there->node == NodeId::none) continue;
+    undo(*there);
+    std::lock_guard redoing(redo_m_);
+    auto e = look(own(), dir->node, name);  // whoever was at it may have finished
+    if (!e || e->node == NodeId::none) continue;
+    auto whole = OpenBelow::open(std::make_shared<Inner>(*tree_, e->node, 1), O_RDONLY);
+    auto s = whole ? redo_from(**whole, inner, a.size, label(n)) : Status(whole.error());
+    if (s) s = below(own(), op::Unlink{{}, dir->node, name});
+    if (!s)
+      log(LogLevel::error, "compress: '{}' could not be mended from '{}': {}", label(n), name, text_of(s.error()));
+    return;
+  }
+}
+
+Status CompressFs::redo_from(OpenBelow& whole, const InnerRef& inner, uint64_t size, std::string_view name) {
+  const auto sound = [](Source& file, uint64_t of) {
+    std::string why;
+    if (!read_layout(file, of, false, why)) return false;
+    Stream all(file, 0, of);
+    std::vector<std::byte> piece(size_t{1} << 20);
+    for (;;) {
+      auto n = all.read(piece);
+      if (!n || *n < piece.size()) return n.ok();
+    }
+  };
+  auto target = OpenBelow::open(inner, O_RDWR);
+  if (!target) return target.error();
+  if (sound(**target, size)) return Unit{};  // it had not begun, or was at its end
+  auto a = whole.attr();
+  if (!a) return a.error();
+  if (!sound(whole, a->size)) return err(EIO);
+  Status s = (*target)->copy_from(whole, 0, 0, a->size);
+  if (s) s = (*target)->truncate(a->size);
+  if (s) s = (*target)->fsync();
+  if (s) log(LogLevel::warning, "compress: '{}' was being stored when a server died; that was done again", name);
+  return s;
 }
 
 Status CompressFs::store_all(bool durable) {

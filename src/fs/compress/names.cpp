@@ -14,6 +14,8 @@ std::string temporary_name() {
   return fmt::format("{}{:x}-{:08x}{:08x}", kTemporary, now().sec, random(), random());
 }
 
+std::string redo_name(uint64_t ino) { return fmt::format("{}redo-{:x}", kTemporary, ino); }
+
 bool is_left_behind(std::string_view name) {
   constexpr int64_t kDay = 24 * 60 * 60;
   if (!is_temporary(name)) return false;

@@ -39,7 +39,10 @@ inline std::optional<std::string> other_name(std::string_view shown) {
 
 /// ".~isthmus-zst-", when it was made (seconds since 1970, hexadecimal), and a random part.
 std::string temporary_name();
-/// A temporary file that a server left which was killed: older than a day. False for other names.
+/// The whole new content of a file with several names, which is being copied over it: by its inode number.
+std::string redo_name(uint64_t ino);
+/// A temporary file that a server left which was killed: older than a day. False for other names, and for what
+/// redo_name() makes.
 bool is_left_behind(std::string_view name);
 
 }  // namespace isthmus::fs::compress

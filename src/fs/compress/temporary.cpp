@@ -30,6 +30,16 @@ Temporary::~Temporary() {
   (void)call_and_wait(directory_->fs, u, own());
 }
 
+Status Temporary::rename(std::string to) {
+  op::Rename r;
+  r.dir = r.to_dir = directory_->node;
+  r.name = name_;
+  r.to_name = to;
+  auto s = call_and_wait(directory_->fs, r, own());
+  if (s) name_ = std::move(to);
+  return s;
+}
+
 Result<uint64_t> Temporary::append(Bytes data) {
   const uint64_t at = end;
   written = std::max(written, at + data.size());

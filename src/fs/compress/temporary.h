@@ -25,6 +25,8 @@ class Temporary {
   const InnerRef& directory() const { return directory_; }
   const std::string& name() const { return name_; }
   void taken() { name_.clear(); }
+  /// Gives it another name in its directory, for its end too.
+  Status rename(std::string to);
 
   uint64_t end = 0;      ///< of what counts
   uint64_t written = 0;  ///< of what was ever written
