@@ -130,7 +130,7 @@ NtStatus Creation::enter_stream(NodeId node) {
   stream.disposition = m.disposition;
   stream.access = access;
   stream.share = share();
-  const NtStatus status = open_stream(r, node, stream);
+  const NtStatus status = open_stream(r, node, stream, *wish.grant);
   return status == NtStatus::success ? status : close_again(node, status);
 }
 
@@ -142,12 +142,15 @@ NtStatus Creation::open_existing(Place& at) {
     if (const Status s = find_stream(r, at.entry.node, stream.name); !s)
       return s.error() == err(ENODATA) ? NtStatus::object_name_not_found : status_of(s.error());
   if (named() && is_stream_going(r.server, at.entry.node, stream.name)) return NtStatus::delete_pending;
+  // Nobody's lease is broken for what cannot be.
+  if (named() && m.disposition == Disposition::create && find_stream(r, at.entry.node, stream.name))
+    return NtStatus::object_name_collision;
   if (m.disposition == Disposition::create && !named()) return NtStatus::object_name_collision;
   if (directory && (m.options & smb2::kOptionNonDirectory)) return NtStatus::file_is_a_directory;
   if (!directory && (m.options & smb2::kOptionDirectory)) return NtStatus::not_a_directory;
   if (directory && overwrites()) return NtStatus::file_is_a_directory;
   if (r.server.files.is_going(at.entry.node, at.parent, at.name)) return NtStatus::delete_pending;
-  if (!is_for(*wish.grant, at.entry.node)) return NtStatus::invalid_parameter;
+  if (!named() && !is_for(*wish.grant, at.entry.node)) return NtStatus::invalid_parameter;
   rights = rights_of(r, at.entry.node, at.entry.attr, may_delete_in(r, at.parent));
   if (const NtStatus s = grant(rights); s != NtStatus::success) return s;
   // Who only reads does not ask for them here: the answer says them.
@@ -165,6 +168,8 @@ NtStatus Creation::open_existing(Place& at) {
     const bool dot = r.server.options.hide_dot_files && at.name.starts_with('.');
     if ((attributes & kKept & ~m.attributes & ~(dot ? smb2::kAttrHidden : 0)) != 0) return NtStatus::access_denied;
   }
+  if (!named() && (access & Rights::kDelete))
+    have_streams_closed(r.server, r.ctx, at.entry.node, [this] { r.go_async(); });
   op::Open open;
   open.node = at.entry.node;
   open.share = volume_share();
@@ -368,7 +373,7 @@ Reply answer(Creation& c, Place& at) {
   if (c.action == smb2::kActionCreated && c.acl) give_acl(r, open->file->node, c.attr, *c.acl);
   if (c.named() && c.stream.action == smb2::kActionCreated)
     tell_stream(r.server, *open->file, c.stream.name, smb2::NotifyAction::added_stream, smb2::kChangeStreamName);
-  ask_for_cache(r, open, c.wish, c.action == smb2::kActionCreated);
+  ask_for_cache(r, open, c.wish, open->action == smb2::kActionCreated);
   r.use(open);
 
   smb2::CreateResponse response;

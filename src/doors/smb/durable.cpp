@@ -83,7 +83,7 @@ void make_room(Request& r, const DurableWish& wish) {
 }
 
 void make_durable(const Request& r, Open& open, const DurableWish& wish, std::string& list) {
-  if (!wish.wanted || open.file->directory || open.reparse || !can_wait(*open.cache)) return;
+  if (!wish.wanted || open.file->directory || open.stream || open.reparse || !can_wait(*open.cache)) return;
   const uint32_t asked = std::min(wish.timeout ? wish.timeout : kTimeoutV2, kMostTimeout);
   std::string user = user_of(*r.session);
   std::lock_guard lock(open.m);

@@ -202,6 +202,7 @@ std::optional<Reply> write(Request& r) {
   if (r.open->stream) {
     if (const NtStatus s = write_stream(r, *r.open, m->offset, m->data); s != NtStatus::success) return Reply(s);
     written = static_cast<uint32_t>(m->data.size());
+    break_own_level2(r);
   } else if (!m->data.empty()) {
     op::Write write;
     write.node = r.open->file->node;

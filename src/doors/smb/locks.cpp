@@ -231,6 +231,8 @@ std::optional<Reply> lock(Request& r) {
     }
     return Reply(why);
   };
+  if (r.open->stream && !unlocks)
+    if (const NtStatus s = break_stream_leases(r, volume::Use::lock); s != NtStatus::success) return Reply(s);
   for (const LockElement& e : m->locks) {
     if (unlocks) {
       if (e.flags != LockElement::kUnlock) return Reply(NtStatus::invalid_parameter);

@@ -119,6 +119,7 @@ void FileTable::add(const std::shared_ptr<Open>& open) {
   for (size_t i = 0; i < random.size(); i++) open->id.persistent = open->id.persistent << 8 | random[i];
   opens_[open->id.temporary] = open;
   if (open->handle != HandleId::none) by_handle_[open->handle] = open;
+  if (open->stream) by_handle_[open->stream->handle] = open;
 }
 
 std::shared_ptr<Open> FileTable::find(const smb2::FileId& id) const {
@@ -151,8 +152,12 @@ bool FileTable::remove(const Open& open) {
 
 void FileTable::forget_handle(const Open& open) {
   std::lock_guard lock(m_);
-  const auto it = by_handle_.find(open.handle);
-  if (it != by_handle_.end() && it->second.get() == &open) by_handle_.erase(it);
+  const auto forget = [&](HandleId handle) {
+    const auto it = by_handle_.find(handle);
+    if (it != by_handle_.end() && it->second.get() == &open) by_handle_.erase(it);
+  };
+  forget(open.handle);
+  if (open.stream) forget(open.stream->handle);
 }
 
 std::vector<std::shared_ptr<Open>> FileTable::with(const std::function<bool(const Open&)>& wanted) const {
@@ -249,7 +254,7 @@ void end_open(Server& server, const std::shared_ptr<Open>& open) {
     }
   }
   if (doomed && file.directory) end_notifies(server, file);
-  if (going) server.port.going(open->ctx, file.node, open->handle);
+  if (going) tell_going(server, open->ctx, file.node, open->handle);
   if (!stays) release(server, *open);
   leave_cache(*open);
 }
@@ -311,6 +316,12 @@ void have_closed(Server& server, const Context& ctx, NodeId node, const std::fun
   open.flags = O_PATH;
   open.access = volume::kAccessDetach;
   (void)open_and_release(server.port, ctx, open, slow);
+  have_streams_closed(server, ctx, node, slow);
+}
+
+void tell_going(Server& server, const Context& ctx, NodeId node, HandleId through) {
+  server.port.going(ctx, node, through);
+  tell_streams_going(server, ctx, node);
 }
 
 void close_open(Server& server, const std::shared_ptr<Open>& open) {

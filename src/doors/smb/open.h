@@ -216,6 +216,9 @@ Status open_and_release(FileSystem& fs, const Context& ctx, const op::Open& open
 /// Waits until others have closed what they have open of a node by handle leases alone, as its name is to go. With no
 /// mutex held: they do so meanwhile. `slow`: runs if that takes its time.
 void have_closed(Server& server, const Context& ctx, NodeId node, const std::function<void()>& slow);
+/// The name of a file is going to go: handle leases of others, of its streams too, do already. Nobody waits. `through`:
+/// the handle that it is open by; none: it is not.
+void tell_going(Server& server, const Context& ctx, NodeId node, HandleId through);
 /// What waits for the open, or goes on with it, ends.
 void end_waiting(Server& server, Open& open);
 /// Ends an open, once: its locks, lease and watch go, and the file too if it is to be deleted and this was the last.

@@ -37,11 +37,15 @@ OplockLevel level_of(uint8_t bits) {
   return bits & kLeaseRead ? OplockLevel::level2 : OplockLevel::none;
 }
 
+/// Of what an open may have a lease: a file, or a stream.
+NodeId cached_file(const Open& open) { return open.stream ? open.stream->stream->number : open.file->node; }
+
 /// Answers what is held then. An error: the open has ended.
-Result<uint8_t> set_lease(FileSystem& fs, const Open& open, uint8_t bits) {
+Result<uint8_t> set_lease(Server& server, const Open& open, uint8_t bits) {
   if (!open.cache->name) bits |= volume::kLeaseOplock;
+  if (open.stream) return server.streams.opens.lease(cached_file(open), open.stream->handle, bits);
   if (open.file->directory) bits |= volume::kLeaseDirectory;
-  return call_and_wait(fs, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
+  return call_and_wait(server.port, op::SetLease{{}, open.file->node, open.handle, bits}, open.ctx);
 }
 
 /// The opens of a grant that there are still.
@@ -55,8 +59,12 @@ std::vector<std::shared_ptr<Open>> opens_of(const CacheGrant& g) {
 
 /// Gives back what is beyond `bits`, or acknowledges a break, through any open of the grant that there is still.
 void give_back(Server& server, CacheGrant& g, uint8_t bits) {
+  const NodeId node = [&g] {
+    std::lock_guard lock(g.m);
+    return g.node;
+  }();
   for (const auto& open : opens_of(g))
-    if (set_lease(server.port, *open, bits)) return;
+    if ((!g.name || cached_file(*open) == node) && set_lease(server, *open, bits)) return;
 }
 
 bool must_answer(const CacheGrant& g) { return (g.bits & (kLeaseWrite | kLeaseHandle)) != 0; }
@@ -197,10 +205,10 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
   CacheGrant& g = *open->cache;
   std::lock_guard one_at_a_time(g.asking_m);
   uint8_t want = wish.lease ? static_cast<uint8_t>(wish.lease->state & kLeaseAll) : bits_of(wish.level);
-  const bool directory = open->file->directory;
+  const bool directory = open->file->directory && !open->stream;
   if (directory) want &= ~kLeaseWrite;
   // Who only looks at attributes caches nothing, and directories have no oplocks.
-  const bool may = open->handle != HandleId::none && !open->stream &&
+  const bool may = open->handle != HandleId::none &&
                    (directory ? may_lease_directories(r, wish) : wish.lease || is_new || open->may_some(~kStatAccess));
   uint8_t had = 0;
   {
@@ -209,7 +217,7 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
     g.opens.push_back(open);
     if (!may) return;
     if (wish.lease && g.level != OplockLevel::lease) {  // its first open
-      g.node = open->file->node;
+      g.node = cached_file(*open);
       g.level = OplockLevel::lease;
       g.v2 = wish.lease->v2;
       g.epoch = wish.lease->epoch;
@@ -221,7 +229,7 @@ void ask_for_cache(Request& r, const std::shared_ptr<Open>& open, const CacheWis
     g.left = kLeaseAll;
   }
   const auto now = [&](uint8_t bits, uint8_t otherwise) {
-    const auto held = set_lease(r.server.port, *open, bits);
+    const auto held = set_lease(r.server, *open, bits);
     return held ? *held : otherwise;  // the open has ended, others may have what there was
   };
   uint8_t got = now(want, had);
@@ -349,7 +357,7 @@ void break_own_level2(Request& r) {
     std::lock_guard lock(open.cache->m);
     if (open.cache->level != OplockLevel::level2) return;
   }
-  (void)set_lease(r.server.port, open, kLeaseNone);
+  (void)set_lease(r.server, open, kLeaseNone);
   send_break(r.server, open, kLeaseNone);
 }
 

@@ -9,6 +9,7 @@
 #include "doors/common/secret.h"
 #include "doors/smb/link.h"
 #include "doors/smb/oplock.h"
+#include "vfs/volume/volume.h"
 #include "windows/fold.h"
 
 namespace isthmus::smb {
@@ -76,6 +77,8 @@ Server::Server(VolumePort& volume_port, Options door_options)
       own(own_context(options.umask)),
       sids(sids_of(options.identities)),
       metrics(command_names()),
+      streams(VolumeOptions{}.break_time,
+              [this](uint32_t, NodeId node, HandleId handle, uint8_t bits) { break_lease(node, handle, bits); }),
       frame_pool{.most = options.max_threads} {
   logons.names = {name, name, name, ""};
   logons.upper = windows::upper_case;
@@ -193,6 +196,12 @@ void Server::cancel_all() {
   creations.cancel({});
 }
 
+/// Streams are attributes, which other doors and programs beside us change, too.
+void Server::invalidate_attr(NodeId node) {
+  if (streams.opens.leases() == 0) return;
+  for (NodeId number : streams.numbers_of(node)) streams.opens.outside(number, volume::Use::change);
+}
+void Server::invalidate_node(NodeId node, uint64_t, uint64_t) { invalidate_attr(node); }
 void Server::invalidate_entry(NodeId dir, std::string_view entry) { names.may_be(dir, entry); }
 void Server::invalidate_all_names() { names.forget_all(); }
 void Server::deleted(NodeId, NodeId child, std::string_view) { names.forget(child); }

@@ -73,7 +73,9 @@ struct Server final : Upcalls {
   /// What waits ends soon.
   void cancel_all();
 
-  // Upcalls: what the volume tells.
+  // Upcalls: what the volume tells, and of leases of streams their table.
+  void invalidate_node(NodeId node, uint64_t offset, uint64_t length) override;
+  void invalidate_attr(NodeId node) override;
   void invalidate_entry(NodeId dir, std::string_view name) override;
   void invalidate_all_names() override;
   void deleted(NodeId dir, NodeId child, std::string_view name) override;

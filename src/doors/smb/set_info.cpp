@@ -112,7 +112,7 @@ void have_closed_below(Request& r, const OpenedFile& directory, const std::strin
     std::lock_guard lock(o.file->m);
     return is_below(o.file->path, path);
   });
-  for (const auto& open : opens) r.server.port.going(r.ctx, open->file->node, HandleId::none);
+  for (const auto& open : opens) tell_going(r.server, r.ctx, open->file->node, HandleId::none);
   for (const auto& open : opens) have_closed(r.server, r.ctx, open->file->node, [&r] { r.go_async(); });
 }
 
@@ -150,6 +150,7 @@ NtStatus rename(Request& r, Bytes data, bool ex) {
       r.session->apple.load(std::memory_order_relaxed);  // whose directories move with what is open in them
   const bool must_be_closed = !posix && !apple && file.directory;
   if (must_be_closed) have_closed_below(r, file, file.path_now());
+  if (!posix) have_streams_closed(r.server, r.ctx, file.node, [&r] { r.go_async(); });
   if (replace && !posix && to.exists() && to.entry.node != file.node && r.server.files.is_open(to.entry.node))
     have_closed(r.server, r.ctx, to.entry.node, [&r] { r.go_async(); });
   std::lock_guard naming(file.naming_m);
@@ -302,7 +303,7 @@ NtStatus set_disposition(Request& r, Bytes data, bool ex) {
     file.delete_pending = true;
   }
   if (file.directory) end_notifies(r.server, file);
-  r.server.port.going(open.ctx, file.node, open.handle);
+  tell_going(r.server, open.ctx, file.node, open.handle);
   return NtStatus::success;
 }
 

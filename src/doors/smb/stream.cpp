@@ -1,6 +1,7 @@
 #include "doors/smb/stream.h"
 
 #include <algorithm>
+#include <future>
 
 #include "base/utf16.h"
 #include "doors/smb/apple.h"
@@ -9,6 +10,7 @@
 #include "doors/smb/locks.h"
 #include "doors/smb/names.h"
 #include "doors/smb/notify.h"
+#include "doors/smb/oplock.h"
 #include "doors/smb/request.h"
 #include "doors/smb/server.h"
 #include "windows/fold.h"
@@ -142,34 +144,40 @@ NtStatus begin(Request& r, NamedStream& stream, StreamCreation& c) {
   return store(r, stream.node, stream.name, {});
 }
 
-/// Whether two uses stand in each other's way (MS-FSA section 2.1.5.1.2.2).
-bool conflict(uint32_t access, uint32_t share) {
+/// Rights as the volume's share modes have them.
+uint8_t share_bits_of(uint32_t access) {
   using windows::Rights;
-  return ((access & (Rights::kReadData | Rights::kExecute)) && !(share & smb2::kShareRead)) ||
-         ((access & (Rights::kWriteData | Rights::kAppendData)) && !(share & smb2::kShareWrite)) ||
-         ((access & Rights::kDelete) && !(share & smb2::kShareDelete));
+  uint32_t bits = 0;
+  if (access & (Rights::kReadData | Rights::kExecute)) bits |= volume::kAccessRead;
+  if (access & (Rights::kWriteData | Rights::kAppendData)) bits |= volume::kAccessWrite;
+  if (access & Rights::kDelete) bits |= volume::kAccessDelete;
+  if (access & ~kStatAccess) bits |= volume::kAccessOther;
+  if (access & Rights::kReadControl) bits |= volume::kAccessControl;
+  return static_cast<uint8_t>(bits);
 }
-bool takes_part(uint32_t access) {
-  using windows::Rights;
-  return access & (Rights::kReadData | Rights::kExecute | Rights::kWriteData | Rights::kAppendData | Rights::kDelete);
+
+volume::Actor actor_of(const Context& ctx) { return {0, ctx.client, ctx.lease_key, ctx.parent_lease_key}; }
+
+/// Waits for those who are in the way.
+Errno use_stream(volume::Opens& opens, const volume::Opens::Wish& wish, Cancel* cancel,
+                 const std::function<void()>& slow) {
+  const auto promise = std::make_shared<std::promise<Errno>>();
+  auto done = promise->get_future();
+  opens.use(wish, cancel, [promise](Errno e) { promise->set_value(e); });
+  if (done.wait_for(kBeforeInterim) != std::future_status::ready) slow();
+  return done.get();
 }
 
 }  // namespace
 
-std::shared_ptr<StreamUse> StreamTable::enter(NodeId node, std::string key, std::string_view name, uint32_t access,
-                                              uint32_t share, NtStatus& why) {
-  auto use = std::make_shared<StreamUse>(StreamUse{nullptr, access, share});
+std::shared_ptr<StreamUse> StreamTable::enter(NodeId node, std::string key, std::string_view name) {
+  auto use = std::make_shared<StreamUse>();
   std::lock_guard lock(m_);
   auto& place = all_[Key(node, key)];
-  if (!place) place = std::make_shared<NamedStream>(node, std::move(key), name);
-  why = NtStatus::success;
-  if (place->delete_pending) why = NtStatus::delete_pending;
-  for (const StreamUse* other : place->uses) {
-    if (!takes_part(access) || !takes_part(other->access)) continue;
-    if (conflict(access, other->share) || conflict(other->access, share)) why = NtStatus::sharing_violation;
-  }
-  if (why != NtStatus::success) return nullptr;
+  if (!place) place = std::make_shared<NamedStream>(node, NodeId{next_++}, std::move(key), name);
+  if (place->delete_pending) return nullptr;
   use->stream = place;
+  use->handle = HandleId{next_++};
   place->uses.push_back(use.get());
   return use;
 }
@@ -218,10 +226,32 @@ bool StreamTable::rename(NamedStream& stream, std::string key) {
   return true;
 }
 
-bool StreamTable::any_of(NodeId node) const {
+std::vector<NodeId> StreamTable::numbers_of(NodeId node) const {
+  std::vector<NodeId> found;
   std::lock_guard lock(m_);
-  const auto it = all_.lower_bound(Key(node, std::string()));
-  return it != all_.end() && it->first.first == node;
+  for (auto it = all_.lower_bound(Key(node, std::string())); it != all_.end() && it->first.first == node; ++it)
+    found.push_back(it->second->number);
+  return found;
+}
+
+void have_streams_closed(Server& server, const Context& ctx, NodeId node, const std::function<void()>& slow) {
+  for (NodeId number : server.streams.numbers_of(node))
+    (void)use_stream(server.streams.opens, {.node = number, .use = volume::Use::detach, .who = actor_of(ctx)},
+                     ctx.cancel, slow);
+}
+
+void tell_streams_going(Server& server, const Context& ctx, NodeId node) {
+  for (NodeId number : server.streams.numbers_of(node))
+    server.streams.opens.announce({.node = number, .use = volume::Use::detach, .who = actor_of(ctx)});
+}
+
+NtStatus break_stream_leases(Request& r, volume::Use use) {
+  const StreamUse& stream = *r.open->stream;
+  const Errno e =
+      use_stream(r.server.streams.opens,
+                 {.node = stream.stream->number, .use = use, .handle = stream.handle, .who = actor_of(r.open->ctx)},
+                 r.cancel.get(), [&r] { r.go_async(); });
+  return e == Errno{} ? NtStatus::success : status_of(e);
 }
 
 bool has_streams(Request& r, NodeId node) {
@@ -258,6 +288,7 @@ NtStatus copy_streams(Request& r, NodeId from, NodeId to) {
     if (!data) return status_of(data.error());
     const auto stream = r.server.streams.find(to, key_of(name));
     std::unique_lock<std::mutex> io;
+    if (stream) r.server.streams.opens.outside(stream->number, volume::Use::change);
     if (stream) io = std::unique_lock(stream->io_m);
     if (const NtStatus s = store(r, to, name, std::move(*data)); s != NtStatus::success) return s;
   }
@@ -270,6 +301,7 @@ void drop_streams(Request& r, NodeId node) {
   for (const std::string& name : *names) {
     const auto stream = r.server.streams.find(node, key_of(name));
     std::unique_lock<std::mutex> io;
+    if (stream) r.server.streams.opens.outside(stream->number, volume::Use::change);
     if (stream) io = std::unique_lock(stream->io_m);
     (void)remove(r.files(), r.ctx, node, name);
   }
@@ -301,18 +333,33 @@ std::optional<std::string> remove_stream(Server& server, const Context& ctx, Nam
 
 }  // namespace
 
-NtStatus open_stream(Request& r, NodeId node, StreamCreation& c) {
-  NtStatus status = NtStatus::success;
-  auto use = r.server.streams.enter(node, key_of(c.name), c.name, c.access, c.share, status);
-  if (!use) return status;
-  {
+NtStatus open_stream(Request& r, NodeId node, StreamCreation& c, const CacheGrant& grant) {
+  auto use = r.server.streams.enter(node, key_of(c.name), c.name);
+  if (!use) return NtStatus::delete_pending;
+  volume::Opens& opens = r.server.streams.opens;
+  const Errno e = use_stream(opens,
+                             {.node = use->stream->number,
+                              .use = volume::Use::open,
+                              .handle = use->handle,
+                              .who = actor_of(r.ctx),
+                              .access = share_bits_of(c.access),
+                              .share = static_cast<uint8_t>(c.share),
+                              .truncates = smb2::overwrites(c.disposition)},
+                             r.cancel.get(), [&r] { r.go_async(); });
+  NtStatus status = e == err(EBUSY) ? NtStatus::sharing_violation : e == Errno{} ? NtStatus::success : status_of(e);
+  if (status == NtStatus::success && !is_for(grant, use->stream->number)) status = NtStatus::invalid_parameter;
+  if (status == NtStatus::success && r.server.streams.is_delete_pending(*use->stream))
+    status = NtStatus::delete_pending;
+  if (status == NtStatus::success) {
     std::lock_guard io(use->stream->io_m);
     status = begin(r, *use->stream, c);
   }
-  if (status == NtStatus::success)
+  if (status == NtStatus::success) {
     c.use = std::move(use);
-  else if (r.server.streams.leave(*use, false))
-    (void)remove_stream(r.server, r.ctx, *use->stream);
+    return status;
+  }
+  opens.close(use->stream->number, use->handle);
+  if (r.server.streams.leave(*use, false)) (void)remove_stream(r.server, r.ctx, *use->stream);
   return status;
 }
 
@@ -322,9 +369,12 @@ void close_stream(Server& server, Open& open) {
     std::lock_guard lock(open.m);
     return open.delete_on_close;
   }();
-  if (!server.streams.leave(*open.stream, delete_it)) return;
-  if (const auto gone = remove_stream(server, open.ctx, stream))
-    tell_stream(server, *open.file, *gone, smb2::NotifyAction::removed_stream, smb2::kChangeStreamName);
+  const bool goes = server.streams.leave(*open.stream, delete_it);
+  const auto gone = goes ? remove_stream(server, open.ctx, stream) : std::nullopt;
+  // Whoever waits for this one finds it gone.
+  server.streams.opens.close(stream.number, open.stream->handle);
+  server.files.forget_handle(open);
+  if (gone) tell_stream(server, *open.file, *gone, smb2::NotifyAction::removed_stream, smb2::kChangeStreamName);
 }
 
 Result<uint64_t> stream_size(Request& r, const Open& open) {
@@ -348,6 +398,7 @@ Result<std::string> read_stream(Request& r, const Open& open, uint64_t offset, u
 
 NtStatus write_stream(Request& r, const Open& open, uint64_t offset, Bytes data) {
   NamedStream& stream = *open.stream->stream;
+  if (const NtStatus s = break_stream_leases(r, volume::Use::change); s != NtStatus::success) return s;
   std::unique_lock io(stream.io_m);
   auto whole = load_open(r, stream);
   if (!whole) return status_of(whole.error());
@@ -373,6 +424,7 @@ NtStatus write_stream(Request& r, const Open& open, uint64_t offset, Bytes data)
 
 NtStatus resize_stream(Request& r, const Open& open, uint64_t size, bool allocation) {
   NamedStream& stream = *open.stream->stream;
+  if (const NtStatus s = break_stream_leases(r, volume::Use::change); s != NtStatus::success) return s;
   std::unique_lock io(stream.io_m);
   auto whole = load_open(r, stream);
   if (!whole) return status_of(whole.error());
@@ -397,6 +449,10 @@ NtStatus rename_stream(Request& r, const smb2::NameChange& to) {
   if (!path.names.empty() || to.root != 0) return NtStatus::invalid_parameter;
   if (path.stream.empty()) return NtStatus::not_supported;  // it would become the file's own data
   NamedStream& stream = *r.open->stream->stream;
+  r.server.streams.opens.announce({.node = stream.number,
+                                   .use = volume::Use::detach,
+                                   .handle = r.open->stream->handle,
+                                   .who = actor_of(r.open->ctx)});
   std::unique_lock io(stream.io_m);
   if (r.server.streams.is_delete_pending(stream)) return NtStatus::delete_pending;
   if (stream.name == path.stream) return NtStatus::success;
@@ -431,7 +487,11 @@ NtStatus dispose_of_stream(Request& r, bool delete_it) {
     r.open->delete_on_close = false;
   }
   if (delete_it && r.server.read_only) return NtStatus::access_denied;
-  r.server.streams.set_delete_pending(*r.open->stream->stream, delete_it);
+  const StreamUse& use = *r.open->stream;
+  r.server.streams.set_delete_pending(*use.stream, delete_it);
+  if (delete_it)
+    r.server.streams.opens.announce(
+        {.node = use.stream->number, .use = volume::Use::detach, .handle = use.handle, .who = actor_of(r.open->ctx)});
   return NtStatus::success;
 }
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -9,6 +11,7 @@
 
 #include "base/result.h"
 #include "doors/smb/open.h"
+#include "vfs/volume/opens.h"
 #include "wire/smb2/create.h"
 #include "wire/smb2/file_facts.h"
 #include "wire/smb2/set_info.h"
@@ -29,9 +32,11 @@ constexpr size_t kMostStreamName = 255 - kStreamPrefix.size() - kStreamType.size
 
 /// A stream that clients have open, shared by its opens (an MS-FSA Stream).
 struct NamedStream {
-  NamedStream(NodeId n, std::string k, std::string_view as) : node(n), name(as), key(std::move(k)) {}
+  NamedStream(NodeId n, NodeId as_file, std::string k, std::string_view as)
+      : node(n), number(as_file), name(as), key(std::move(k)) {}
 
-  const NodeId node;  ///< held by the files of the opens
+  const NodeId node;    ///< held by the files of the opens
+  const NodeId number;  ///< of its own, to StreamTable::opens and leases; no file has it
   /// Held while the attribute is read and written, so that no write is lost. Taken before all but naming_m.
   std::mutex io_m;
   std::string name;  ///< as it is kept; under io_m
@@ -45,15 +50,19 @@ struct NamedStream {
 /// What an open has of its stream.
 struct StreamUse {
   std::shared_ptr<NamedStream> stream;
-  uint32_t access = 0, share = 0;
+  HandleId handle = HandleId::none;  ///< to StreamTable::opens; no file's
 };
 
 /// Streams that are open, by their files and names without case. Bounded by the opens that there may be. Any thread.
 class StreamTable {
  public:
-  /// One use more, if share modes allow it; `why` says why not.
-  std::shared_ptr<StreamUse> enter(NodeId node, std::string key, std::string_view name, uint32_t access, uint32_t share,
-                                   smb2::NtStatus& why);
+  StreamTable(std::chrono::milliseconds break_time, volume::Opens::Tell tell) : opens(break_time, std::move(tell)) {}
+
+  /// Share modes and leases of streams, as the volume has those of files: other doors have none.
+  volume::Opens opens;
+
+  /// One use more. Null: the stream is to go.
+  std::shared_ptr<StreamUse> enter(NodeId node, std::string key, std::string_view name);
   /// One use less. True: it was the last, and the stream is to go; until end() nobody opens it.
   bool leave(const StreamUse& use, bool delete_it);
   void end(const NamedStream& stream);
@@ -62,12 +71,15 @@ class StreamTable {
   bool is_delete_pending(const NamedStream& stream) const;
   /// False: somebody has one of that name open.
   bool rename(NamedStream& stream, std::string key);
-  bool any_of(NodeId node) const;
+  bool any_of(NodeId node) const { return !numbers_of(node).empty(); }
+  /// NamedStream::number of those of a file.
+  std::vector<NodeId> numbers_of(NodeId node) const;
 
  private:
   using Key = std::pair<NodeId, std::string>;
   mutable std::mutex m_;  // a leaf
   std::map<Key, std::shared_ptr<NamedStream>> all_;
+  uint64_t next_ = uint64_t{1} << 63;
 };
 
 /// Whether the file system has a place for streams: extended attributes of users.
@@ -94,7 +106,16 @@ struct StreamCreation {
 /// ENODATA: it would not be found.
 Status find_stream(Request& r, NodeId node, std::string_view name);
 bool is_stream_going(const Server& server, NodeId node, std::string_view name);
-smb2::NtStatus open_stream(Request& r, NodeId node, StreamCreation& c);
+/// `grant`: what the open may get a lease by; invalid_parameter: it is of another file.
+smb2::NtStatus open_stream(Request& r, NodeId node, StreamCreation& c, const CacheGrant& grant);
+/// Before a file is moved or deleted clients close what they keep open of its streams by handle leases alone. `slow`:
+/// runs if that takes its time.
+void have_streams_closed(Server& server, const Context& ctx, NodeId node, const std::function<void()>& slow);
+/// The same for one who does not wait.
+void tell_streams_going(Server& server, const Context& ctx, NodeId node);
+/// The stream of the request's open is about to be used so: leases of others that are in the way go. cancelled: the
+/// client does not want it any more.
+smb2::NtStatus break_stream_leases(Request& r, volume::Use use);
 /// One use less; the stream goes if it was the last and it is to be deleted.
 void close_stream(Server& server, Open& open);
 
