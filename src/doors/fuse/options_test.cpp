@@ -14,7 +14,7 @@
 namespace isthmus::fuse {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 MountOptions parsed(std::string_view list) {
   MountOptions o;

@@ -27,29 +27,29 @@ constexpr uint32_t kSettable = kReadOnly | kHidden | kSystem | kArchive;
 bool is_dir(const Subject& of) { return S_ISDIR(of.attr.mode); }
 uint64_t size_of(const Subject& of) { return S_ISREG(of.attr.mode) ? of.attr.size : 0; }
 
-enum class Prop : uint8_t {
-  creationdate,
-  displayname,
-  getcontentlength,
-  getcontenttype,
-  getetag,
-  getlastmodified,
-  lockdiscovery,
-  resourcetype,
-  supportedlock,
-  quota_available,
-  quota_used,
-  executable,
-  win_creation,
-  win_access,
-  win_modified,
-  win_attributes,
-};
 constexpr std::string_view kApache = "http://apache.org/dav/props/";
 
 }  // namespace
 
 struct LiveProps::Row {
+  enum class Prop : uint8_t {
+    creationdate,
+    displayname,
+    getcontentlength,
+    getcontenttype,
+    getetag,
+    getlastmodified,
+    lockdiscovery,
+    resourcetype,
+    supportedlock,
+    quota_available,
+    quota_used,
+    executable,
+    win_creation,
+    win_access,
+    win_modified,
+    win_attributes,
+  };
   Prop prop;
   std::string_view ns, local;
   bool in_all;     ///< of allprop
@@ -60,6 +60,7 @@ struct LiveProps::Row {
 
 namespace {
 
+using Prop = LiveProps::Row::Prop;
 constexpr LiveProps::Row kRows[] = {
     {Prop::creationdate, dav::kDav, "creationdate", true, false},
     {Prop::displayname, dav::kDav, "displayname", false, false},
