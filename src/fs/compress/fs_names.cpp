@@ -78,15 +78,19 @@ Errno CompressFs::free_name(const Context& ctx, NodeId dir, std::string_view nam
 NodeRef CompressFs::enter(const NodeRef& dir, const Found& f) {
   NodeRef n = nodes_->enter(f.entry.node, f.kind);
   if (n->kind != Kind::packed) return n;
+  Place at{dir, f.stored}, gone;
+  NodeRef home = dir;  // both end without the lock: they may be the last ones to know a directory
   std::lock_guard lock(n->m);
-  Place at{dir, f.stored};
   if (std::find(n->places.begin(), n->places.end(), at) == n->places.end()) {
     // Names that somebody took away below would pile up.
     constexpr size_t kMostPlaces = 16;
-    if (n->places.size() >= kMostPlaces) n->places.erase(n->places.begin());
+    if (n->places.size() >= kMostPlaces) {
+      gone = std::move(n->places.front());
+      n->places.erase(n->places.begin());
+    }
     n->places.push_back(std::move(at));
   }
-  n->home = dir;
+  n->home.swap(home);
   return n;
 }
 
@@ -284,9 +288,10 @@ Result<Entry> CompressFs::link(const Context& ctx, const op::Link& a) {
     undo(*made);
     nodes_->count(*n);
     if ((*n)->kind == Kind::packed) {
+      NodeRef home = *dir;
       std::lock_guard leaf((*n)->m);
       (*n)->places.push_back({*dir, std::move(*stored)});
-      (*n)->home = *dir;
+      (*n)->home.swap(home);
     }
   }
   return entry(ctx, *n, *made);

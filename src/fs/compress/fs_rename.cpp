@@ -125,10 +125,11 @@ Status CompressFs::exchange_in_two(const Context& ctx, op::Rename first, const E
 void CompressFs::renamed(const Found& f, const NodeRef& dir, const NodeRef& to, const std::string& stored) {
   NodeRef n = f.kind == Kind::packed ? nodes_->find(f.entry.node, f.kind) : nullptr;
   if (!n) return;
+  NodeRef home = to;
   std::lock_guard lock(n->m);
   std::erase(n->places, Place{dir, f.stored});
   n->places.push_back({to, stored});
-  n->home = to;
+  n->home.swap(home);
 }
 
 void CompressFs::unnamed(const Found& f, const NodeRef& dir) {
