@@ -148,7 +148,7 @@ void print_table(const std::vector<Row>& rows) {
   fflush(stdout);
 }
 
-std::string escaped(std::string_view text) {
+std::string xml_escaped(std::string_view text) {
   std::string out;
   dav::append_attribute(out, text);
   return out;
@@ -161,15 +161,15 @@ std::string junit(const std::vector<Row>& rows, const std::string& daemon) {
   std::string xml = fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" "
       "errors=\"0\" skipped=\"{}\" time=\"{:.3f}\">\n",
-      escaped(daemon), rows.size(), count(rows, Row::State::failed), count(rows, Row::State::skipped), seconds);
+      xml_escaped(daemon), rows.size(), count(rows, Row::State::failed), count(rows, Row::State::skipped), seconds);
   for (auto& r : rows) {
-    xml += fmt::format("<testcase classname=\"fusetest.{}\" name=\"{}\" time=\"{:.3f}\"", r.group, escaped(r.name),
+    xml += fmt::format("<testcase classname=\"fusetest.{}\" name=\"{}\" time=\"{:.3f}\"", r.group, xml_escaped(r.name),
                        r.seconds);
     if (r.state == Row::State::passed)
       xml += "/>\n";
     else
       xml += fmt::format("><{} message=\"{}\"/></testcase>\n", r.state == Row::State::failed ? "failure" : "skipped",
-                         escaped(r.why));
+                         xml_escaped(r.why));
   }
   return xml + "</testsuite>\n</testsuites>\n";
 }
