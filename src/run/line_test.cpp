@@ -106,19 +106,29 @@ TEST(Line, AnOperationMayWaitForALaterOne) {
   line.stop();
 }
 
-TEST(Line, AnOperationThatComputesIsNotBlocked) {
+/// Threads of a line after 8 looks at an operation that computes while another request waits.
+unsigned threads_while_computing() {
   FakeSource source;
   Line line(source, {});
-  ASSERT_TRUE(line.start());
+  EXPECT_TRUE(line.start());
   std::promise<unsigned> threads;
   source.post([&] {
-    while (source.looks < 8) {
+    source.post([] {});
+    // One more thread would take that, and nobody would look any more.
+    while (source.looks < 8 && line.started() == 1) {
     }
     threads.set_value(line.started());
   });
-  source.post([] {});
-  EXPECT_EQ(threads.get_future().get(), 1u);
+  unsigned n = threads.get_future().get();
   line.stop();
+  return n;
+}
+
+TEST(Line, AnOperationThatComputesIsNotBlocked) {
+  // On a busy machine the operation may not run for so long that it counts as blocked.
+  for (int i = 0; i < 100; i++)
+    if (threads_while_computing() == 1) return;
+  FAIL() << "another thread came each time";
 }
 
 TEST(Line, OneThatComputesForLongIsBlocked) {
