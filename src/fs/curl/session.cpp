@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,9 +20,13 @@ constexpr int kLookMs = 1000;  // between looks at the clock
 constexpr int kLastWordsMs = 200;
 constexpr int64_t kNsPerMs = 1'000'000;
 
-/// libcurl's own state, once a process.
+/// libcurl's own state, once a process. TLS writes to sockets in a way that raises SIGPIPE where a peer has gone.
 bool global() {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static const CURLcode ready = [] {
+    struct sigaction present {};
+    if (sigaction(SIGPIPE, nullptr, &present) == 0 && present.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+    return curl_global_init(CURL_GLOBAL_DEFAULT);
+  }();
   return ready == CURLE_OK;
 }
 

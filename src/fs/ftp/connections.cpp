@@ -13,14 +13,6 @@ namespace {
 // some shut people out after a few tries.
 constexpr int64_t kFirstPause = kNsPerSec / 2, kMostPause = 5 * kNsPerSec, kAfterRefusal = 10 * kNsPerSec;
 
-bool too_many(const Said& s) {
-  if (s.code == 421) return true;
-  std::string text = s.text;
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return s.code == 530 && (text.find("too many") != text.npos || text.find("maximum") != text.npos);
-}
-
 }  // namespace
 
 bool Connections::is_crowded() const {
@@ -51,6 +43,7 @@ void Connections::submit(Job job) {
     std::lock_guard lock(m_);
     refused = stopping_;
     if (!refused) {
+      patient_ += job.patience_ms > 0;
       if (job.patience_ms) job.until_ns = monotonic_ns() + job.patience_ms * int64_t{1'000'000};
       (job.stream ? streams_ : jobs_).push_back(std::move(job));
       size_t waiting = jobs_.size() + (streams_running_ < most_streams() ? streams_.size() : 0);
@@ -93,6 +86,7 @@ void Connections::fail_jobs(const Said& said, bool all, std::unique_lock<std::mu
   for (auto* queue : {&jobs_, &streams_})
     std::erase_if(*queue, [&](Job& j) {
       if (!all && !lasting && t < j.until_ns) return false;
+      patient_ -= j.patience_ms > 0;
       failed.push_back(std::move(j));
       return true;
     });
@@ -111,19 +105,22 @@ bool Connections::log_in(Connection& c, std::unique_lock<std::mutex>& lock) {
       if (!jobs_.empty() || !streams_.empty()) changed_.wait_for(lock, std::chrono::nanoseconds(left));
       continue;
     }
+    auto others = [&] {
+      return static_cast<size_t>(
+          std::count_if(connections_.begin(), connections_.end(), [](const Connection& o) { return o.logged_in; }));
+    };
+    const bool alone = others() == 0;
     lock.unlock();
-    Said s = c.remote->connect();
+    Said s = c.remote->connect(alone);
     lock.lock();
     if (s.ok()) {
       c.logged_in = true;
       down_for_ns_ = 0;
       return true;
     }
-    const auto others = static_cast<size_t>(
-        std::count_if(connections_.begin(), connections_.end(), [](const Connection& o) { return o.logged_in; }));
-    if (too_many(s) && others > 0) {
-      limit_ = others;
-      log(LogLevel::info, "ftp: {}: takes no more than {} connections", server_->name, others);
+    if (const size_t n = others(); too_many(s) && n > 0) {
+      limit_ = n;
+      log(LogLevel::info, "ftp: {}: takes no more than {} connections", server_->name, n);
       return false;
     }
     if (stopping_) return false;
@@ -151,15 +148,14 @@ void Connections::serve(Connection& c) {
     c.idle = false;
     if (stopping_ && jobs_.empty()) break;
     if (alive() > limit_ || !take(job)) break;
-    const bool stream = job.stream;
+    const bool stream = job.stream, patient = job.patience_ms > 0;
     streams_running_ += stream;
-    running_++;
     lock.unlock();
     job.run(*c.remote);
     job = {};
     lock.lock();
-    running_--;
     streams_running_ -= stream;
+    patient_ -= patient;
     changed_.notify_all();
     if (!c.remote->connected()) more = log_in(c, lock);
   }
@@ -187,7 +183,7 @@ bool Connections::sleep(uint32_t ms) {
 
 void Connections::stop(uint32_t patience_ms) {
   std::unique_lock lock(m_);
-  changed_.wait_for(lock, std::chrono::milliseconds(patience_ms), [&] { return jobs_.empty() && running_ == 0; });
+  changed_.wait_for(lock, std::chrono::milliseconds(patience_ms), [&] { return patient_ == 0; });
   stopping_ = true;
   fail_jobs({.error = err(ECONNABORTED), .lost = true}, true, lock);
   changed_.notify_all();

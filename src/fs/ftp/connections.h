@@ -35,7 +35,7 @@ class Connections {
   bool only_one() const;
   /// Waits; false: stop() was called.
   bool sleep(uint32_t ms);
-  /// Fails what waits and cuts off what runs, where it does not end by itself within `patience_ms`.
+  /// Fails what waits and cuts off what runs; those with patience (Job) have `patience_ms` to end by themselves.
   void stop(uint32_t patience_ms = 0);
 
   Server& server() const { return *server_; }
@@ -64,7 +64,8 @@ class Connections {
   std::deque<Job> jobs_, streams_;
   std::list<Connection> connections_;
   std::list<std::thread> ended_;
-  size_t limit_, streams_running_ = 0, running_ = 0;
+  size_t limit_, streams_running_ = 0;
+  size_t patient_ = 0;  // jobs with patience that wait or run
   bool stopping_ = false;
   Said down_;  // why the last login failed
   int64_t down_until_ns_ = 0, down_for_ns_ = 0;

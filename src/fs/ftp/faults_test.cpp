@@ -59,6 +59,34 @@ TEST(Faults, ABrokenUploadLeavesTheOldContentAndIsGoneOnWith) {
   EXPECT_THAT(f.server.names("/"), ElementsAre("file"));
 }
 
+TEST(Faults, WhatWasAppendedIsThereOnce) {
+  for (const bool others : {false, true}) {
+    Ftp f({}, [] {
+      FtpOptions o = Ftp::quick();
+      o.retry_ms = 0;
+      return o;
+    }());
+    const std::string before = pattern(100'000), text = pattern(300'000);
+    f.server.put("/log", before);
+    const NodeId n = f.node("log");
+    auto h = f.open(n, O_WRONLY | O_APPEND);
+    ASSERT_TRUE(h);
+    const Ftp::File file{n, *h};
+    ASSERT_TRUE(f.write(file, before.size(), text));
+    if (others)
+      f.server.fail({.verb = "APPE", .what = Do::drop});
+    else
+      f.server.fail({.verb = "APPE", .what = Do::cut, .bytes = 50'000});
+    EXPECT_FALSE(f.flush(file));
+    if (others) f.server.put("/log", before + "of others");
+    f.server.fail({.verb = "APPE", .what = Do::reply, .text = "552 Quota exceeded"});
+    EXPECT_EQ(f.flush(file).code(), EDQUOT);
+    EXPECT_TRUE(soon([&] { return f.flush(file).ok(); }));
+    f.release(file);
+    EXPECT_TRUE(f.server.data("/log") == before + (others ? "of others" : "") + text) << others;
+  }
+}
+
 TEST(Faults, AFullServerIsTold) {
   struct Case {
     TestServer::Fault fault;
@@ -155,11 +183,7 @@ TEST(Faults, AServerThatIsSilentHoldsUpNobodyForLong) {
 }
 
 TEST(Faults, WhoeverWaitsCanGo) {
-  Ftp f({}, [] {
-    FtpOptions o = Ftp::quick();
-    o.retry_ms = 0;
-    return o;
-  }());
+  Ftp f;
   f.server.put("/file", "x");
   f.server.fail({.verb = "MLSD", .what = Do::hang});
   Cancel cancel;
@@ -174,11 +198,7 @@ TEST(Faults, WhoeverWaitsCanGo) {
 }
 
 TEST(Faults, TheEndWaitsForNoServer) {
-  Ftp f({}, [] {
-    FtpOptions o = Ftp::quick();
-    o.retry_ms = 100;
-    return o;
-  }());
+  Ftp f;
   f.server.fail({.verb = "MLSD", .what = Do::hang});
   std::atomic<int> answer{-1};
   call_then(*f.fs, {}, op::Lookup{{}, NodeId::root, "file"}, [&](Result<Entry> r) { answer = r.code(); });
@@ -220,7 +240,9 @@ TEST(Faults, AServerThatTakesFewConnectionsGetsFew) {
   const Ftp::File file{n, *h};
   ASSERT_TRUE(f.read(file, 0, 100));
   // The only connection is a stream's that nobody reads just now.
-  EXPECT_EQ(*f.content("small"), "x");
+  auto small = f.content("small");
+  ASSERT_TRUE(small) << name_of(small.error());
+  EXPECT_EQ(*small, "x");
   auto end = f.read(file, 7 << 20, 100);
   ASSERT_TRUE(end);
   EXPECT_EQ(*end, pattern(8 << 20).substr(7 << 20, 100));

@@ -128,6 +128,8 @@ class FtpFs final : public Provider<FtpFs> {
                   bool repeated);
   Said replace(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote& r, const std::string& path, bool existed,
                const Facts& before);
+  static Said compare(const std::shared_ptr<Draft>& d, Remote& r, const std::string& path, uint64_t from, uint64_t to,
+                      bool& same);
   Said set_attributes(const std::shared_ptr<Draft>& d, Remote& r, const std::string& path, bool existed,
                       const Facts& before);
   Said move(Remote& r, const std::string& from, const std::string& to, const std::string& aside, bool exists);
@@ -167,7 +169,6 @@ class FtpFs final : public Provider<FtpFs> {
     std::vector<Answer<op::Lookup>> waiting;
     Errno error{};  // else: why not
     int64_t until_ns = 0;
-    int64_t used_ns = 0;
   };
   std::map<std::string, Host> hosts_;  // being reached, or that could not be
   std::vector<std::shared_ptr<Site>> sites_;

@@ -331,6 +331,10 @@ TEST(FtpFs, TimesAndPermissionsAreKept) {
   f.release(*made);
   EXPECT_EQ(f.server.file("/program").mode, 0755u);
   EXPECT_EQ(f.create("program", O_WRONLY | O_CREAT | O_EXCL).code(), EEXIST);
+  auto folder = f.run(op::Mkdir{{}, NodeId::root, "private", 0700, {}});
+  ASSERT_TRUE(folder);
+  EXPECT_EQ(folder->attr.mode, S_IFDIR | 0700u);
+  EXPECT_EQ(f.server.file("/private").mode, 0700u);
 }
 
 TEST(FtpFs, WhatTheServerCannotDoIsSaid) {

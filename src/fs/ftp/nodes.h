@@ -60,6 +60,7 @@ struct Draft {
   bool at_end = false;   ///< all has been sent, up to `end`, which is version `end_version`
   bool late = false;     ///< `overwritten` since then
   uint64_t end = 0, end_version = 0;
+  bool appending = false;    ///< it went behind the server's file, and broke: some of it may be there
   bool beside_done = false;  ///< the file beside is complete, and has only to be renamed
   std::string beside;        ///< its name
   Remote* remote = nullptr;

@@ -144,6 +144,7 @@ void FtpFs::readlink(Call<op::Readlink> c) {
 
 void FtpFs::mkdir(Call<op::Mkdir> c) {
   const std::string name(c->name);
+  const uint32_t mode = c->mode & 07777 & ~(c.context().umask_pending ? c.context().cred.umask : 0u);
   Lock lock(m_);
   auto found = find(c->dir, Op::Mkdir);
   const bool host = found && all_ && *found == root_;
@@ -159,7 +160,7 @@ void FtpFs::mkdir(Call<op::Mkdir> c) {
   Answer<op::Mkdir> a(std::move(c));
   submit(
       dir->site, false,
-      [this, a, dir, name, path, above](Remote& r) {
+      [this, a, dir, name, path, above, mode](Remote& r) {
         bool second = false;
         Said s = again(r, [&] {
           Said t = r.command({"MKD " + path});
@@ -179,6 +180,8 @@ void FtpFs::mkdir(Call<op::Mkdir> c) {
         made.name = name;
         made.kind = Kind::folder;
         made.modified = now();
+        // What a server would give it anyway is not asked for.
+        if ((mode & 0777) != 0755 && r.set_mode(path, mode).ok()) made.mode = mode;
         Lock again_locked(m_);
         note_added(*dir, name, made);
         NodePtr n = child(dir, name, made, monotonic_ns());

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -132,7 +134,25 @@ Said Remote::command(const std::vector<std::string>& commands, std::vector<Reply
   return s;
 }
 
-Said Remote::connect() {
+bool too_many(const Said& s) {
+  if (s.code == 421) return true;
+  std::string text = s.text;
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return s.code == 530 && (text.find("too many") != text.npos || text.find("maximum") != text.npos);
+}
+
+Said Remote::connect(bool patient) {
+  constexpr int kTries = 20, kPauseMs = 150;
+  Said s = log_in();
+  for (int i = 0; patient && i < kTries && too_many(s) && !aborted(); i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
+    s = log_in();
+  }
+  return s;
+}
+
+Said Remote::log_in() {
   connected_ = false;
   const bool learn = !server_.known.load(std::memory_order_acquire);
   Said s = learn ? command({"*FEAT"})

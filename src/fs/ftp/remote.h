@@ -25,7 +25,6 @@ struct Server {
   curl::Terms terms;
   bool active = false;
   bool anonymous = false;
-  bool said_user = false;  ///< the user was named by whoever mounts, so a password is missing if there is none
   uint32_t max_entries = 0;
 
   /// What the first login shows; written once, before `known`.
@@ -64,8 +63,9 @@ class Remote {
 
   explicit Remote(Server& server) : server_(server) {}
 
-  /// Logs in, and learns what the server can do.
-  Said connect();
+  /// Logs in, and learns what the server can do. patient: a server that takes no more connections may not have noticed
+  /// yet that our last one has ended, and is asked for a while.
+  Said connect(bool patient = true);
   bool connected() const { return connected_; }
   /// The connection was made for the last request.
   bool fresh() const { return fresh_; }
@@ -91,6 +91,7 @@ class Remote {
   bool aborted() const { return session_.aborted(); }
 
  private:
+  Said log_in();
   CURL* prepare(const std::string& path, bool folder);
   Said finish(curl::Outcome o);
   Said run(const curl::Session::Hooks& hooks = {}) { return finish(session_.perform(hooks)); }
@@ -104,6 +105,9 @@ class Remote {
   std::string last_listed_;  // where libcurl believes the connection to stand
   std::vector<std::string> lines_;
 };
+
+/// It takes no more connections.
+bool too_many(const Said& said);
 
 /// For the log: why a server cannot be used, and the next step. Without secrets.
 std::string explain(const Server& server, const Said& said);

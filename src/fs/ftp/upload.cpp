@@ -13,6 +13,8 @@ namespace {
 
 constexpr int64_t kWriterIdleNs = 20 * kNsPerSec;  // an upload that waits for its writer gives its connection back
 
+bool is_full(Errno e) { return e == err(EDQUOT) || e == err(ENOSPC); }
+
 std::string in_folder(const std::string& path, const std::string& name) {
   return path.substr(0, path.rfind('/') + 1) + name;
 }
@@ -56,16 +58,17 @@ void FtpFs::run_upload(const NodePtr& node, Remote& r) {
         if (Said c = r.connect(); !c.ok()) said = c;
       continue;
     }
-    const bool lasting = said.error == err(EDQUOT) || said.error == err(ENOSPC);
-    if (!said.lost || lasting || !wanted || monotonic_ns() > give_up) break;
+    if (!said.lost || is_full(said.error) || !wanted || monotonic_ns() > give_up) break;
     if (!connections.sleep(pause)) break;
     pause = std::min(pause * 2, 2'000u);
     if (Said c = r.connect(); !c.ok()) said = c;
   }
-  if (!said.ok() && !said.stopped && !r.aborted() && (r.connected() || (said.lost && r.connect().ok()))) {
+  // A refusal is for good: nothing of it stays.
+  const bool refused = !said.ok() && !said.stopped && (!said.lost || is_full(said.error));
+  if (refused && !r.aborted() && (r.connected() || r.connect().ok())) {
     lock.lock();
     const std::string beside = d->beside.empty() ? "" : in_folder(path_of(*node), d->beside);
-    d->stale = true;
+    if (!beside.empty()) d->stale = true;
     lock.unlock();
     if (!beside.empty()) (void)r.command({"*DELE " + beside});
   }
@@ -94,7 +97,7 @@ void FtpFs::finish_upload(const NodePtr& node, const std::shared_ptr<Draft>& d, 
     log(LogLevel::error, "ftp: {}: {} could not be uploaded: {}{}", node->site->server->name,
         wire::ftp::printable(path_of(*node)),
         said.text.empty() ? std::string(text_of(e)) : wire::ftp::printable(said.text),
-        d->exists ? "; the server has the old file still" : "");
+        d->exists && !options_.in_place ? "; the server has the old file still" : "");
   }
   if (e != Errno{} && failed.empty()) d->in_order = false;  // the flush will try again, and nobody before it
   const bool more = !d->waiting.empty();
@@ -118,46 +121,71 @@ Said FtpFs::send(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote& r
   if (from == 0) d->stale = false;
   lock.unlock();
   int64_t moved = monotonic_ns();
-  return r.upload(
-      to, append,
-      [&](MutableBytes room) -> size_t {
-        Lock l(m_);
-        if (d->dead || d->stale) return Remote::kStop;
-        const uint64_t at = d->sent;
-        const auto n = static_cast<size_t>(std::min<uint64_t>(room.size(), d->size - std::min(d->size, at)));
-        if (n == 0) {
-          if (d->waiting.empty()) return Remote::kWait;
-          d->at_end = true;
-          d->end = at;
-          d->end_version = d->version;
-          return 0;
-        }
-        // Before it is read: who overwrites it from now on sees that it is too late.
-        d->sent = at + n;
-        moved = monotonic_ns();
-        slow_down_no_more(*d, l);
-        l.unlock();
-        size_t got = 0;
-        while (got < n) {
-          const ssize_t k = ::pread(d->spool.get(), room.data() + got, n - got, static_cast<off_t>(at + got));
-          if (k < 0 && errno == EINTR) continue;
-          if (k <= 0) return Remote::kStop;
-          got += static_cast<size_t>(k);
-        }
-        return n;
-      },
-      {.resume =
-           [&] {
-             Lock l(m_);
-             return d->dead || d->stale || !d->waiting.empty() || d->size > d->sent;
-           },
-       .enough =
-           [&] {
-             const bool crowded = connections.crowded();
-             Lock l(m_);
-             const bool idle = d->waiting.empty() && d->size == d->sent && !d->at_end;
-             return d->dead || (idle && (crowded || monotonic_ns() - moved > kWriterIdleNs));
-           }});
+  Errno disk{};
+  Said said =
+      r.upload(to, append,
+               [&](MutableBytes room) -> size_t {
+                 Lock l(m_);
+                 if (d->dead || d->stale) return Remote::kStop;
+                 const uint64_t at = d->sent;
+                 const auto n = static_cast<size_t>(std::min<uint64_t>(room.size(), d->size - std::min(d->size, at)));
+                 if (n == 0) {
+                   if (d->waiting.empty()) return Remote::kWait;
+                   d->at_end = true;
+                   d->end = at;
+                   d->end_version = d->version;
+                   return 0;
+                 }
+                 // Before it is read: who overwrites it from now on sees that it is too late.
+                 d->sent = at + n;
+                 moved = monotonic_ns();
+                 slow_down_no_more(*d, l);
+                 l.unlock();
+                 size_t got = 0;
+                 while (got < n) {
+                   const ssize_t k = ::pread(d->spool.get(), room.data() + got, n - got, static_cast<off_t>(at + got));
+                   if (k < 0 && errno == EINTR) continue;
+                   if (k <= 0) {
+                     disk = k < 0 ? last_errno() : err(EIO);
+                     return Remote::kStop;
+                   }
+                   got += static_cast<size_t>(k);
+                 }
+                 return n;
+               },
+               {.resume =
+                    [&] {
+                      Lock l(m_);
+                      return d->dead || d->stale || !d->waiting.empty() || d->size > d->sent;
+                    },
+                .enough =
+                    [&] {
+                      const bool crowded = connections.crowded();
+                      Lock l(m_);
+                      const bool idle = d->waiting.empty() && d->size == d->sent && !d->at_end;
+                      return d->dead || (idle && (crowded || monotonic_ns() - moved > kWriterIdleNs));
+                    }});
+  return disk == Errno{} ? said : Said{.error = disk};
+}
+
+/// Whether the server's [from, to) is what the draft has there.
+Said FtpFs::compare(const std::shared_ptr<Draft>& d, Remote& r, const std::string& path, uint64_t from, uint64_t to,
+                    bool& same) {
+  uint64_t at = from;
+  std::string here;
+  const Said s = r.download(path, from,
+                            [&](Bytes bytes) {
+                              here.resize(bytes.size());
+                              const ssize_t n =
+                                  ::pread(d->spool.get(), here.data(), here.size(), static_cast<off_t>(at));
+                              if (n != static_cast<ssize_t>(bytes.size()) || here != as_text(bytes))
+                                return Remote::Taken::enough;
+                              at += bytes.size();
+                              return Remote::Taken::all;
+                            },
+                            {});
+  same = s.ok() && at == to;
+  return s;
 }
 
 Said FtpFs::upload_once(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote& r, bool repeated) {
@@ -175,19 +203,22 @@ Said FtpFs::upload_once(const NodePtr& node, const std::shared_ptr<Draft>& d, Re
   const bool existed = d->exists;
   const bool behind = existed && !d->overwritten && d->size >= d->synced && !server.no_append && d->beside.empty();
   const uint64_t synced = d->synced;
+  const bool tried = repeated || d->appending;
+  d->appending = behind;
+  if (behind) d->stale = false;  // nothing below has changed, or it would not do to append
   lock.unlock();
   Said s;
   if (behind) {
     uint64_t from = synced, there = 0;
-    if (repeated) {
+    if (tried) {
+      // Some of it may have arrived; but what others have put there is no part of it.
       s = r.size(path, there);
       if (s.lost) return s;
-      // Some of it may have arrived.
-      if (s.ok() && there >= synced) from = there;
+      bool ours = false;
+      if (s.ok() && there > synced)
+        if (s = compare(d, r, path, synced, there, ours); s.lost) return s;
+      if (ours) from = there;
     }
-    lock.lock();
-    from = std::min(from, d->size);
-    lock.unlock();
     s = send(node, d, r, path, from, true);
     if (!s.lost && s.error == err(EOPNOTSUPP)) {
       server.no_append = true;
@@ -213,6 +244,7 @@ Said FtpFs::upload_once(const NodePtr& node, const std::shared_ptr<Draft>& d, Re
   d->synced = d->end;
   d->clean = d->end_version;
   d->overwritten = d->late;
+  d->appending = false;
   d->beside_done = d->stale = d->at_end = false;
   d->sent = 0;
   if (node->parent && !d->beside.empty()) node->parent->hidden.erase(d->beside);
