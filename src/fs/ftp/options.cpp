@@ -125,7 +125,7 @@ bool may_connect(const Place& p, const FtpOptions& o) {
 }
 
 bool set_ftp_option(FtpOptions& o, V key, V value, std::string& why) {
-  using Tls = curl::Terms::Tls;
+  using Mode = curl::Terms::Tls;
   const auto refuse = [&](V wanted) {
     why = fmt::format("{}={}: {}", key, value, wanted);
     return false;
@@ -154,11 +154,11 @@ bool set_ftp_option(FtpOptions& o, V key, V value, std::string& why) {
   };
   if (key == "tls") {
     if (value == "require")
-      o.tls = Tls::require;
+      o.tls = Mode::require;
     else if (value == "try")
-      o.tls = Tls::attempt;
+      o.tls = Mode::attempt;
     else if (value == "off")
-      o.tls = Tls::off;
+      o.tls = Mode::off;
     else
       return refuse("there are require, try and off; ftps:// begins with TLS at once");
     return true;

@@ -143,9 +143,9 @@ bool too_many(const Said& s) {
 }
 
 Said Remote::connect(bool patient) {
-  constexpr int kTries = 20, kPauseMs = 150;
+  constexpr int kMostLogins = 20, kPauseMs = 150;
   Said s = log_in();
-  for (int i = 0; patient && i < kTries && too_many(s) && !aborted(); i++) {
+  for (int i = 0; patient && i < kMostLogins && too_many(s) && !aborted(); i++) {
     std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
     s = log_in();
   }
