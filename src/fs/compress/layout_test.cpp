@@ -231,7 +231,7 @@ TEST(Codec, NeverMoreNorLessThanWasSaid) {
 
 TEST(Big, PiecesInAnyOrder) {
   std::string plain;
-  for (int i = 0; plain.size() < 3'000'000; i++) plain += std::to_string(i * 7919);
+  for (int i = 0; plain.size() < 3'000'000; i++) plain += std::to_string(i * int64_t{7919});
   plain.replace(600'000, 800'000, 800'000, '\0');
   InMemory from("junk" + frame_without_size(plain));
   const Fd directory(::open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

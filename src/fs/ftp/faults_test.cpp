@@ -224,7 +224,11 @@ TEST(Faults, GarbageIsNoListing) {
     f.server.fail({.verb = "SIZE", .what = Do::reply, .text = text, .times = 1});
     (void)f.content("fine");
   }
-  EXPECT_EQ(*f.content("fine"), "x");
+  // A busy machine may take longer than such a short time-out.
+  EXPECT_TRUE(soon([&] {
+    auto content = f.content("fine");
+    return content && *content == "x";
+  }));
 }
 
 TEST(Faults, AServerThatTakesFewConnectionsGetsFew) {
