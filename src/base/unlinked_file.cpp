@@ -29,6 +29,25 @@ Fd unlinked_file(int directory) {
   return fd;
 }
 
+Result<Fd> unlinked_file(const std::string& folder) {
+  std::vector<std::string> places;
+  if (!folder.empty()) {
+    places.push_back(folder);
+  } else {
+    if (const char* named = ::getenv("TMPDIR"); named && named[0] == '/') places.emplace_back(named);
+    places.insert(places.end(), {"/var/tmp", "/tmp"});
+  }
+  Errno why{};
+  for (auto& p : places) {
+    const Fd dir(::open(p.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Fd file;
+    if (dir) file = unlinked_file(dir.get());
+    if (file) return file;
+    why = last_errno();
+  }
+  return why;
+}
+
 Fd cache_directory(const std::string& given) {
   std::vector<std::string> places;
   auto add = [&](const char* root, const char* below) {

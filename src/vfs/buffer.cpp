@@ -1,9 +1,9 @@
 #include "vfs/buffer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include "base/pread_all.h"
 
 namespace isthmus {
 namespace {
@@ -15,15 +15,7 @@ size_t size_of(const Buffer::Segment& s) {
 }
 
 Result<size_t> read_range(const Buffer::FileRange& f, MutableBytes to) {
-  size_t want = std::min(f.length, to.size()), done = 0;
-  while (done < want) {
-    ssize_t n = ::pread(f.fd, to.data() + done, want - done, static_cast<off_t>(f.offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return last_errno();
-    if (n == 0) break;
-    done += static_cast<size_t>(n);
-  }
-  return done;
+  return pread_all(f.fd, to.first(std::min(f.length, to.size())), f.offset);
 }
 
 void copy_bytes(MutableBytes to, Bytes from) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/pread_all.h"
 #include "base/unlinked_file.h"
 #include "fs/compress/format.h"
 
@@ -54,19 +55,13 @@ void BigFrame::keep(uint64_t number, const Plain& p) {
     kept_.push_back(Kept::no);
     return;
   }
-  for (size_t done = 0; done < p.size;) {
-    const ssize_t n =
-        ::pwrite(spool_.get(), bytes.data() + done, p.size - done, static_cast<off_t>(number * kPiece + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      // What is there already still serves.
-      log(LogLevel::warning, "compress: decoded data cannot be kept ({}): reading backwards will be slow",
-          text_of(n < 0 ? last_errno() : err(ENOSPC)));
-      spooled_ = most_;
-      kept_.push_back(Kept::no);
-      return;
-    }
-    done += static_cast<size_t>(n);
+  if (Status written = pwrite_all(spool_.get(), bytes, number * kPiece); !written) {
+    // What is there already still serves.
+    log(LogLevel::warning, "compress: decoded data cannot be kept ({}): reading backwards will be slow",
+        text_of(written.error()));
+    spooled_ = most_;
+    kept_.push_back(Kept::no);
+    return;
   }
   spooled_ += p.size;
   kept_.push_back(Kept::spooled);
@@ -74,14 +69,9 @@ void BigFrame::keep(uint64_t number, const Plain& p) {
 
 Result<PlainRef> BigFrame::from_spool(uint64_t number) const {
   Plain p{std::make_unique_for_overwrite<std::byte[]>(kPiece), size_of(number)};
-  for (size_t done = 0; done < p.size;) {
-    const ssize_t n =
-        ::pread(spool_.get(), p.bytes.get() + done, p.size - done, static_cast<off_t>(number * kPiece + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return last_errno();
-    if (n == 0) return err(EIO);
-    done += static_cast<size_t>(n);
-  }
+  const auto n = pread_all(spool_.get(), {p.bytes.get(), p.size}, number * kPiece);
+  if (!n) return n.error();
+  if (*n < p.size) return err(EIO);
   return std::make_shared<const Plain>(std::move(p));
 }
 

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/log.h"
+#include "base/pread_all.h"
 #include "fs/ftp/ftp_fs.h"
 
 namespace isthmus::fs::ftp {
@@ -122,49 +124,42 @@ Said FtpFs::send(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote& r
   lock.unlock();
   int64_t moved = monotonic_ns();
   Errno disk{};
-  Said said =
-      r.upload(to, append,
-               [&](MutableBytes room) -> size_t {
-                 Lock l(m_);
-                 if (d->dead || d->stale) return Remote::kStop;
-                 const uint64_t at = d->sent;
-                 const auto n = static_cast<size_t>(std::min<uint64_t>(room.size(), d->size - std::min(d->size, at)));
-                 if (n == 0) {
-                   if (d->waiting.empty()) return Remote::kWait;
-                   d->at_end = true;
-                   d->end = at;
-                   d->end_version = d->version;
-                   return 0;
-                 }
-                 // Before it is read: who overwrites it from now on sees that it is too late.
-                 d->sent = at + n;
-                 moved = monotonic_ns();
-                 slow_down_no_more(*d, l);
-                 l.unlock();
-                 size_t got = 0;
-                 while (got < n) {
-                   const ssize_t k = ::pread(d->spool.get(), room.data() + got, n - got, static_cast<off_t>(at + got));
-                   if (k < 0 && errno == EINTR) continue;
-                   if (k <= 0) {
-                     disk = k < 0 ? last_errno() : err(EIO);
-                     return Remote::kStop;
-                   }
-                   got += static_cast<size_t>(k);
-                 }
-                 return n;
-               },
-               {.resume =
-                    [&] {
-                      Lock l(m_);
-                      return d->dead || d->stale || !d->waiting.empty() || d->size > d->sent;
-                    },
-                .enough =
-                    [&] {
-                      const bool crowded = connections.crowded();
-                      Lock l(m_);
-                      const bool idle = d->waiting.empty() && d->size == d->sent && !d->at_end;
-                      return d->dead || (idle && (crowded || monotonic_ns() - moved > kWriterIdleNs));
-                    }});
+  Said said = r.upload(to, append,
+                       [&](MutableBytes room) -> size_t {
+                         Lock l(m_);
+                         if (d->dead || d->stale) return Remote::kStop;
+                         const uint64_t at = d->sent;
+                         const auto n =
+                             static_cast<size_t>(std::min<uint64_t>(room.size(), d->size - std::min(d->size, at)));
+                         if (n == 0) {
+                           if (d->waiting.empty()) return Remote::kWait;
+                           d->at_end = true;
+                           d->end = at;
+                           d->end_version = d->version;
+                           return 0;
+                         }
+                         // Before it is read: who overwrites it from now on sees that it is too late.
+                         d->sent = at + n;
+                         moved = monotonic_ns();
+                         slow_down_no_more(*d, l);
+                         l.unlock();
+                         const auto got = pread_all(d->spool.get(), room.first(n), at);
+                         if (got && *got == n) return n;
+                         disk = got ? err(EIO) : got.error();
+                         return Remote::kStop;
+                       },
+                       {.resume =
+                            [&] {
+                              Lock l(m_);
+                              return d->dead || d->stale || !d->waiting.empty() || d->size > d->sent;
+                            },
+                        .enough =
+                            [&] {
+                              const bool crowded = connections.crowded();
+                              Lock l(m_);
+                              const bool idle = d->waiting.empty() && d->size == d->sent && !d->at_end;
+                              return d->dead || (idle && (crowded || monotonic_ns() - moved > kWriterIdleNs));
+                            }});
   return disk == Errno{} ? said : Said{.error = disk};
 }
 
@@ -176,10 +171,8 @@ Said FtpFs::compare(const std::shared_ptr<Draft>& d, Remote& r, const std::strin
   const Said s = r.download(path, from,
                             [&](Bytes bytes) {
                               here.resize(bytes.size());
-                              const ssize_t n =
-                                  ::pread(d->spool.get(), here.data(), here.size(), static_cast<off_t>(at));
-                              if (n != static_cast<ssize_t>(bytes.size()) || here != as_text(bytes))
-                                return Remote::Taken::enough;
+                              const auto n = pread_all(d->spool.get(), std::as_writable_bytes(std::span(here)), at);
+                              if (!n || *n != bytes.size() || here != as_text(bytes)) return Remote::Taken::enough;
                               at += bytes.size();
                               return Remote::Taken::all;
                             },

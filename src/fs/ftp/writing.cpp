@@ -1,12 +1,12 @@
 /// Writing: into a file without a name on this machine, from which it goes to the server, while it is written where it
 /// is written in order, and else when it is flushed.
-#include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/pread_all.h"
+#include "base/unlinked_file.h"
 #include "fs/ftp/ftp_fs.h"
 
 namespace isthmus::fs::ftp {
@@ -23,43 +23,14 @@ void note_overwritten(Draft& d, uint64_t offset) {
   if (d.at_end) d.late = true;
 }
 
-Status write_all(int fd, Bytes bytes, uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return last_errno();
-    bytes = bytes.subspan(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
-  }
-  return Unit{};
-}
-
 }  // namespace
 
 Result<Fd> FtpFs::make_spool() const {
-  std::vector<std::string> places;
-  if (!options_.spool.empty()) {
-    places.push_back(options_.spool);
-  } else {
-    if (const char* tmp = getenv("TMPDIR"); tmp && *tmp == '/') places.emplace_back(tmp);
-    places.emplace_back("/var/tmp");
-    places.emplace_back("/tmp");
-  }
-  Errno e{};
-  for (auto& place : places) {
-    Fd fd(::open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600));
-    if (fd) return fd;
-    std::string name = place + "/isthmus-XXXXXX";
-    fd.reset(mkostemp(name.data(), O_CLOEXEC));
-    e = last_errno();
-    if (!fd) continue;
-    ::unlink(name.c_str());
-    return fd;
-  }
-  log(LogLevel::error,
-      "ftp: nothing can be written: {} cannot hold files on their way: {}; give a folder by spool=", places[0],
-      text_of(e));
-  return e;
+  auto file = unlinked_file(options_.spool);
+  if (!file)
+    log(LogLevel::error, "ftp: nothing can be written: {} cannot hold files on their way: {}; give a folder by spool=",
+        options_.spool.empty() ? "$TMPDIR, /var/tmp" : options_.spool, text_of(file.error()));
+  return file;
 }
 
 /// The node's draft; without one, it is begun as the server has the file.
@@ -121,7 +92,7 @@ Said FtpFs::fetch(const NodePtr& node, const std::shared_ptr<Draft>& d, Remote& 
     said = r.download(path, from,
                       [&](Bytes bytes) {
                         const auto n = static_cast<size_t>(std::min<uint64_t>(bytes.size(), end - position));
-                        if (auto s = write_all(d->spool.get(), bytes.first(n), position); !s) {
+                        if (auto s = pwrite_all(d->spool.get(), bytes.first(n), position); !s) {
                           disk = s.error();
                           return Remote::Taken::enough;
                         }
@@ -189,7 +160,7 @@ void FtpFs::write_some(const std::shared_ptr<Handle>& h, Answer<op::Write> a, ui
     });
   }
   lock.unlock();
-  const Status written = write_all(d->spool.get(), as_bytes(data), at);
+  const Status written = pwrite_all(d->spool.get(), as_bytes(data), at);
   if (!written) {
     io.unlock();
     return a.fail(written.error());

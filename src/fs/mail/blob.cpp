@@ -1,24 +1,18 @@
 #include "fs/mail/blob.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <span>
+
+#include "base/pread_all.h"
+#include "base/unlinked_file.h"
 
 namespace isthmus::fs::mail {
 namespace {
 
 Status write_behind(Spool& spool, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(spool.fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(spool.end));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return last_errno();
-    spool.end += static_cast<uint64_t>(n);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
+  if (Status done = pwrite_all(spool.fd.get(), as_bytes(bytes), spool.end); !done) return done;
+  spool.end += bytes.size();
   return Unit{};
 }
 
@@ -53,15 +47,7 @@ Result<size_t> Blob::copy(uint64_t offset, MutableBytes to) const {
     std::memcpy(to.data(), text_.data() + offset, to.size());
     return to.size();
   }
-  size_t got = 0;
-  while (got < to.size()) {
-    const ssize_t n = ::pread(fd_->get(), to.data() + got, to.size() - got, static_cast<off_t>(offset_ + offset + got));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return last_errno();
-    if (n == 0) break;
-    got += static_cast<size_t>(n);
-  }
-  return got;
+  return pread_all(fd_->get(), to, offset_ + offset);
 }
 
 Result<std::string> Blob::text() const {
@@ -72,24 +58,10 @@ Result<std::string> Blob::text() const {
   return all;
 }
 
-Result<Fd> nameless_file() {
-  const char* named = getenv("TMPDIR");
-  for (const char* folder : {named && *named ? named : "/var/tmp", "/var/tmp", "/tmp"}) {
-    Fd fd(::open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600));
-    if (fd) return fd;
-    std::string path = std::string(folder) + "/isthmus-mail-XXXXXX";
-    fd = Fd(::mkostemp(path.data(), O_CLOEXEC));
-    if (!fd) continue;
-    ::unlink(path.c_str());
-    return fd;
-  }
-  return last_errno();
-}
-
 Status BlobWriter::spill() {
   if (!spool_) spool_ = std::make_shared<Spool>();
   if (!spool_->fd) {
-    auto made = nameless_file();
+    auto made = unlinked_file();
     if (!made) return made.error();
     spool_->fd = std::move(*made);
   }

@@ -65,7 +65,4 @@ class BlobWriter {
   bool spilled_ = false;
 };
 
-/// A file without a name, for this user's eyes, below $TMPDIR or in /var/tmp.
-Result<Fd> nameless_file();
-
 }  // namespace isthmus::fs::mail

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/log.h"
+#include "base/pread_all.h"
 #include "fs/mail/headers.h"
 #include "fs/mail/maildir_names.h"
 
@@ -150,10 +152,10 @@ Status Maildir::heads(const Message& wanted, const std::function<bool(uint64_t)>
   while (head.size() < kMostHead && !end_of_head(head)) {
     const size_t had = head.size();
     head.resize(had + kHeadPiece);
-    const ssize_t n = ::pread(fd->get(), head.data() + had, kHeadPiece, static_cast<off_t>(had));
-    if (n < 0) return last_errno();
-    head.resize(had + static_cast<size_t>(n));
-    if (n == 0) break;
+    const auto n = pread_all(fd->get(), std::as_writable_bytes(std::span(head)).subspan(had), had);
+    if (!n) return n.error();
+    head.resize(had + *n);
+    if (*n == 0) break;
   }
   sink(wanted, head);
   return Unit{};

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/log.h"
+#include "base/pread_all.h"
 #include "fs/mail/headers.h"
 #include "fs/mail/mbox_split.h"
 
@@ -21,13 +22,7 @@ constexpr int kLockTries = 100, kLockMs = 20;
 constexpr size_t kCopied = size_t{128} << 10;
 
 ReadAt reader(int fd) {
-  return [fd](uint64_t offset, MutableBytes to) -> Result<size_t> {
-    for (;;) {
-      const ssize_t n = ::pread(fd, to.data(), to.size(), static_cast<off_t>(offset));
-      if (n >= 0) return static_cast<size_t>(n);
-      if (errno != EINTR) return last_errno();
-    }
-  };
+  return [fd](uint64_t offset, MutableBytes to) { return pread_all(fd, to, offset); };
 }
 
 }  // namespace

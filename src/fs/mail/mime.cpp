@@ -10,6 +10,8 @@
 #include <span>
 
 #include "base/log.h"
+#include "base/pread_all.h"
+#include "base/unlinked_file.h"
 #include "fs/mail/charset.h"
 #include "fs/mail/gmime.h"
 #include "fs/mail/headers.h"
@@ -217,7 +219,7 @@ class Collector {
   Status attach_message(GMimeMessagePart* part) {
     GMimeMessage* message = g_mime_message_part_get_message(part);
     if (!message || full()) return Unit{};
-    auto file = nameless_file();
+    auto file = unlinked_file();
     if (!file) return file.error();
     const Ref<GMimeStream> out(g_mime_stream_fs_new(::fcntl(file->get(), F_DUPFD_CLOEXEC, 3)));
     if (g_mime_object_write_to_stream(GMIME_OBJECT(message), nullptr, out.get()) < 0 ||
@@ -226,11 +228,11 @@ class Collector {
     BlobWriter data = writer();
     std::string piece(kPiece, '\0');
     for (uint64_t at = 0;;) {
-      const ssize_t n = ::pread(file->get(), piece.data(), piece.size(), static_cast<off_t>(at));
-      if (n < 0) return last_errno();
-      if (n == 0) break;
-      at += static_cast<uint64_t>(n);
-      if (Status done = data.append(std::string_view(piece).substr(0, static_cast<size_t>(n))); !done) return done;
+      const auto n = pread_all(file->get(), std::as_writable_bytes(std::span(piece)), at);
+      if (!n) return n.error();
+      if (*n == 0) break;
+      at += *n;
+      if (Status done = data.append(std::string_view(piece).substr(0, *n)); !done) return done;
     }
     const char* named = g_mime_object_get_content_disposition_parameter(GMIME_OBJECT(part), "filename");
     if (!named) named = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "name");
