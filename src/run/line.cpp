@@ -1,16 +1,12 @@
 #include "run/line.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <system_error>
 
-#include "base/fd.h"
 #include "base/futex.h"
 #include "base/log.h"
 #include "run/threads.h"
@@ -24,16 +20,9 @@ constexpr int kFirstSignal = 5;      // above SIGRTMIN; the lowest ones are othe
 
 void on_wake(int) {}
 
-/// Whether a thread of this process has a CPU or waits for one (proc_pid_stat(5): "pid (name) state").
+/// Whether a thread of this process has a CPU or waits for one.
 bool needs_cpu(pid_t thread) {
-  char path[48], text[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", static_cast<int>(thread));
-  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  ssize_t n = file ? ::read(file.get(), text, sizeof text - 1) : -1;
-  if (n <= 0) return false;
-  text[n] = 0;
-  const char* at = std::strrchr(text, ')');
-  return at && at[1] == ' ' && at[2] == 'R';
+  return stat_behind_name("/proc/self/task/" + std::to_string(thread) + "/stat").starts_with('R');
 }
 
 /// A real-time signal that nobody in this process handles but we: a handler that does nothing, without SA_RESTART, so

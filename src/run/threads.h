@@ -24,6 +24,10 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+/// A process' or thread's stat file (proc_pid_stat(5)) behind the name, which may hold anything: field 3, the state, is
+/// the first. Empty: there is none.
+std::string stat_behind_name(const std::string& path);
+
 /// What tools show of a thread: the first 11 bytes of `name`, then `suffix`, 15 bytes in all.
 void name_thread(std::thread& t, const std::string& name, const std::string& suffix = {});
 

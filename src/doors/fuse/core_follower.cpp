@@ -1,13 +1,10 @@
 #include "doors/fuse/core_follower.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <string>
+#include <string_view>
 
-#include <cstdio>
-#include <cstring>
-
-#include "base/fd.h"
 #include "base/text.h"
+#include "run/threads.h"
 
 namespace isthmus::fuse {
 
@@ -22,20 +19,15 @@ void CoreFollower::look(pid_t client, int64_t took_ns) {
 }
 
 int CoreFollower::cpu_of(pid_t thread) {
-  // proc_pid_stat(5): "pid (name) state ...", the CPU is field 39; the name may hold anything.
-  constexpr int kField = 39, kAfterName = 3;
-  char path[32], text[1024];
-  std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(thread));
-  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  ssize_t n = file ? ::read(file.get(), text, sizeof text - 1) : -1;
-  if (n <= 0) return -1;
-  text[n] = 0;
-  const char* at = std::strrchr(text, ')');
-  for (int field = kAfterName - 1; at && field < kField; field++) {
-    at = std::strchr(at, ' ');
-    if (at) at++;
+  constexpr int kField = 39, kFirst = 3;
+  const std::string fields = stat_behind_name("/proc/" + std::to_string(thread) + "/stat");
+  std::string_view at = fields;
+  for (int field = kFirst; field < kField; field++) {
+    const size_t blank = at.find(' ');
+    if (blank == std::string_view::npos) return -1;
+    at.remove_prefix(blank + 1);
   }
-  auto cpu = parse_number(at ? std::string_view(at, std::strcspn(at, " ")) : "", INT32_MAX);
+  const auto cpu = parse_number(at.substr(0, at.find(' ')), INT32_MAX);
   return cpu ? static_cast<int>(*cpu) : -1;
 }
 
