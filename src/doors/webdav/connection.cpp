@@ -290,6 +290,7 @@ void Connection::give(Answer answer) {
     source_done_ = true;
   } else if (answer.body.size() < kCopied) {
     out_ += answer.body;
+    site_.spare_texts.give(std::move(answer.body));
   } else {
     body_ = std::move(answer.body);
   }

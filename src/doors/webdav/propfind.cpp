@@ -45,7 +45,6 @@ struct Page final : DirSink {
 class Listing final : public BodySource {
  public:
   Listing(Exchange& x, dav::Propfind wanted) : x_(x), wanted_(std::move(wanted)), live_(x), status_(out_) {
-    out_ = x_.site.spare_texts.take();
     asks_dead_ = wanted_.kind != dav::Propfind::Kind::props;
     for (const dav::Name& name : wanted_.names) {
       rows_.push_back(LiveProps::find(name));
@@ -72,6 +71,9 @@ class Listing final : public BodySource {
     names_ = x_.names;
     href_ = x_.href(names_, true);
     more_ = true;
+    // It grows long.
+    std::string room = x_.site.spare_texts.take();
+    out_.swap(room.append(out_));
     return Unit{};
   }
   /// Until `size` bytes wait, or the end.
