@@ -3,18 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "ctl/libraries.h"
+#include "ctl/net/net_schemes.h"
 
 namespace isthmus::cli {
 namespace {
-
-// Those of ctl::net_schemes().
-constexpr std::array<std::string_view, 3> kElsewhere{"ftp", "ftps", "mail"};
 
 /// `word` as a source: its scheme, behind its decorators. Empty: it has none.
 std::string_view scheme_of(std::string_view word) {
@@ -32,7 +29,7 @@ const char* wanted_by(int argc, char** argv) {
     // These tell of all sources.
     if (i == 1 && (word == "generate" || (word == "help" && argc > 2))) return argv[i];
     const std::string_view scheme = scheme_of(word);
-    if (std::find(kElsewhere.begin(), kElsewhere.end(), scheme) != kElsewhere.end()) return argv[i];
+    if (std::count(ctl::kNetSchemeNames.begin(), ctl::kNetSchemeNames.end(), scheme)) return argv[i];
   }
   return nullptr;
 }

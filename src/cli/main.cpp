@@ -1,4 +1,4 @@
-// The one binary. CLI11 stays in this file: it takes seconds to compile.
+// The command line. CLI11 stays in this file: it takes seconds to compile.
 #include <CLI/CLI.hpp>
 
 #include "cli/begin.h"

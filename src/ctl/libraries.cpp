@@ -86,10 +86,6 @@ std::optional<std::string> first_in(const std::vector<std::string>& folders, std
   return std::nullopt;
 }
 
-}  // namespace
-
-namespace {
-
 /// The folder of the program that runs.
 Expected<std::string> own_folder() {
   char self[PATH_MAX];

@@ -67,7 +67,7 @@ Expected<std::unique_ptr<FileSystem>> make_ftps(const Source& source, const Sour
 
 }  // namespace
 
-const Scheme kFtpScheme{"ftp",
+const Scheme kFtpScheme{kFtp,
                         false,
                         "a tree of an FTP server, //[USER@]HOST[:PORT][/PATH]; without one, a folder in which naming a "
                         "server, HOST or USER@HOST, connects to it",
@@ -76,6 +76,6 @@ const Scheme kFtpScheme{"ftp",
                         false,
                         "[//[USER@]HOST[/PATH]]"};
 const Scheme kFtpsScheme{
-    "ftps", false, "the same by TLS from the first byte (port 990)", {}, make_ftps, false, "//[USER@]HOST[/PATH]"};
+    kFtps, false, "the same by TLS from the first byte (port 990)", {}, make_ftps, false, "//[USER@]HOST[/PATH]"};
 
 }  // namespace isthmus::ctl

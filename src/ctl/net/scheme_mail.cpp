@@ -51,7 +51,7 @@ Expected<std::unique_ptr<FileSystem>> make_mail(const Source& source, const Sour
 }  // namespace
 
 const Scheme kMailScheme{
-    "mail",
+    kMail,
     false,
     "mail: a Maildir, an mbox (read-only), or imaps://USER@HOST/FOLDER; messages as directories 001, 002, ...",
     kMailOptions,
