@@ -20,9 +20,11 @@ constexpr int kLookMs = 1000;  // between looks at the clock
 constexpr int kLastWordsMs = 200;
 constexpr int64_t kNsPerMs = 1'000'000;
 
-/// libcurl's own state, once a process. TLS writes to sockets in a way that raises SIGPIPE where a peer has gone.
-bool global() {
+}  // namespace
+
+bool begin_curl() {
   static const CURLcode ready = [] {
+    // TLS writes to sockets in a way that raises SIGPIPE where a peer has gone.
     struct sigaction present {};
     if (sigaction(SIGPIPE, nullptr, &present) == 0 && present.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
     return curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -30,7 +32,24 @@ bool global() {
   return ready == CURLE_OK;
 }
 
-}  // namespace
+void set_terms(CURL* easy, const Terms& t) {
+  auto set = [easy](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // a name that is being looked up does not hold up the end
+  set(CURLOPT_PROXY, "");
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(t.connect_ms));
+  set(CURLOPT_USERNAME, t.user.c_str());
+  set(CURLOPT_PASSWORD, t.password.c_str());
+  constexpr long kUse[] = {CURLUSESSL_NONE, CURLUSESSL_TRY, CURLUSESSL_ALL, CURLUSESSL_ALL};
+  set(CURLOPT_USE_SSL, kUse[static_cast<size_t>(t.tls)]);
+  if (!t.ca_file.empty()) set(CURLOPT_CAINFO, t.ca_file.c_str());
+  if (t.insecure) {
+    set(CURLOPT_SSL_VERIFYPEER, 0L);
+    set(CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
 
 Secret& Secret::operator=(const Secret& o) {
   if (this == &o) return *this;
@@ -47,7 +66,7 @@ std::string Outcome::why() const {
 }
 
 Session::Session() {
-  if (!global() || !(multi_ = curl_multi_init()) || !(easy_ = curl_easy_init())) throw std::bad_alloc();
+  if (!begin_curl() || !(multi_ = curl_multi_init()) || !(easy_ = curl_easy_init())) throw std::bad_alloc();
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 1L);
 }
 
@@ -58,31 +77,17 @@ Session::~Session() {
 
 CURL* Session::prepare(const Terms& t) {
   curl_easy_reset(easy_);
+  set_terms(easy_, t);
   auto set = [this](CURLoption option, auto value) { curl_easy_setopt(easy_, option, value); };
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_QUICK_EXIT, 1L);  // a name that is being looked up does not hold up the end
-  set(CURLOPT_PROXY, "");
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(t.connect_ms));
   set(CURLOPT_SERVER_RESPONSE_TIMEOUT, static_cast<long>((t.stall_ms + 999) / 1000));
-  set(CURLOPT_USERNAME, t.user.c_str());
-  set(CURLOPT_PASSWORD, t.password.c_str());
   set(CURLOPT_HEADERFUNCTION, &Session::on_line);
   set(CURLOPT_HEADERDATA, this);
-  set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, &Session::on_progress);
   set(CURLOPT_XFERINFODATA, this);
   set(CURLOPT_OPENSOCKETFUNCTION, &Session::on_open);
   set(CURLOPT_OPENSOCKETDATA, this);
   set(CURLOPT_CLOSESOCKETFUNCTION, &Session::on_close);
   set(CURLOPT_CLOSESOCKETDATA, this);
-  constexpr long kUse[] = {CURLUSESSL_NONE, CURLUSESSL_TRY, CURLUSESSL_ALL, CURLUSESSL_ALL};
-  set(CURLOPT_USE_SSL, kUse[static_cast<size_t>(t.tls)]);
-  if (!t.ca_file.empty()) set(CURLOPT_CAINFO, t.ca_file.c_str());
-  if (t.insecure) {
-    set(CURLOPT_SSL_VERIFYPEER, 0L);
-    set(CURLOPT_SSL_VERIFYHOST, 0L);
-  }
   stall_ms_ = t.stall_ms;
   plain_ = t.tls == Terms::Tls::off;
   return easy_;

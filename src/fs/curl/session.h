@@ -41,6 +41,11 @@ struct Terms {
   uint32_t stall_ms = 20'000;  ///< without a byte or a reply, while nothing is paused
 };
 
+/// libcurl's own state, made once a process; false: it cannot be. Before anything else of libcurl.
+bool begin_curl();
+/// What a handle takes of the terms, and what all handles are: silent, direct, kept alive.
+void set_terms(CURL* easy, const Terms& terms);
+
 /// How a transfer has ended.
 struct Outcome {
   CURLcode code = CURLE_OK;

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <mutex>
-
 namespace isthmus::fs::curl {
 namespace {
 
@@ -44,34 +42,18 @@ Stream::~Stream() { curl_easy_cleanup(easy_); }
 
 Expected<std::unique_ptr<Stream>> Stream::connect(const std::string& url, uint16_t port, const Terms& terms,
                                                   const std::function<bool()>& stop) {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-  CURL* e = curl_easy_init();
+  CURL* e = begin_curl() ? curl_easy_init() : nullptr;
   if (!e) return Problem{err(ENOMEM), "no memory for a connection", ""};
   std::unique_ptr<Stream> made(new Stream(e));
   char details[CURL_ERROR_SIZE] = "";
-  const bool tls = terms.tls == Terms::Tls::require || terms.tls == Terms::Tls::implicit;
+  set_terms(e, terms);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, details);
-  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(e, CURLOPT_PROXY, "");
   curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "imap,imaps");
   curl_easy_setopt(e, CURLOPT_URL, url.c_str());
   if (port) curl_easy_setopt(e, CURLOPT_PORT, static_cast<long>(port));
   curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L);
-  curl_easy_setopt(e, CURLOPT_USERNAME, terms.user.c_str());
-  curl_easy_setopt(e, CURLOPT_PASSWORD, terms.password.c_str());
   curl_easy_setopt(e, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  curl_easy_setopt(e, CURLOPT_USE_SSL, static_cast<long>(tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
-  if (!terms.ca_file.empty()) curl_easy_setopt(e, CURLOPT_CAINFO, terms.ca_file.c_str());
-  if (terms.insecure) {
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(terms.connect_ms));
   curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(terms.connect_ms));
-  curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, ask_stop);
   curl_easy_setopt(e, CURLOPT_XFERINFODATA, const_cast<void*>(static_cast<const void*>(&stop)));
   const CURLcode code = curl_easy_perform(e);
