@@ -28,6 +28,8 @@ class Answer {
   void finish(Result<typename T::Reply> r) const {
     if (auto c = take()) c->finish(std::move(r));
   }
+  /// For operations without a reply: Errno{} is success.
+  void end(Errno e) const { finish(e == Errno{} ? Result<typename T::Reply>(Unit{}) : e); }
   void fail(Errno e) const { finish(e); }
   void fail(int e) const { finish(err(e)); }
 

@@ -146,6 +146,10 @@ class FtpFs final : public Provider<FtpFs> {
   Opened opened(const NodePtr& node, uint32_t flags);
 
   // ---- ops_names.cpp ----
+  /// The folder in which a name is to come or go. EPERM: its names are hosts.
+  Result<NodePtr> to_change(NodeId id, Op op, std::string_view name);  // without m_
+  template <class T>
+  void remove_name(Call<T> c, bool folder);
   void remove(const NodePtr& dir, const std::string& name, bool folder, Then then);
   void rename_known(const NodePtr& dir, const std::string& name, const NodePtr& to_dir, const std::string& to_name,
                     bool replace, Then then);

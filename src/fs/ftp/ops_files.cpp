@@ -74,13 +74,8 @@ void FtpFs::create(Call<op::Create> c) {
   const std::string name(c->name);
   const uint32_t flags = c->flags;
   const uint32_t mode = c->mode & 07777 & ~(c.context().umask_pending ? c.context().cred.umask : 0u);
-  Lock lock(m_);
-  auto found = find(c->dir, Op::Create);
-  const bool host = found && all_ && *found == root_;
-  lock.unlock();
+  const auto found = to_change(c->dir, Op::Create, name);
   if (!found) return c.fail(found.error());
-  if (options_.read_only || host) return c.fail(host ? EPERM : EROFS);
-  if (!wire::ftp::is_name(name)) return c.fail(EINVAL);
   for (char ch : name)
     if (static_cast<unsigned char>(ch) < 0x20) return c.fail(EINVAL);  // libcurl asks for no such file
   const NodePtr dir = *found;
@@ -153,7 +148,7 @@ void FtpFs::flush(Call<op::Flush> c) {
   lock.unlock();
   if (!h || !h->writes || emptied) return c.reply({});
   Answer<op::Flush> a(std::move(c));
-  with_uploaded(h->node, [a](Errno e) { a.finish(e == Errno{} ? Status(Unit{}) : Status(e)); });
+  with_uploaded(h->node, [a](Errno e) { a.end(e); });
 }
 
 void FtpFs::fsync(Call<op::Fsync> c) {
@@ -162,7 +157,7 @@ void FtpFs::fsync(Call<op::Fsync> c) {
   lock.unlock();
   if (!found) return c.fail(found.error());
   Answer<op::Fsync> a(std::move(c));
-  with_uploaded(*found, [a](Errno e) { a.finish(e == Errno{} ? Status(Unit{}) : Status(e)); });
+  with_uploaded(*found, [a](Errno e) { a.end(e); });
 }
 
 void FtpFs::release(Call<op::Release> c) {

@@ -268,31 +268,28 @@ void FtpFs::remove(const NodePtr& dir, const std::string& name, bool folder, The
       });
 }
 
-void FtpFs::unlink(Call<op::Unlink> c) {
-  const std::string name(c->name);
+Result<NodePtr> FtpFs::to_change(NodeId id, Op op, std::string_view name) {
   Lock lock(m_);
-  auto found = find(c->dir, Op::Unlink);
-  const bool host = found && all_ && *found == root_;
-  lock.unlock();
-  if (!found) return c.fail(found.error());
-  if (options_.read_only || host) return c.fail(host ? EPERM : EROFS);
-  if (!wire::ftp::is_name(name)) return c.fail(EINVAL);
-  Answer<op::Unlink> a(std::move(c));
-  remove(*found, name, false, [a](Errno e) { a.finish(e == Errno{} ? Status(Unit{}) : Status(e)); });
+  auto found = find(id, op);
+  if (!found) return found;
+  if (all_ && *found == root_) return err(EPERM);
+  if (options_.read_only) return err(EROFS);
+  if (!wire::ftp::is_name(name)) return err(EINVAL);
+  return found;
 }
 
-void FtpFs::rmdir(Call<op::Rmdir> c) {
+template <class T>
+void FtpFs::remove_name(Call<T> c, bool folder) {
   const std::string name(c->name);
-  Lock lock(m_);
-  auto found = find(c->dir, Op::Rmdir);
-  const bool host = found && all_ && *found == root_;
-  lock.unlock();
-  if (!found) return c.fail(found.error());
-  if (options_.read_only || host) return c.fail(host ? EPERM : EROFS);
-  if (!wire::ftp::is_name(name)) return c.fail(EINVAL);
-  Answer<op::Rmdir> a(std::move(c));
-  remove(*found, name, true, [a](Errno e) { a.finish(e == Errno{} ? Status(Unit{}) : Status(e)); });
+  const auto dir = to_change(c->dir, T::id, name);
+  if (!dir) return c.fail(dir.error());
+  Answer<T> a(std::move(c));
+  remove(*dir, name, folder, [a](Errno e) { a.end(e); });
 }
+
+void FtpFs::unlink(Call<op::Unlink> c) { remove_name(std::move(c), false); }
+
+void FtpFs::rmdir(Call<op::Rmdir> c) { remove_name(std::move(c), true); }
 
 void FtpFs::rename(Call<op::Rename> c) {
   const std::string name(c->name), to_name(c->to_name);
@@ -309,7 +306,7 @@ void FtpFs::rename(Call<op::Rename> c) {
   if (dir->site != to_dir->site) return c.fail(EXDEV);
   Answer<op::Rename> a(std::move(c));
   const bool replace = !(flags & RENAME_NOREPLACE);
-  auto done = [a](Errno e) { a.finish(e == Errno{} ? Status(Unit{}) : Status(e)); };
+  auto done = [a](Errno e) { a.end(e); };
   // What both names are, and that all that was written is there.
   with_listing(dir, options_.cache_ms, [this, dir, name, to_dir, to_name, replace, done](Errno e) {
     if (e != Errno{} && e != err(EACCES)) return done(e);
