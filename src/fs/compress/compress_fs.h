@@ -120,6 +120,8 @@ class CompressFs final : public Provider<CompressFs> {
   Result<Entry> look(const Context& ctx, NodeId dir, std::string_view stored);
   Result<bool> as_is(const Context& ctx, NodeId dir, std::string_view name, Entry& found);
   Result<Found> find(const Context& ctx, NodeId dir, std::string_view name, Ttl& absent);
+  /// One that is there; ENOENT.
+  Result<Found> find_there(const Context& ctx, NodeId in, std::string_view name);
   /// 0 when nothing has the name, EEXIST, or another error.
   Errno free_name(const Context& ctx, NodeId dir, std::string_view name);
   NodeRef enter(const NodeRef& dir, const Found& f);

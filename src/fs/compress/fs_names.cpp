@@ -299,16 +299,21 @@ Result<Entry> CompressFs::link(const Context& ctx, const op::Link& a) {
 
 // ---- removing ----
 
+Result<CompressFs::Found> CompressFs::find_there(const Context& ctx, NodeId in, std::string_view name) {
+  if (is_temporary(name)) return err(ENOENT);
+  Ttl absent = 0;
+  auto f = find(ctx, in, name, absent);
+  if (f && f->entry.node == NodeId::none) return err(ENOENT);
+  return f;
+}
+
 Status CompressFs::unlink(const Context& ctx, const op::Unlink& a) {
   auto dir = nodes_->get(a.dir, Op::Unlink);
   if (!dir) return dir.error();
-  if (is_temporary(a.name)) return err(ENOENT);
   const InnerRef in = (*dir)->inner();
   std::unique_lock lock((*dir)->names);
-  Ttl absent = 0;
-  auto f = find(ctx, in->node, a.name, absent);
+  auto f = find_there(ctx, in->node, a.name);
   if (!f) return f.error();
-  if (f->entry.node == NodeId::none) return err(ENOENT);
   auto s = below(ctx, op::Unlink{{}, in->node, f->stored});
   if (s) unnamed(*f, *dir);
   lock.unlock();
@@ -319,13 +324,10 @@ Status CompressFs::unlink(const Context& ctx, const op::Unlink& a) {
 Status CompressFs::rmdir(const Context& ctx, const op::Rmdir& a) {
   auto dir = nodes_->get(a.dir, Op::Rmdir);
   if (!dir) return dir.error();
-  if (is_temporary(a.name)) return err(ENOENT);
   const InnerRef in = (*dir)->inner();
   std::unique_lock lock((*dir)->names);
-  Ttl absent = 0;
-  auto f = find(ctx, in->node, a.name, absent);
+  auto f = find_there(ctx, in->node, a.name);
   if (!f) return f.error();
-  if (f->entry.node == NodeId::none) return err(ENOENT);
   auto s = below(ctx, op::Rmdir{{}, in->node, f->stored});
   if (!s && (s.error() == err(ENOTEMPTY) || s.error() == err(EEXIST))) {
     // What nobody sees must not be in the way: data of files that are open still have no need of a name.
